@@ -1,0 +1,113 @@
+"""What can be chosen, in A1111's shapes: samplers, schedule types, checkpoints; and what the command line said, without its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psutil
+
+from modules.catalog.card import Card
+from modules.core.options import Options
+from modules.core.records.samplers import SAMPLERS, SamplerRecord
+from modules.core.records.schedules import SCHEDULES
+
+NOT_BUILT: Mapping[str, Any] = {
+    "/scripts": {"txt2img": [], "img2img": []},
+    "/script-info": [],
+    "/upscalers": [{"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}],
+    "/latent-upscale-modes": [],
+    "/sd-vae": [],
+    "/loras": [],
+    "/prompt-styles": [],
+    "/hypernetworks": [],
+    "/face-restorers": [],
+    "/realesrgan-models": [],
+    "/extensions": [],
+}
+"""Lists that clients fetch when they connect and that hold nothing yet. "None" is the upscaler that leaves a picture alone; SillyTavern expects it first."""
+
+
+def samplers() -> list[dict[str, Any]]:
+    """`[{name, aliases, options}]`, the options as text, as A1111 has them."""
+    return [{"name": record.name, "aliases": list(record.aliases), "options": _habits(record)} for record in SAMPLERS]
+
+
+def _habits(record: SamplerRecord) -> dict[str, str]:
+    habits = {"scheduler": SCHEDULES.get(record.schedule).key} if record.schedule != "Automatic" else {}
+    flags = {
+        "discard_next_to_last_sigma": record.discard_penultimate,
+        "uses_ensd": record.uses_ensd,
+        "second_order": record.second_order,
+        "brownian_noise": record.brownian,
+    }
+    habits |= {name: "True" for name, held in flags.items() if held}
+    return habits | ({"solver_type": "heun"} if record.brownian and record.name.endswith("Heun") else {})
+
+
+def schedulers() -> list[dict[str, Any]]:
+    """`[{name, label, aliases, default_rho, need_inner_model}]`"""
+    return [
+        {
+            "name": record.key,
+            "label": record.name,
+            "aliases": [alias for alias in record.aliases if alias != record.key] or None,
+            "default_rho": record.rho,
+            "need_inner_model": record.needs_model,
+        }
+        for record in SCHEDULES
+    ]
+
+
+def checkpoints(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """`[{title, model_name, hash, sha256, filename, config}]` of those that can be used; hashes are null until they are known."""
+    return [
+        {
+            "title": card.title,
+            "model_name": card.name,
+            "hash": card.short_hash or None,
+            "sha256": card.sha256 or None,
+            "filename": str(card.path),
+            "config": str(card.config) if card.config else None,
+        }
+        for card in cards
+        if not card.trouble
+    ]
+
+
+def command_line(options: Options) -> dict[str, Any]:
+    """The flags that this server was started with, under A1111's names. Passwords are not told: `api_auth` and `gradio_auth` say only whether there are any."""
+    serve, device, paths = options.serve, options.device, options.paths
+    return {
+        "data_dir": str(paths.data),
+        "models_dir": str(paths.models),
+        "ckpt_dir": str(paths.checkpoints[0]) if paths.checkpoints else None,
+        "embeddings_dir": str(paths.embeddings[0] if paths.embeddings else paths.models / "embeddings"),
+        "medvram": device.placement == "medvram",
+        "lowvram": device.placement == "lowvram",
+        "no_half": device.no_half,
+        "no_half_vae": device.no_half_vae,
+        "use_cpu": ["all"] if device.device == "cpu" else [],
+        "opt_split_attention": device.attention_slicing,
+        "listen": serve.listen,
+        "port": serve.port,
+        "server_name": serve.server_name or None,
+        "share": serve.share,
+        "subpath": serve.subpath or None,
+        "api": serve.api,
+        "nowebui": serve.nowebui,
+        "autolaunch": serve.autolaunch,
+        "theme": serve.theme or None,
+        "gradio_auth": "set" if serve.logins else None,
+        "api_auth": "set" if serve.api_logins else None,
+        "tls_keyfile": serve.tls_keyfile or None,
+        "tls_certfile": serve.tls_certfile or None,
+        "cors_allow_origins": ",".join(serve.cors_origins) or None,
+    }
+
+
+def memory() -> dict[str, Any]:
+    """Bytes of main memory: `used` by this process, `total` of the machine, `free` what is left of it for this process. Of the GPU nothing is told yet."""
+    machine = psutil.virtual_memory()
+    used = psutil.Process().memory_info().rss
+    return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": {"error": "Easel does not report the GPU's memory here yet."}}

@@ -1,0 +1,143 @@
+"""Builds everything once, in order: catalog, settings, history, queue, worker. The faces are handed this and know nothing below it.
+
+Imports no torch: the worker's thread makes the engine, so that the page, `--help` and the API answer at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules.catalog.card import Card
+from modules.catalog.hashes import HashCache
+from modules.catalog.scan import Library
+from modules.core.errors import EaselError, InvalidRequest
+from modules.core.files import sweep
+from modules.core.options import Looks, Options
+from modules.core.params import with_values
+from modules.core.records.families import FAMILIES
+from modules.core.request import GenerationRequest
+from modules.core.settings import SettingsStore
+from modules.infotext import files
+from modules.infotext.read import Reading, read, read_text
+from modules.jobs.queue import Queue
+from modules.jobs.store import Store
+from modules.jobs.ticket import Ticket
+from modules.jobs.worker import Worker
+from modules.prompt.tokens import Vocabulary, count
+
+if TYPE_CHECKING:
+    from modules.jobs.runner import Runner
+
+
+class App:
+    """One running Easel. Everything here may be called from any thread."""
+
+    def __init__(self, options: Options, *, resume: bool = True) -> None:
+        """resume: take up the jobs that a dead process left waiting; a server does, a single command does not."""
+        self.options = options
+        self.paths = options.paths
+        self.settings = SettingsStore(self.paths.settings)
+        self.library = Library(self.paths, HashCache(self.paths.hash_cache))
+        self.store = Store(self.paths.history)
+        self.queue = Queue(self.store, resume)
+        self.worker = Worker(self.queue, self._make_runner)
+        self._warmth = "Getting ready"
+        self._vocabularies: dict[Path, Vocabulary] = {}
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Starts the worker, which loads torch and the default model in its own thread; jobs may be submitted at once."""
+        self.worker.start()
+        threading.Thread(target=self._tidy, name="easel-tidy", daemon=True).start()
+
+    def stop(self) -> None:
+        """Lets the running job end at its next step; jobs that wait stay in the history for the next start."""
+        self._closing.set()
+        self.worker.stop()
+        self.queue.close()
+
+    @property
+    def warmth(self) -> str:
+        """What is being loaded, as a sentence for the page; "" when everything is warm."""
+        return self._warmth
+
+    def submit(self, request: GenerationRequest, owner: str = "", save: bool = True) -> Ticket:
+        """Puts a request into the queue, after checking what can be checked without the engine. Raises EaselError."""
+        if request.model or request.model_hash:
+            self._usable(self.library.checkpoint(request.model, request.model_hash))
+        return self.queue.submit(request, owner=owner, save=save)
+
+    def card(self, model: str = "") -> Card | None:
+        """The card of a model by name, title or hash; of the default one for "". None when there is no model at all. Raises NotFound."""
+        if model:
+            return self.library.checkpoint(model)
+        preferred = self.settings.value.sd_model_checkpoint
+        if preferred:
+            try:
+                return self.library.checkpoint(preferred)
+            except EaselError:  # the preferred one was moved away: the library's own default serves
+                pass
+        return self.library.default()
+
+    def default_request(self, model: str = "") -> GenerationRequest:
+        """A request with what suits the model: its family's defaults, then its card's."""
+        card = self.card(model)
+        request = GenerationRequest(model=card.name if card else "")
+        record = FAMILIES.find(card.family) if card else None
+        request = with_values(request, record.defaults if record else {})
+        return with_values(request, card.defaults if card else {})
+
+    def example(self, model: str = "") -> str:
+        """A prompt that the model draws well; "" when its card names none."""
+        card = self.card(model)
+        return card.example if card else ""
+
+    def read_picture(self, source: bytes | Path) -> Reading:
+        """The request in a saved picture, whatever tool made it. Raises BadPicture."""
+        return read(files.read(source))
+
+    def read_text(self, text: str) -> Reading:
+        """The request in a pasted infotext."""
+        return read_text(text)
+
+    def token_count(self, model: str, text: str) -> tuple[int, int]:
+        """(used, limit) as A1111's counter shows them, by the model's own vocabulary. Raises NotFound."""
+        folder = self.library.vocabulary_folder(self.card(model))
+        if folder not in self._vocabularies:
+            self._vocabularies[folder] = Vocabulary.from_folder(folder)
+        return count(text, self._vocabularies[folder])
+
+    def _tidy(self) -> None:
+        """What nobody waits for: leftovers of a killed process swept up, missing hashes computed."""
+        sweep(self.paths.outputs)
+        self.library.hash_all(self._closing)
+
+    def _usable(self, card: Card) -> None:
+        if card.trouble:
+            raise InvalidRequest(f"The checkpoint {card.name!r} cannot be used: {card.trouble}", "Choose another one.", "model")
+
+    def _looks(self) -> Looks:
+        settings = self.settings.value
+        interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
+        return Looks(preferred=settings.sd_model_checkpoint, preview_interval=interval, preview_side=settings.live_preview_size)
+
+    def _make_runner(self) -> Runner:
+        """In the worker's thread: imports torch and the engine, and loads the default model."""
+        self._warmth = "Loading torch and diffusers"
+        from modules.engine.generate import Engine
+        from modules.engine.save import Outputs
+
+        engine = Engine(self.library, Outputs(self.paths.outputs), self.options.device, self._looks)
+        try:
+            card = self.card()
+            if card is not None:
+                self._warmth = f"Loading {card.name}"
+                engine.warm()
+        except EaselError as error:  # a broken default model must not keep the others from drawing
+            self.library.report_trouble(str(error))
+        finally:
+            self._warmth = ""
+        return engine

@@ -1,0 +1,41 @@
+"""A card: what is known of a weights file once its header was read. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["checkpoint", "embedding", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """path: a file, or a diffusers folder. name: file stem or folder name. family: a record's name, "" when not recognised.
+    sha256: full hex, "" until it was computed; of a folder: of its weight files' hashes (see `catalog.hashes`). config: the yaml beside it, if any.
+    trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
+    preview: rows latent channel -> RGB for live previews, where the model's latents differ from its family's."""
+
+    path: Path
+    name: str
+    kind: Kind = "checkpoint"
+    family: str = ""
+    prediction: str = ""
+    size: int = 0
+    sha256: str = ""
+    config: Path | None = None
+    trouble: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    example: str = ""
+    note: str = ""
+    preview: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def short_hash(self) -> str:
+        return self.sha256[:10]
+
+    @property
+    def title(self) -> str:
+        """As A1111 shows it in its menu: `name.safetensors [abcdef1234]`."""
+        return f"{self.path.name} [{self.short_hash}]" if self.sha256 else self.path.name

@@ -1,0 +1,107 @@
+"""sha256 of model files, remembered in SQLite by path, size and time of change. Knows no model; thread safe.
+
+The cache is a convenience: where its own file cannot be read or written it works in memory, and a damaged one is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from modules.core.errors import BadModelFile
+
+TABLE = "CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, sha256 TEXT NOT NULL)"
+
+
+class HashCache:
+    """path: the database file; its folder is made. One cache may be shared by all threads of the process, and one file by several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._database = _opened(path)
+
+    def known(self, path: Path) -> str:
+        """The full hash of a file or folder as it is now; "" where it was never computed or the file has changed since. Quick."""
+        if path.is_dir():
+            return _of_folder(path, self.known)
+        state = _state(path)
+        if state is None:
+            return ""
+        with self._lock:
+            try:
+                row = self._database.execute("SELECT size, changed, sha256 FROM hashes WHERE path = ?", (_key(path),)).fetchone()
+            except sqlite3.Error:
+                return ""
+        return row[2] if row and tuple(row[:2]) == state else ""
+
+    def sha256(self, path: Path) -> str:
+        """The full hash of a file, or of a folder: over the lines "relative/name sha256\\n" of its safetensors files, sorted by name.
+        Reads the whole file the first time (about a second per GB). Raises BadModelFile when it cannot be read."""
+        if path.is_dir():
+            return _of_folder(path, self.sha256)
+        if found := self.known(path):
+            return found
+        before = _state(path)
+        try:
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
+        if before is not None and before == _state(path):  # not while it is still being copied
+            with self._lock, contextlib.suppress(sqlite3.Error), self._database:
+                self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (_key(path), *before, digest))
+        return digest
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+
+def _of_folder(folder: Path, of_file: Callable[[Path], str]) -> str:
+    lines = []
+    for file in sorted(folder.rglob("*.safetensors"), key=lambda file: file.relative_to(folder).as_posix()):
+        digest = of_file(file)
+        if not digest:
+            return ""
+        lines.append(f"{file.relative_to(folder).as_posix()} {digest}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _key(path: Path) -> bytes:
+    return os.fsencode(os.path.realpath(path))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database; a damaged file is replaced, and where none can be kept it lives in memory."""
+    for _ in range(2):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(path, timeout=10, check_same_thread=False)
+            try:
+                database.execute("PRAGMA journal_mode = WAL")
+                with database:
+                    database.execute(TABLE)
+                return database
+            except sqlite3.Error as error:
+                database.close()
+                if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+                    break
+                path.unlink()
+        except (OSError, sqlite3.Error):
+            break
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+    database.execute(TABLE)
+    return database

@@ -1,0 +1,142 @@
+"""Reads the header of a safetensors file: names, element types, shapes and offsets. Knows no model and maps no file; a few milliseconds, no torch.
+
+Source: the safetensors format, https://github.com/huggingface/safetensors#format: 8 bytes of length, that many bytes of JSON, then the data without
+holes. Everything that its reference reader refuses is refused here too, with the reason in words, and so is a file that was cut short.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
+
+from modules.core.errors import BadModelFile
+
+HEADER_LIMIT = 100_000_000
+"""Bytes; the reference reader's own limit."""
+
+SIZES = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0", "I8", "U8", "BOOL"), 1),
+}
+"""Bytes of one element, by the format's name for its type."""
+
+REMEDY = "Download or copy it again."
+
+
+class Entry(NamedTuple):
+    """One tensor as the header names it: type ("F16", "F32", ...) and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """tensors, in file order. offsets: absolute first and last+1 byte of each tensor in the file. metadata: free texts that the maker wrote."""
+
+    tensors: Mapping[str, Entry]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    offsets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """() where there is no such tensor."""
+        return self.tensors[name].shape if name in self.tensors else ()
+
+
+def read(path: Path) -> Header:
+    """The header of a file. Raises BadModelFile that says what is wrong with it."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            if len(start) < 8:
+                raise _bad(path, f"has only {size} bytes")
+            length = struct.unpack("<Q", start)[0]
+            if length > HEADER_LIMIT:
+                raise _bad(path, _not_safetensors(start + file.read(64)))
+            if length > size - 8:
+                raise _bad(path, f"is cut short: its header alone has {length} bytes, the file {size}")
+            text = file.read(length)
+    except OSError as error:
+        raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
+    try:
+        tree = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        return _checked(tree, 8 + length, size)
+    except _Damage as error:
+        raise _bad(path, str(error)) from None
+    except (ValueError, RecursionError):
+        raise _bad(path, "is damaged: its header is no readable JSON") from None
+
+
+class _Damage(Exception):
+    """What is wrong with a header, as the second half of a sentence."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise _Damage(f"is damaged: its header names {twice[:80]!r} twice")
+    return found
+
+
+def _checked(tree: Any, data: int, size: int) -> Header:
+    """data: where the tensors' bytes begin. Raises _Damage."""
+    if not isinstance(tree, dict):
+        raise _Damage("is damaged: its header is no table of tensors")
+    metadata = tree.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise _Damage("is damaged: its metadata are no texts")
+    tensors: dict[str, Entry] = {}
+    spans: list[tuple[int, int, str]] = []
+    for name, row in tree.items():
+        if not isinstance(row, dict):
+            raise _Damage(f"is damaged: {name[:80]!r} is no tensor")
+        dtype, shape, offsets = row.get("dtype"), row.get("shape"), row.get("data_offsets")
+        if not isinstance(dtype, str) or dtype not in SIZES:
+            raise _Damage(f"holds {name[:80]!r} of the unknown type {str(dtype)[:20]!r}")
+        if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
+            raise _Damage(f"is damaged: shape or place of {name[:80]!r} are no whole numbers from 0 up")
+        first, last = offsets
+        if last - first != math.prod(shape) * SIZES[dtype]:
+            raise _Damage(f"is damaged: {name[:80]!r} has another number of bytes than its shape {str(tuple(shape))[:60]} needs")
+        tensors[name] = Entry(dtype, tuple(shape))
+        spans.append((first, last, name))
+    end = 0
+    for first, last, name in sorted(spans):
+        if first != end:
+            raise _Damage(f"is damaged: {name[:80]!r} {'overlaps another tensor' if first < end else 'leaves a hole before it'}")
+        end = last
+    if data + end > size:
+        raise _Damage(f"is cut short: it should have {data + end} bytes and has {size}")
+    if data + end < size:
+        raise _Damage(f"is damaged: {size - data - end} bytes follow its last tensor")
+    return Header(tensors, metadata, {name: (data + first, data + last) for first, last, name in spans})
+
+
+def _are_counts(values: Any) -> TypeGuard[list[int]]:
+    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**63 for value in values)
+
+
+def _not_safetensors(start: bytes) -> str:
+    """What a file with an impossible header length rather is."""
+    if start.startswith(b"version https://git-lfs"):
+        return "is only Git LFS's pointer to the file"
+    if start.lstrip().startswith(b"<"):
+        return "is a web page, not a model"
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        return "is a pickle (.ckpt) under the name of a safetensors file"
+    return "is no safetensors file"
+
+
+def _bad(path: Path, reason: str) -> BadModelFile:
+    return BadModelFile(f"{path.name} {reason}.", REMEDY)

@@ -1,0 +1,133 @@
+"""The library: which checkpoints and embeddings lie in the folders, kept as cards and looked up by every name that people and programs use.
+
+Listing reads headers only (again only for files that changed) and never hashes; a hash is computed when it is asked for, or by `hash_all` in a
+background thread. Everything here may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from modules.catalog import advice, cards, lookup
+from modules.catalog.card import Card
+from modules.catalog.hashes import HashCache
+from modules.catalog.lookup import Listed
+from modules.catalog.walk import state, walk
+from modules.core.errors import EaselError, NotFound
+from modules.core.paths import PROJECT, Paths
+
+STARTER = PROJECT / "models" / "Stable-diffusion" / "easel-starter"
+"""The model that comes with Easel; the default as long as there is no other."""
+
+CLIP_VOCABULARY = PROJECT / "modules" / "networks" / "configs" / "clip"
+"""The vocabulary of every Stable Diffusion 1.x single file, bundled because such a file holds none."""
+
+CHECKPOINTS = (".safetensors", ".ckpt", ".gguf")
+EMBEDDINGS = (".safetensors", ".pt", ".bin")
+NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
+"""A1111's habit: an autoencoder beside the checkpoint it belongs to."""
+
+
+class Library:
+    """paths: where to look. The folders are read at the first question, and again by `refresh`."""
+
+    def __init__(self, paths: Paths, hashes: HashCache) -> None:
+        self.paths, self._hashes = paths, hashes
+        self._lock = threading.Lock()
+        self._known: dict[tuple[object, ...], Card] = {}
+        self._checkpoints: list[Listed] | None = None
+        self._embeddings: list[Card] = []
+        self._reports: tuple[str, ...] = ()
+
+    def refresh(self) -> None:
+        """Looks through the folders again."""
+        with self._lock:
+            self._read()
+
+    def checkpoints(self) -> list[Card]:
+        """Everything in the checkpoint folders, also what cannot be used (its card says why): the user's own by name, the starter model last."""
+        return [self._with_hash(card) for card, _ in self._listed()]
+
+    def embeddings(self) -> list[Card]:
+        """Everything in the embedding folders by name, also what cannot be used. Of several with one name the first folder's counts."""
+        self._listed()
+        return [self._with_hash(card) for card in self._embeddings]
+
+    def default(self) -> Card | None:
+        """The model for requests that name none: the user's first usable one by name, else the starter; None when there is none at all."""
+        return next((self._with_hash(card) for card, _ in self._listed() if not card.trouble), None)
+
+    def checkpoint(self, name: str, sha256: str = "") -> Card:
+        """The usable checkpoint with this file name, stem, title, path within its folder or hash, whatever the case; the default one for ("", "").
+
+        sha256 (at least its first 8 digits) is binding: a file of that name with another hash is not taken, the same file under another name is.
+        Hashes that this needs and nobody has asked for yet are computed, a second per GB.
+        Raises NotFound with the nearest names, BadModelFile for one that cannot be used."""
+        if not name.strip() and not sha256.strip():
+            card = self.default()
+            if card is None:
+                raise NotFound("There is no model to draw with.", "Put a checkpoint into models/Stable-diffusion and refresh the list.", "model")
+            return card
+        return self._with_hash(lookup.find(name, sha256, self._listed(), self._hashes))
+
+    def hashed(self, card: Card) -> Card:
+        """The card with its hash, computed if need be. Raises BadModelFile when the file cannot be read."""
+        return card if card.sha256 else replace(card, sha256=self._hashes.sha256(card.path))
+
+    def hash_all(self, stop: threading.Event) -> None:
+        """Computes every missing hash; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
+        for card in [*self.checkpoints(), *self.embeddings()]:
+            if stop.is_set():
+                return
+            if not card.trouble:
+                try:
+                    self._hashes.sha256(card.path)
+                except EaselError as error:
+                    self.report_trouble(str(error))
+
+    def vocabulary_folder(self, card: Card | None) -> Path:
+        """Where the vocabulary of a checkpoint lies: in its own folder, or the bundled one of CLIP-L."""
+        own = card.path / "tokenizer" if card and card.path.is_dir() else CLIP_VOCABULARY
+        return own if own.is_dir() else CLIP_VOCABULARY
+
+    def report_trouble(self, text: str) -> None:
+        """Notes a sentence that the page should show beside the checkpoint menu: a model that was listed as usable and then failed to load."""
+        with self._lock:
+            self._reports = (*(known for known in self._reports if known != text), text)[-10:]
+
+    def reports(self) -> tuple[str, ...]:
+        """What was reported since the last refresh, oldest first."""
+        return self._reports
+
+    def _listed(self) -> list[Listed]:
+        with self._lock:
+            if self._checkpoints is None:
+                self._read()
+            return self._checkpoints or []
+
+    def _read(self) -> None:
+        starter = os.path.realpath(STARTER)
+        found = list(walk(self.paths.checkpoint_folders(), CHECKPOINTS, folders=True))
+        rows = [Listed(self._card(path, cards.checkpoint), inside) for path, inside in found if not path.name.lower().endswith(NO_CHECKPOINT)]
+        self._checkpoints = sorted(rows, key=lambda row: (os.path.realpath(row.card.path) == starter, row.card.name.casefold(), row.inside.casefold()))
+        inversions: dict[str, Card] = {}
+        for path, _ in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
+            inversions.setdefault(path.stem, self._card(path, cards.embedding))
+        self._embeddings = sorted(inversions.values(), key=lambda card: card.name.casefold())
+        self._reports = ()
+
+    def _card(self, path: Path, make: Callable[[Path], Card]) -> Card:
+        """From memory while neither the file nor what lies beside it has changed; folders are always read again, for they change within."""
+        beside = (path, path.with_suffix(".yaml"), advice.file_of(path))
+        key = (make.__name__, *(state(file) for file in beside))
+        if path.is_dir() or key not in self._known:
+            self._known[key] = make(path)
+        return self._known[key]
+
+    def _with_hash(self, card: Card) -> Card:
+        known = "" if card.trouble else self._hashes.known(card.path)
+        return replace(card, sha256=known) if known else card

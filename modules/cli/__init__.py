@@ -1,0 +1,57 @@
+"""The face for terminals: sub-commands `serve`, `generate`, `rerun`, `test` and `doctor`.
+
+Turns words into Options and requests, and errors into one line on stderr with an exit code: 0 done, 1 trouble on the way, 2 bad input.
+Imports neither torch nor gradio, so `--help` answers at once. Knows no web server: whoever starts us hands over how to serve.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from modules.app import App
+from modules.cli import doctor, generate, rerun, tests
+from modules.cli.environment import keep_to_ourselves
+from modules.cli.flags import folded, options_of, serve_parser
+from modules.cli.generate import INTERRUPTED
+from modules.cli.parser import BadWords, nearest
+from modules.core.errors import EaselError, NotFound, OutOfMemory, OutputTrouble
+from modules.core.options import Options
+
+Serve = Callable[[App, Options], int]
+"""Serves until it is told to end; -> exit code."""
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"generate": generate.run, "rerun": rerun.run, "test": tests.run, "doctor": doctor.run}
+
+
+def main(words: Sequence[str], serve: Serve) -> int:
+    """Runs one sub-command; `serve` when none is named. -> exit code."""
+    keep_to_ourselves()
+    try:
+        name, rest = command_of(folded(words))
+        if name == "serve":
+            options = options_of(serve_parser().read(rest))
+            return serve(App(options), options)
+        return COMMANDS[name](rest)
+    except BadWords as error:
+        return complain(str(error), 2)
+    except EaselError as error:
+        return complain(str(error), 1 if isinstance(error, OutputTrouble | OutOfMemory) else 2, error.candidates if isinstance(error, NotFound) else ())
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The sub-command and what follows it. Raises BadWords for a word that is none."""
+    if not words or words[0].startswith("-"):
+        return "serve", words
+    if words[0] not in ("serve", *COMMANDS):
+        raise BadWords(f"There is no command {words[0][:80]!r}. {nearest(words[0], ['serve', *COMMANDS])}")
+    return words[0], words[1:]
+
+
+def complain(text: str, code: int, candidates: Sequence[str] = ()) -> int:
+    """One line on stderr; the nearest names too, where the message does not hold them already."""
+    missing = [name for name in candidates if name not in text]
+    print(f"error: {' '.join(text.split())}" + (f" Nearest: {', '.join(missing)}." if missing else ""), file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,174 @@
+"""The flags that decide how a process runs: device, folders, serving. Names are AUTOMATIC1111's where it has one. -> `core.options.Options`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from modules.cli.parser import BadWords, Parser
+from modules.core.options import DeviceOptions, Options, Placement, ServeOptions
+from modules.core.paths import PROJECT, Paths
+
+HIGHEST_PORT = 65535
+CPU_WORDS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
+THEMES = ("system", "light", "dark")
+
+
+def serve_parser() -> Parser:
+    parser = Parser("[serve]", "Easel: pictures from text, in a page. Other commands: generate, rerun, test, doctor; each has its own --help.")
+    add_serving(parser, shown=True)
+    add_running(parser)
+    parser.add_argument_group("computing").add_argument(
+        "--precision", choices=("full", "half", "autocast"), help="full: compute in fp32. The others: what suits the device, as without the flag"
+    )
+    return parser
+
+
+def add_serving(parser: Parser, shown: bool) -> None:
+    """shown: False for commands that take these flags only because COMMANDLINE_ARGS may hold them."""
+    group = parser.add_argument_group("page and API") if shown else parser
+
+    def flag(name: str, help: str, **how: object) -> None:
+        group.add_argument(name, help=help if shown else argparse.SUPPRESS, **how)  # type: ignore[arg-type]
+
+    flag("--port", "port of the page (7860, or the next free one) or, with --nowebui, of the API (7861)", metavar="N")
+    flag("--listen", "serve to other machines too (with a login: yours, or one that is made up and printed)", action="store_true")
+    flag("--server-name", "address to serve at in place of 127.0.0.1", metavar="ADDRESS", default="")
+    flag("--allowed-hosts", "further host names under which this server may be asked, separated by commas (for a proxy)", metavar="NAMES", default="")
+    flag("--share", "make a public link with Gradio's tunnel, behind a login", action="store_true")
+    flag("--gradio-auth", "logins for the page: user:password, several separated by commas", metavar="LOGINS", default="")
+    flag("--gradio-auth-path", "file with such logins, one a line or separated by commas", metavar="FILE", default="")
+    flag("--api-auth", "logins for the API; without it those of the page", metavar="LOGINS", default="")
+    flag("--api", "serve the API (it is served unless --no-api says otherwise)", action=argparse.BooleanOptionalAction, default=True)
+    flag("--nowebui", "the API alone, without the page", action="store_true")
+    flag("--autolaunch", "open the page in a browser", action="store_true")
+    flag("--theme", "system, light or dark", choices=THEMES, default="")
+    flag("--tls-keyfile", "private key for https", metavar="FILE", default="")
+    flag("--tls-certfile", "certificate for https", metavar="FILE", default="")
+    flag("--subpath", "path under which a proxy shows the page, for example /easel", metavar="PATH", default="")
+    flag("--cors-allow-origins", "origins of other pages that may call this server, separated by commas", metavar="ORIGINS", default="")
+
+
+def add_running(parser: Parser) -> None:
+    group = parser.add_argument_group("device and memory")
+    group.add_argument("--device", metavar="NAME", default="", help="auto, cpu, cuda, cuda:1, xpu or mps")
+    group.add_argument("--device-id", metavar="N", default="", help="which CUDA device")
+    group.add_argument("--use-cpu", metavar="WHAT", default="", help="all: compute on the CPU")
+    group.add_argument("--medvram", action="store_true", help="move parts of the model to the GPU only while they compute")
+    group.add_argument("--lowvram", action="store_true", help="the same in smaller parts: slower still, and smaller")
+    group.add_argument("--no-half", action="store_true", help="compute in fp32 on a GPU, too")
+    group.add_argument("--no-half-vae", action="store_true", help="decode in fp32 (against black pictures)")
+    slicing = ("--attention-slicing", "--opt-split-attention", "--opt-split-attention-v1", "--opt-sub-quad-attention")
+    group.add_argument(*slicing, dest="attention_slicing", action="store_true", help="compute attention in slices: less memory, slower")
+    group.add_argument("--threads", metavar="N", default="0", help="CPU threads to compute with; 0 for PyTorch's choice")
+    group = parser.add_argument_group("folders")
+    group.add_argument("--data-dir", metavar="DIR", default="", help="where outputs, settings and history lie (here)")
+    group.add_argument("--models-dir", metavar="DIR", default="", help="where models lie, in AUTOMATIC1111's folders (models in the data folder)")
+    group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
+    group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
+
+
+def folded(words: Sequence[str]) -> list[str]:
+    """AUTOMATIC1111 lets several words follow --use-cpu; they become one, so that none of them is taken for a prompt."""
+    result: list[str] = []
+    for word in words:
+        if word.lower() in CPU_WORDS and result and (result[-1] == "--use-cpu" or len(result) > 1 and result[-2] == "--use-cpu"):
+            result[-1:] = [result[-1], word] if result[-1] == "--use-cpu" else [f"{result[-1]},{word}"]
+        else:
+            result.append(word)
+    return result
+
+
+def options_of(found: argparse.Namespace) -> Options:
+    """Raises BadWords."""
+    return Options(paths=_paths(found), device=_device(found), serve=_serving(found))
+
+
+def _paths(found: argparse.Namespace) -> Paths:
+    data = _folder(found.data_dir) if found.data_dir else PROJECT
+    models = _folder(found.models_dir) if found.models_dir else data / "models"
+    return Paths(data=data, models=models, checkpoints=tuple(map(_folder, found.ckpt_dir)), embeddings=tuple(map(_folder, found.embeddings_dir)))
+
+
+def _device(found: argparse.Namespace) -> DeviceOptions:
+    device = found.device or (f"cuda:{_number('--device-id', found.device_id, 63)}" if found.device_id else "auto")
+    if {"all", "sd"} & set(found.use_cpu.lower().split(",")):
+        device = "cpu"
+    placement: Placement = "lowvram" if found.lowvram else "medvram" if found.medvram else "auto"
+    no_half = found.no_half or getattr(found, "precision", None) == "full"
+    threads = _number("--threads", found.threads, 1024)
+    return DeviceOptions(
+        device=device, placement=placement, no_half=no_half, no_half_vae=found.no_half_vae, attention_slicing=found.attention_slicing, threads=threads
+    )
+
+
+def _serving(found: argparse.Namespace) -> ServeOptions:
+    if bool(found.tls_keyfile) != bool(found.tls_certfile):
+        raise BadWords("https needs both --tls-keyfile and --tls-certfile.")
+    for flag, file in (("--tls-keyfile", found.tls_keyfile), ("--tls-certfile", found.tls_certfile)):
+        if file and not Path(file).expanduser().is_file():
+            raise BadWords(f"{flag}: there is no file {file}.")
+    subpath = found.subpath.strip("/")
+    return ServeOptions(
+        port=None if found.port is None else _number("--port", found.port, HIGHEST_PORT, 1),
+        listen=found.listen,
+        server_name=found.server_name.strip(),
+        share=found.share,
+        logins=(*_logins("--gradio-auth", found.gradio_auth), *_logins_of_file(found.gradio_auth_path)),
+        api_logins=_logins("--api-auth", found.api_auth),
+        api=found.api,
+        nowebui=found.nowebui,
+        autolaunch=found.autolaunch,
+        theme=found.theme,
+        tls_keyfile=str(Path(found.tls_keyfile).expanduser()) if found.tls_keyfile else "",
+        tls_certfile=str(Path(found.tls_certfile).expanduser()) if found.tls_certfile else "",
+        subpath=f"/{subpath}" if subpath else "",
+        cors_origins=_names(found.cors_allow_origins),
+        allowed_hosts=_names(found.allowed_hosts),
+    )
+
+
+def _folder(text: str) -> Path:
+    try:
+        folder = Path(text).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise BadWords(f"{text[:200]!r} is no usable path.") from None
+    if folder.exists() and not folder.is_dir():
+        raise BadWords(f"{folder} is a file, but a folder is needed there.")
+    return folder
+
+
+def _number(flag: str, text: str, highest: int, lowest: int = 0) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not lowest <= int(text) <= highest:
+        raise BadWords(f"{flag} = {text[:80]!r} is not usable. Give a whole number from {lowest} to {highest}.")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().rstrip("/") for name in text.split(",") if name.strip())
+
+
+def _logins(flag: str, text: str) -> tuple[tuple[str, str], ...]:
+    """ "ann:secret,bob:other" -> pairs. A password may hold colons."""
+    pairs = []
+    for part in text.replace("\n", ",").split(","):
+        if not part.strip():
+            continue
+        user, colon, password = part.strip().partition(":")
+        if not (user and colon and password):
+            raise BadWords(f"{flag} holds {user[:40]!r} without a password. Write user:password.")
+        pairs.append((user, password))
+    return tuple(pairs)
+
+
+def _logins_of_file(name: str) -> tuple[tuple[str, str], ...]:
+    if not name:
+        return ()
+    try:
+        text = Path(name).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise BadWords(f"--gradio-auth-path: {name} cannot be read ({getattr(error, 'strerror', None) or 'it is no text'}).") from None
+    if not (logins := _logins("--gradio-auth-path", text)):
+        raise BadWords(f"--gradio-auth-path: {name} holds no login. Write user:password, one a line.")
+    return logins

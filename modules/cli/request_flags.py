@@ -1,0 +1,68 @@
+"""Every field of a request as a flag, derived from its declaration: a new field is a flag without a line here."""
+
+from __future__ import annotations
+
+import argparse
+import typing
+from typing import Any
+
+from modules.cli.parser import BadWords, Parser
+from modules.core.params import Field, is_optional, literal_names, walk
+from modules.core.request import GenerationRequest
+
+
+def add_request(parser: Parser) -> None:
+    group = parser.add_argument_group("the picture", "Without a flag, what suits the model.")
+    for field in walk(GenerationRequest):
+        how: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "help": _help(field)}
+        if field.type is bool:
+            how["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(field.type) is dict:
+            how |= {"action": "append", "metavar": "NAME=VALUE"}
+        else:
+            how["metavar"] = (
+                "N" if field.type is int else "X" if float in (field.type, *typing.get_args(field.type)) else "TEXT" if not _names(field) else "NAME"
+            )
+        spelled = "-".join(field.path).replace("_", "-")
+        group.add_argument(*dict.fromkeys((f"--{field.flag}", f"--{spelled}")), **how)
+
+
+def values_of(found: argparse.Namespace) -> dict[str, Any]:
+    """What was given, by dotted name. Texts stay texts: the request's own rules read and check them. Raises BadWords."""
+    given = vars(found)
+    return {field.name: _value(field, given[field.name]) for field in walk(GenerationRequest) if field.name in given}
+
+
+def value_of_text(field: Field, text: str) -> Any:
+    """What `--set NAME=TEXT` means for this field. Raises BadWords."""
+    return _value(field, [text] if typing.get_origin(field.type) is dict else text)
+
+
+def _value(field: Field, given: Any) -> Any:
+    if typing.get_origin(field.type) is dict:
+        pairs = [text.partition("=") for text in given if text]
+        if wrong := next((name for name, equals, _ in pairs if not equals), None):
+            raise BadWords(f"--{field.flag} {wrong[:80]!r} is not usable. Write NAME=VALUE.")
+        return {name: value for name, _, value in pairs}
+    if is_optional(field.type) and isinstance(given, str) and given.strip().lower() in ("", "none"):
+        return None
+    if folded := {name.casefold(): name for name in literal_names(field.type)}:
+        return folded.get(str(given).casefold(), given)
+    return given
+
+
+def _names(field: Field) -> list[str]:
+    return field.param.names() or literal_names(field.type)
+
+
+def _help(field: Field) -> str:
+    """label, limits or names, hint; argparse reads % as its own."""
+    parts = [field.param.label]
+    low, high = field.param.minimum, field.param.maximum
+    if names := _names(field):
+        parts.append(f"({', '.join(names)})")
+    elif low is not None and high is not None and high < 1e9:
+        parts.append(f"({low:g} to {high:g})")
+    if field.param.hint:
+        parts.append(f"- {field.param.hint}")
+    return " ".join(parts).replace("%", "%%")

@@ -1,0 +1,60 @@
+"""What the command line decided for the life of a process: how to serve, and on what device. Flags keep A1111's names. No option changes a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modules.core.paths import Paths
+
+Placement = Literal["auto", "resident", "medvram", "lowvram"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". placement: what of the model lies on the device. no_half: fp32 where `auto` would say fp16."""
+
+    device: str = "auto"
+    placement: Placement = "auto"
+    no_half: bool = False
+    no_half_vae: bool = False
+    attention_slicing: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """logins: (user, password) pairs for the page. api_logins: for the API; empty with logins set means the same ones. server_name: interface to bind."""
+
+    port: int | None = None
+    listen: bool = False
+    server_name: str = ""
+    share: bool = False
+    logins: tuple[tuple[str, str], ...] = ()
+    api_logins: tuple[tuple[str, str], ...] = ()
+    api: bool = True
+    nowebui: bool = False
+    autolaunch: bool = False
+    theme: str = ""
+    tls_keyfile: str = ""
+    tls_certfile: str = ""
+    subpath: str = ""
+    cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    paths: Paths = field(default_factory=Paths)
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+    serve: ServeOptions = field(default_factory=ServeOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """What settings may change about a run; never its pixels. preferred: model for requests that name none. preview_interval: seconds between previews,
+    0 for none. preview_side: of their longer edge, in pixels."""
+
+    preferred: str = ""
+    preview_interval: float = 1.0
+    preview_side: int = 384

@@ -1,0 +1,45 @@
+"""Where things lie. One frozen record, made once from the command line; nothing asks the environment later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The checkout: launch.py, modules, and the models that come with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """data: what the user owns (outputs, settings, history). models: their A1111-named folders. checkpoints, embeddings: further folders from flags."""
+
+    data: Path = PROJECT
+    models: Path = PROJECT / "models"
+    checkpoints: tuple[Path, ...] = ()
+    embeddings: tuple[Path, ...] = ()
+
+    @property
+    def outputs(self) -> Path:
+        return self.data / "outputs"
+
+    @property
+    def history(self) -> Path:
+        return self.outputs / "history.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.data / "settings.yaml"
+
+    @property
+    def hash_cache(self) -> Path:
+        return self.data / "cache" / "hashes.db"
+
+    def checkpoint_folders(self) -> tuple[Path, ...]:
+        """Where checkpoints are looked for, the user's own first; the project's folder last, for the starter model is in it whatever the flags say."""
+        own = (*self.checkpoints, self.models / "Stable-diffusion", self.models / "diffusers", PROJECT / "models" / "Stable-diffusion")
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
+    def embedding_folders(self) -> tuple[Path, ...]:
+        """models/embeddings, and A1111's own place beside models."""
+        own = (*self.embeddings, self.models / "embeddings", self.data / "embeddings", PROJECT / "models" / "embeddings")
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))

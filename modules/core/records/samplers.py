@@ -1,0 +1,71 @@
+"""What is known of each sampler without running it: names, aliases and the habits that A1111 gives it (parity rules 7.4, 7.5). No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modules.core.records.schedules import SCHEDULES
+from modules.core.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerRecord:
+    """schedule: what "Automatic" means for it. second_order: two denoiser calls a step, so prompt schedules count double.
+    brownian: draws from a Brownian tree. uses_ensd, draws_eta: whether ENSD and eta reach it. discard_penultimate: n+1 sigmas, next-to-last dropped.
+    timesteps: walks integer timesteps of the model instead of sigmas, so schedule types do not act. solver: of 2M SDE."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    schedule: str = "Automatic"
+    second_order: bool = False
+    brownian: bool = False
+    uses_ensd: bool = False
+    discard_penultimate: bool = False
+    timesteps: bool = False
+    eta: str = ""
+    """Infotext key under which its eta is written; empty when eta does not act."""
+    default_eta: float = 1.0
+
+
+SAMPLERS: Registry[SamplerRecord] = Registry(
+    "sampler",
+    "sampler",
+    [
+        SamplerRecord(name="DPM++ 2M", aliases=("k_dpmpp_2m",), schedule="Karras"),
+        SamplerRecord(name="DPM++ SDE", aliases=("k_dpmpp_sde",), schedule="Karras", second_order=True, brownian=True, eta="Eta"),
+        SamplerRecord(name="DPM++ 2M SDE", aliases=("k_dpmpp_2m_sde",), schedule="Exponential", brownian=True, eta="Eta"),
+        SamplerRecord(name="DPM++ 2M SDE Heun", aliases=("k_dpmpp_2m_sde_heun",), schedule="Exponential", brownian=True, eta="Eta"),
+        SamplerRecord(name="DPM++ 2S a", aliases=("k_dpmpp_2s_a",), schedule="Karras", uses_ensd=True, second_order=True, eta="Eta"),
+        SamplerRecord(name="DPM++ 3M SDE", aliases=("k_dpmpp_3m_sde",), schedule="Exponential", discard_penultimate=True, brownian=True, eta="Eta"),
+        SamplerRecord(name="Euler a", aliases=("k_euler_a", "k_euler_ancestral"), uses_ensd=True, eta="Eta"),
+        SamplerRecord(name="Euler", aliases=("k_euler",)),
+        SamplerRecord(name="LMS", aliases=("k_lms",)),
+        SamplerRecord(name="Heun", aliases=("k_heun",), second_order=True),
+        SamplerRecord(name="DPM2", aliases=("k_dpm_2",), schedule="Karras", discard_penultimate=True, second_order=True),
+        SamplerRecord(name="DPM2 a", aliases=("k_dpm_2_a",), schedule="Karras", discard_penultimate=True, uses_ensd=True, second_order=True, eta="Eta"),
+        SamplerRecord(name="DPM fast", aliases=("k_dpm_fast",), uses_ensd=True, eta="Eta"),
+        SamplerRecord(name="DPM adaptive", aliases=("k_dpm_ad",), uses_ensd=True, eta="Eta"),
+        SamplerRecord(name="Restart", aliases=("restart",), schedule="Karras", second_order=True),
+        SamplerRecord(name="DDIM", aliases=("ddim",), timesteps=True, eta="Eta DDIM", default_eta=0.0),
+        SamplerRecord(name="DDIM CFG++", aliases=("ddim_cfgpp",), timesteps=True, eta="Eta DDIM", default_eta=0.0),
+        SamplerRecord(name="PLMS", aliases=("plms",), timesteps=True),
+        SamplerRecord(name="UniPC", aliases=("unipc",), timesteps=True),
+        SamplerRecord(name="LCM", aliases=("k_lcm",)),
+    ],
+)
+
+
+def split_sampler(name: str) -> tuple[str, str]:
+    """A name as people write it -> (sampler, schedule); schedule is "" unless the name carries one, as "DPM++ 2M Karras" did before A1111 1.9."""
+    if SAMPLERS.find(name):
+        return SAMPLERS.get(name).name, ""
+    for schedule in SCHEDULES:
+        for word in (schedule.name, *schedule.aliases):
+            if name.casefold().endswith(" " + word.casefold()) and (sampler := SAMPLERS.find(name[: -len(word)])):
+                return sampler.name, schedule.name
+    return SAMPLERS.get(name).name, ""
+
+
+def resolved_schedule(sampler: str, schedule: str) -> str:
+    """The schedule type that acts: "Automatic" becomes the sampler's own where it has one, and stays "Automatic" (Uniform's values) where not."""
+    return SAMPLERS.get(sampler).schedule if schedule == "Automatic" else schedule

@@ -1,0 +1,136 @@
+"""`GenerationRequest`: everything that changes the pixels of a picture, and nothing else.
+
+Each parameter is declared here and nowhere else. Settings cannot change pixels; so the checkpoint, the precision and the source of noise are fields too.
+A request that came out of `engine.resolve` is concrete: it has real seeds and the hash of its model, and the same one gives the same picture again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from modules.core.params import STRICT, Param
+from modules.core.records.samplers import SAMPLERS
+from modules.core.records.schedules import SCHEDULES
+
+SEED_LIMIT = 2**63 - 1
+PROMPT_LIMIT = 20_000
+"""Characters. Longer ones are refused: 20,000 characters are some 70 chunks of 75 tokens."""
+
+Emphasis = Literal["Original", "No norm", "Ignore", "None", "compel"]
+NoiseSource = Literal["CPU", "GPU", "NV"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """A second seed mixed into the first one's noise; and noise laid out for another picture size."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    seed: Annotated[int, Param("Variation seed", -1, SEED_LIMIT, 1, text="Variation seed", hint="-1 draws one.")] = -1
+    strength: Annotated[float, Param("Variation strength", 0, 1, 0.01, text="Variation seed strength", hint="0: the seed alone. 1: the variation seed alone.")] = 0.0
+    width: Annotated[int, Param("Resize seed from width", 0, 16384, 8, usual=2048, hint="Keeps the composition of that size. 0: off.")] = 0
+    height: Annotated[int, Param("Resize seed from height", 0, 16384, 8, usual=2048, hint="Keeps the composition of that size. 0: off.")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """How the prompts are read."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    emphasis: Annotated[Emphasis, Param("Emphasis", text="Emphasis", hint="What (word:1.5) does: A1111's rule, without its norm, nothing, literal brackets, or compel's rule.")] = "Original"
+    clip_skip: Annotated[int, Param("Clip skip", 1, 12, 1, text="Clip skip", hint="Stops this many layers before the end of the text encoder. 2 suits many anime models.")] = 1
+    comma_backtrack: Annotated[int, Param("Comma backtrack", 0, 74, 1, hint="How far a text longer than 75 tokens is cut back to a comma.")] = 20
+    comments: Annotated[bool, Param("Comments in prompts", hint="# starts a comment.")] = True
+    old_editing: Annotated[bool, Param("Old prompt editing timelines", text="Old prompt editing timelines", hint="As A1111 before 1.6.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solver:
+    """What a sampler takes beyond its schedule. k-diffusion's names (Karras et al. 2022)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    eta: Annotated[float | None, Param("Eta", 0, 10, 0.01, hint="Fresh noise in each step. Empty: the sampler's own (1 for ancestral ones, 0 for DDIM).")] = None
+    churn: Annotated[float, Param("Sigma churn", 0, 100, 0.01, text="Sigma churn")] = 0.0
+    tmin: Annotated[float, Param("Sigma tmin", 0, 1000, 0.01, text="Sigma tmin")] = 0.0
+    tmax: Annotated[float, Param("Sigma tmax", 0, 1000, 0.01, text="Sigma tmax", hint="0: no limit.")] = 0.0
+    noise: Annotated[float, Param("Sigma noise", 0, 10, 0.001, text="Sigma noise")] = 1.0
+    ensd: Annotated[int, Param("Eta noise seed delta", -(2**31), 2**31, 1, text="ENSD", hint="Added to the seed after the first draw. 31337 is NovelAI's.")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spacing:
+    """What bends a schedule type. 0 leaves the model's own value."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    sigma_min: Annotated[float, Param("Schedule min sigma", 0, 1000, 0.01, text="Schedule min sigma")] = 0.0
+    sigma_max: Annotated[float, Param("Schedule max sigma", 0, 1000, 0.01, text="Schedule max sigma")] = 0.0
+    rho: Annotated[float, Param("Schedule rho", 0, 100, 0.01, text="Schedule rho")] = 0.0
+    beta_alpha: Annotated[float, Param("Beta schedule alpha", 0.01, 1, 0.01, text="Beta schedule alpha")] = 0.6
+    beta_beta: Annotated[float, Param("Beta schedule beta", 0.01, 1, 0.01, text="Beta schedule beta")] = 0.6
+    discard_penultimate: Annotated[bool, Param("Discard penultimate sigma", text="Discard penultimate sigma")] = False
+    sgm_noise: Annotated[bool, Param("SGM noise multiplier", text="SGM noise multiplier", hint="First noise scaled as in Stability's own code.")] = False
+    quantize: Annotated[bool, Param("Quantize timesteps", hint="Rounds fractional timesteps before the network sees them.")] = False
+    noise_schedule: Annotated[Literal["Default", "Zero Terminal SNR"], Param("Noise schedule", text="Noise Schedule")] = "Default"
+    downcast_alphas: Annotated[bool, Param("Downcast alphas_cumprod", text="Downcast alphas_cumprod", hint="As A1111 before 1.7 with half precision.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """When classifier-free guidance (Ho & Salimans 2022) is left out, and how unequal prompts are matched."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    min_sigma: Annotated[float, Param("Negative guidance minimum sigma", 0, 15, 0.01, text="NGMS", hint="Below this noise level the negative prompt is skipped on every second step.")] = 0.0
+    min_sigma_all: Annotated[bool, Param("… on all steps", text="NGMS all steps")] = False
+    skip_early: Annotated[float, Param("Skip early CFG", 0, 1, 0.01, text="Skip Early CFG", hint="Share of the first steps without the negative prompt.")] = 0.0
+    pad_conds: Annotated[bool, Param("Pad conds", text="Pad conds", hint="Prompt and negative prompt are brought to one length.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationRequest:
+    """A wish for pictures. Sizes in pixels; `count` batches of `batch_size` pictures each."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    prompt: Annotated[str, Param("Prompt", max_length=PROMPT_LIMIT)] = ""
+    negative_prompt: Annotated[str, Param("Negative prompt", flag="negative", max_length=PROMPT_LIMIT)] = ""
+    model: Annotated[str, Param("Checkpoint", text="Model", max_length=400, hint="File name, title or hash. Empty: the default one.")] = ""
+    model_hash: Annotated[str, Param("Model hash", text="Model hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
+    sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
+    schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
+    steps: Annotated[int, Param("Sampling steps", 1, 150, 1, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
+    width: Annotated[int, Param("Width", 64, 16384, 8, text="Size", usual=2048)] = 512
+    height: Annotated[int, Param("Height", 64, 16384, 8, usual=2048)] = 512
+    cfg_scale: Annotated[float, Param("CFG Scale", 0, 30, 0.5, text="CFG scale", flag="cfg", hint="How strictly the prompt is followed: 1 to 3 freer, 5 to 9 balanced, over 10 strong with artifacts.")] = 7.0
+    seed: Annotated[int, Param("Seed", -1, SEED_LIMIT, 1, text="Seed", hint="-1 draws one.")] = -1
+    count: Annotated[int, Param("Batch count", 1, 1000, 1, usual=100, hint="How many batches, one after the other.")] = 1
+    batch_size: Annotated[int, Param("Batch size", 1, 64, 1, flag="batch", usual=8, hint="Pictures per batch.")] = 1
+    batched: Annotated[bool, Param("Evaluate a batch at once", hint="Faster on a GPU; a picture then differs in its last bits from one made alone.")] = False
+    tiling: Annotated[bool, Param("Tiling", text="Tiling", hint="The picture continues at its opposite edge.")] = False
+    noise_source: Annotated[NoiseSource, Param("Noise source", text="RNG", hint="CPU: same picture on every machine. GPU: the device's own. NV: what an NVIDIA card draws, computed anywhere.")] = "CPU"
+    precision: Annotated[Precision, Param("Precision", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
+    embeddings: Annotated[dict[str, str], Param("Embeddings used", text="TI hashes", hint="Name and sha256 of each; filled in when the request is resolved.")] = field(default_factory=dict)
+    variation: Variation = field(default_factory=Variation)
+    text: Text = field(default_factory=Text)
+    solver: Solver = field(default_factory=Solver)
+    spacing: Spacing = field(default_factory=Spacing)
+    guidance: Guidance = field(default_factory=Guidance)
+
+    @property
+    def pictures(self) -> int:
+        return self.count * self.batch_size
+
+
+def single(request: GenerationRequest, index: int) -> GenerationRequest:
+    """The request that makes picture `index` of a resolved request alone. A1111's rule: seeds count up, unless a variation seed does instead."""
+    varied = request.variation.strength > 0
+    seed = request.seed if varied else _counted(request.seed, index)
+    variation = dataclasses.replace(request.variation, seed=_counted(request.variation.seed, index)) if varied else request.variation
+    return dataclasses.replace(request, seed=seed, variation=variation, count=1, batch_size=1)
+
+
+def _counted(seed: int, index: int) -> int:
+    """Beyond the largest seed it goes on at 0, so that every picture's own request can be read again."""
+    return seed + index if seed + index <= SEED_LIMIT else seed + index - SEED_LIMIT - 1

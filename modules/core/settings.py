@@ -1,0 +1,130 @@
+"""What a user chose for speed, place and looks; never anything that reaches pixels (that is `core.request`).
+
+Declared with the same `Param` as a request, under A1111's names where it has one. The shape is an OmegaConf structured config; the limits are
+checked by `core.params`. Free texts are kept away from OmegaConf, which would read `${...}` and `???` in them as its own language.
+Only what differs from the defaults is saved. A file that cannot be used is set aside under another name, and a note says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict
+
+from modules.core.errors import InvalidRequest, OutputTrouble
+from modules.core.files import replace, set_aside
+from modules.core.params import STRICT, Param, named, value_of, walk, with_values
+
+Theme = Literal["system", "light", "dark"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every one has an effect, named in its hint."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", max_length=400, hint="What a new page starts with. Empty: the starter model.")] = (
+        ""
+    )
+    samples_save: Annotated[bool, Param("Always save all generated images", hint="Off: pictures are shown, and kept only if you save them.")] = True
+    live_previews_enable: Annotated[bool, Param("Show live previews of the created image", hint="Off: only the bar moves.")] = True
+    live_preview_interval: Annotated[float, Param("Live preview period", 0.2, 60, 0.1, usual=10, hint="Seconds between two previews at least.")] = 1.0
+    live_preview_size: Annotated[int, Param("Live preview size", 64, 1024, 64, hint="Longer side at most, in pixels.")] = 384
+    theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is. Acts when the page is loaded again.")] = "system"
+    autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
+
+
+class SettingsStore:
+    """The settings of one file, for any number of threads. notes: what went wrong with the file, one sentence each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self.notes: list[str] = []
+        self._value = self._load()
+
+    @property
+    def value(self) -> Settings:
+        """As they stand; ask again for later ones."""
+        return self._value
+
+    def change(self, name: str, value: Any) -> Settings:
+        """One setting, checked and saved. Raises InvalidRequest or OutputTrouble; nothing has changed then."""
+        return self.change_all({name: value})
+
+    def change_all(self, values: Mapping[str, Any]) -> Settings:
+        """Several at once: all of them or none. Raises like `change`."""
+        with self._lock:
+            changed = self._value
+            for name, value in values.items():
+                changed = _with(changed, name, value)
+            self._save(changed)
+            self._value = changed
+            return changed
+
+    def reset(self) -> Settings:
+        """Back to the defaults. Raises OutputTrouble."""
+        with self._lock:
+            self._save(Settings())
+            self._value = Settings()
+            return self._value
+
+    def _save(self, settings: Settings) -> None:
+        chosen = {field.name: value_of(settings, field) for field in walk(Settings) if value_of(settings, field) != field.default}
+        text = yaml.safe_dump(chosen, allow_unicode=True, sort_keys=False) if chosen else ""
+        if yaml.safe_load(text) != (chosen or None):  # rare line ends are read back as spaces unless they are escaped
+            text = yaml.safe_dump(chosen, sort_keys=False)
+        replace(self._path, text.encode())
+
+    def _load(self) -> Settings:
+        """Takes what is usable of the file; if anything is not, the file as it was is set aside and the rest saved anew."""
+        try:
+            tree = yaml.safe_load(self._path.read_bytes())
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+            return self._repaired(Settings(), f"could not be read ({type(error).__name__})")
+        if tree is None:
+            return Settings()
+        if not isinstance(tree, dict):
+            return self._repaired(Settings(), "holds no list of settings")
+        settings, wrong = Settings(), []
+        for name, value in tree.items():
+            try:
+                settings = _with(settings, str(name), value)
+            except InvalidRequest as error:
+                wrong.append(error.what)
+        return self._repaired(settings, "holds what cannot be used: " + " ".join(wrong)) if wrong else settings
+
+    def _repaired(self, settings: Settings, reason: str) -> Settings:
+        try:
+            aside = set_aside(self._path)
+            self.notes.append(f"The settings file {self._path} {reason.rstrip('.')}. It was kept as {aside.name}; the defaults stand in for it.")
+            if settings != Settings():
+                self._save(settings)
+        except OutputTrouble as trouble:
+            self.notes.append(f"The settings file {self._path} {reason.rstrip('.')}. {trouble}")
+        return settings
+
+
+def _with(settings: Settings, name: str, value: Any) -> Settings:
+    """A checked copy. No text reaches OmegaConf, and nothing is resolved."""
+    if name not in (field.name for field in walk(Settings)):
+        raise InvalidRequest(f"There is no setting {name[:80]!r}.", "Check its spelling.", name[:80])
+    if not isinstance(value, str | int | float | bool):
+        raise InvalidRequest(f"{name} takes one plain value.", "Give a text, a number, true or false.", name)
+    if not isinstance(value, str):
+        try:
+            merged = OmegaConf.merge(OmegaConf.structured(Settings), {name: value})
+        except OmegaConfBaseException as error:
+            raise InvalidRequest(f"{name} = {value!r:.80} is not usable: {str(error).splitlines()[0]}.", "Look at the setting's hint.", name) from None
+        if named(Settings, name).type is not str:  # OmegaConf would take a number for a text
+            value = OmegaConf.to_container(merged, resolve=False)[name]
+    return with_values(settings, {name: value})

@@ -1,0 +1,71 @@
+"""Progress, live preview and interrupt, seen from inside the loop. The outermost feature: it sees what the sampler is given."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from modules.core.result import Cancel, Progress
+from modules.engine.feature import Feature
+from modules.sampling.step import Denoise, Denoised, Step
+
+
+class Stopped(Exception):
+    """Leaves the sampler between two denoiser calls. Never reaches a face. latents: the last denoised ones."""
+
+    def __init__(self, how: Cancel, latents: Tensor | None) -> None:
+        super().__init__(how.value)
+        self.how, self.latents = how, latents
+
+
+@dataclass
+class Watch(Feature):
+    """report: takes each progress. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1), or () for none.
+    interval: seconds between previews, 0 for none. side: of the preview's longer edge, in pixels."""
+
+    report: Callable[[Progress], None]
+    cancel: Callable[[], Cancel]
+    picture: int
+    pictures: int
+    preview: tuple[tuple[float, float, float], ...] = ()
+    interval: float = 0.5
+    side: int = 320
+    _due: float = field(default=0.0, init=False)
+    _last: Tensor | None = field(default=None, init=False)
+
+    def wrap(self, denoise: Denoise) -> Denoise:
+        def watched(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
+            how = self.cancel()
+            if how is not Cancel.NONE:
+                raise Stopped(how, self._last)
+            self.report(Progress("sampling", self.picture, self.pictures, step.index, step.total))
+            answer = denoise(x, sigma, step)
+            self._last = answer.x0
+            now = time.monotonic()
+            if self.interval and self.preview and now >= self._due:
+                self._due = now + self.interval
+                image = rgb(answer.x0, self.preview, self.side)
+                self.report(Progress("sampling", self.picture, self.pictures, step.index + 1, step.total, image))
+            return answer
+
+        return watched
+
+
+def rgb(latents: Tensor, matrix: tuple[tuple[float, float, float], ...], side: int) -> bytes:
+    """The first picture of latents [B, C, h, w] as a small JPEG, by a linear map of the channels (last row of `matrix`: the offset, when it has C+1 rows)."""
+    channels = latents.shape[1]
+    weights = torch.tensor(matrix[:channels], dtype=torch.float32)
+    pixels = torch.einsum("chw,cr->hwr", latents[0].float().cpu(), weights)
+    pixels = pixels + torch.tensor(matrix[channels] if len(matrix) > channels else (0.5, 0.5, 0.5))
+    image = Image.fromarray(pixels.clamp(0, 1).mul(255).byte().numpy())
+    scale = side / max(image.size)
+    image = image.resize((max(round(image.width * scale), 1), max(round(image.height * scale), 1)), Image.Resampling.BICUBIC)
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=80)
+    return data.getvalue()

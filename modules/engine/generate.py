@@ -1,0 +1,184 @@
+"""Request -> pictures: resolve, plan, and for each picture encode, sample, decode, save. Runs in the worker's thread, one request at a time.
+
+Knows families by their protocol, features by theirs, and no face.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psutil
+import torch
+from PIL import Image
+from torch import Tensor
+
+from modules import __version__
+from modules.catalog.card import Card
+from modules.core.errors import BadModelFile, OutOfMemory
+from modules.core.options import DeviceOptions, Looks
+from modules.core.params import to_dict
+from modules.core.request import GenerationRequest, single
+from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.conditioning import Conditioning, conditioning
+from modules.engine.denoise import denoiser
+from modules.engine.feature import Feature
+from modules.engine.features.tiling import Tiling
+from modules.engine.features.watch import Stopped, Watch
+from modules.engine.plan import Stage, plan, takes
+from modules.engine.resolve import Shelf, resolve
+from modules.engine.sample import sample
+from modules.engine.save import Outputs
+from modules.families import FAMILIES_BY_NAME
+from modules.families.family import Family, Model
+from modules.infotext import files
+from modules.infotext.write import infotext
+from modules.memory.cache import ByteCache
+from modules.memory.device import DTYPES, Machine, find
+from modules.memory.placement import emptied, place
+from modules.prompt import embeddings as inversions
+from modules.prompt.grammar import networks
+from modules.sampling.parameterization import Table
+from modules.sampling.step import Denoise
+
+log = logging.getLogger(__name__)
+
+VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
+
+
+@dataclass
+class Loaded:
+    family: Family
+    model: Model
+    placed: Any
+
+
+@dataclass
+class Engine:
+    """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go."""
+
+    shelf: Shelf
+    outputs: Outputs
+    options: DeviceOptions = field(default_factory=DeviceOptions)
+    looks: Callable[[], Looks] = Looks
+
+    def __post_init__(self) -> None:
+        self.machine: Machine = find(self.options)
+        self._models: ByteCache[Loaded] = ByteCache(psutil.virtual_memory().total // 4, lambda: emptied(self.machine))
+
+    def facts(self) -> dict[str, str]:
+        """What beside the request decides the last bits: versions and machine."""
+        versions = {name: importlib.metadata.version(name) for name in VERSIONED}
+        return {"easel": __version__, **versions, **self.machine.facts()}
+
+    def warm(self) -> str:
+        """Loads the default model, so that the first picture need not wait. -> its name, "" when there is none."""
+        request, card = resolve(GenerationRequest(), self.shelf, self.machine.precision, self.looks().preferred)
+        self._load(card, request)
+        return card.name
+
+    @torch.inference_mode()
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
+        """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
+        began = time.monotonic()
+        report(Progress("loading", 0, request.pictures))
+        request, card = resolve(request, self.shelf, self.machine.precision, self.looks().preferred)
+        loaded = self._load(card, request)
+        loaded.family.check(request)
+        notes = [f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet." for text in (request.prompt, request.negative_prompt) for net in networks(text)[1]]
+        pictures: list[Picture] = []
+        stopped = Cancel.NONE
+        try:
+            with ExitStack() as stack:
+                features: list[Feature] = [Tiling()] if request.tiling else []
+                for feature in features:
+                    stack.enter_context(feature.attach(loaded.model))
+                report(Progress("encoding", 0, request.pictures))
+                texts = conditioning(loaded.family, loaded.model, request, self._vectors(request, loaded.model))
+                for take in takes(request):
+                    if cancel() is Cancel.STOP:
+                        stopped = Cancel.STOP
+                        break
+                    made, how = self._take(loaded, request, texts, take, features, report, cancel)
+                    for picture in made:
+                        if save and picture.complete:
+                            path, note = self.outputs.save(picture.data, picture.request.seed)
+                            picture = replace(picture, path=path)
+                            notes += [note] if note else []
+                        pictures.append(picture)
+                        report(picture)
+                    if how is not Cancel.NONE:
+                        stopped = how
+                    if how is Cancel.STOP:
+                        break
+        except torch.cuda.OutOfMemoryError:
+            failure = OutOfMemory(
+                f"The {self.machine.device} ran out of memory at {request.width} x {request.height}.",
+                "Make the picture or the batch smaller, or start with --medvram or --lowvram.",
+            )
+        else:
+            failure = None
+        if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
+            emptied(self.machine)
+            raise failure
+        return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
+
+    def _take(
+        self, loaded: Loaded, request: GenerationRequest, texts: Conditioning, take: range, features: Sequence[Feature], report: Report, cancel: Callable[[], Cancel]
+    ) -> tuple[list[Picture], Cancel]:
+        """Samples and decodes the pictures that are evaluated together."""
+        report(Progress("sampling", take.start, request.pictures, 0, request.steps))
+        looks, model = self.looks(), loaded.model
+        watch = Watch(report, cancel, take.start, request.pictures, model.card.preview or model.record.preview, looks.preview_interval, looks.preview_side)
+        requests = [single(request, index) for index in take]
+        how = Cancel.NONE
+        try:
+            latents = torch.empty(0)
+            for stage in plan(request, loaded.model.record):
+                latents = self._stage(stage, loaded, requests, texts, [*features, watch])
+        except Stopped as stop:
+            how = stop.how
+            if stop.latents is None:
+                return [], how
+            latents = stop.latents
+        report(Progress("decoding", take.start, request.pictures, request.steps, request.steps))
+        pixels = loaded.family.decode(loaded.model, latents)
+        if not torch.isfinite(pixels).all():
+            raise BadModelFile("The picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint or VAE.", "model")
+        return [self._picture(image, one, index, loaded.model.card, how is Cancel.NONE) for image, one, index in zip(pixels, requests, take, strict=True)], how
+
+    def _stage(self, stage: Stage, loaded: Loaded, requests: list[GenerationRequest], texts: Conditioning, features: Sequence[Feature]) -> Tensor:
+        def denoise_with(table: Table) -> Denoise:
+            return denoiser(loaded.family, loaded.model, table, texts, requests[0], features)
+
+        return sample(stage, loaded.model, requests, denoise_with)
+
+    def _picture(self, pixels: Tensor, request: GenerationRequest, index: int, card: Card, complete: bool) -> Picture:
+        """pixels: [3, H, W] in -1..1. A1111 truncates to 8 bits, it does not round (parity rule 7.1)."""
+        array = ((pixels.float() + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        text = infotext(request, version=f"Easel {__version__}", checkpoint=card.name)
+        document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
+        data = files.encode(Image.fromarray(array), text, document)
+        return Picture(data, array.shape[1], array.shape[0], request, text, index, complete=complete)
+
+    def _load(self, card: Card, request: GenerationRequest) -> Loaded:
+        key = f"{card.path}|{card.sha256}|{request.precision}"
+        held = self._models.get(key)
+        if held is None:
+            family = FAMILIES_BY_NAME[card.family]
+            self._models.make_room(card.size)
+            model = family.load(card, self.machine.device, DTYPES[request.precision])
+            model.vae_dtype = self.machine.vae_dtype(request.precision)
+            model.parts["vae"].to(model.vae_dtype)
+            held = Loaded(family, model, place(model.parts, self.options, self.machine))
+            self._models.put(key, held, card.size)
+        return held
+
+    def _vectors(self, request: GenerationRequest, model: Model) -> Mapping[str, Tensor]:
+        cards = {card.name: card for card in self.shelf.embeddings()}
+        return {name: inversions.load(cards[name].path) for name in request.embeddings}

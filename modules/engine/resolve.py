@@ -1,0 +1,79 @@
+"""Makes a request concrete: -1 becomes a seed, a model's name its hash, an alias the name itself. Idempotent, so a rerun takes the very path of a new request."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from modules.catalog.card import Card
+from modules.core.errors import InvalidRequest, NotFound
+from modules.core.records.samplers import split_sampler
+from modules.core.records.schedules import SCHEDULES
+from modules.core.request import GenerationRequest, Precision
+from modules.prompt.embeddings import names_in
+
+SEED_DRAW = 4294967294
+"""A1111 draws seeds below this (parity rule 7.1)."""
+
+
+class Shelf(Protocol):
+    """What resolving asks of the catalog."""
+
+    def checkpoint(self, name: str, sha256: str = "") -> Card: ...
+    def default(self) -> Card | None: ...
+    def embeddings(self) -> list[Card]: ...
+    def hashed(self, card: Card) -> Card: ...
+
+
+def resolve(request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "") -> tuple[GenerationRequest, Card]:
+    """-> the concrete request and the checkpoint's card. preferred: the model to take when the request names none.
+    Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
+    sampler, named = split_sampler(request.sampler)
+    schedule = SCHEDULES.get(request.schedule).name
+    if named and schedule == "Automatic":
+        schedule = named
+    card = find_model(request, shelf, preferred)
+    variation = request.variation
+    if variation.strength > 0 and variation.seed == -1:
+        variation = dataclasses.replace(variation, seed=random.randrange(SEED_DRAW))
+    if bool(variation.width) != bool(variation.height):
+        raise InvalidRequest("Resize seed needs both a width and a height.", "Give both, or 0 for both.", "variation.width")
+    resolved = dataclasses.replace(
+        request,
+        sampler=sampler,
+        schedule=schedule,
+        model=card.name,
+        model_hash=card.sha256,
+        seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed,
+        variation=variation,
+        precision=precision(request.precision),
+        embeddings=_embeddings(request, shelf),
+    )
+    return resolved, card
+
+
+def find_model(request: GenerationRequest, shelf: Shelf, preferred: str) -> Card:
+    if request.model or request.model_hash:
+        return shelf.hashed(shelf.checkpoint(request.model, request.model_hash))
+    if preferred:
+        try:
+            return shelf.hashed(shelf.checkpoint(preferred))
+        except NotFound:  # the one preferred in the settings was moved away; the shelf's own default still draws
+            pass
+    card = shelf.default()
+    if card is None:
+        raise NotFound("There is no model to draw with.", "Put a checkpoint into models/Stable-diffusion and press the refresh button.", "model")
+    return shelf.hashed(card)
+
+
+def _embeddings(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
+    """name -> sha256 of each textual inversion that the prompts name. A recorded hash that no file has any more is refused, not replaced."""
+    cards = {card.name: card for card in shelf.embeddings() if not card.trouble}
+    used = {name: shelf.hashed(cards[name]).sha256 for name in names_in(f"{request.prompt}\n{request.negative_prompt}", list(cards))}
+    for name, sha256 in request.embeddings.items():
+        if not used.get(name, "").startswith(sha256[:64]):
+            found = "another file has that name" if name in used else "it is not in the embeddings folder"
+            raise NotFound(f"The embedding {name!r} ({sha256[:10]}) is missing: {found}.", "Put the file into models/embeddings.", "embeddings")
+    return used

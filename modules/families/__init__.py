@@ -1,0 +1,10 @@
+"""The model families that can be loaded, by the name of their record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modules.families.family import Family
+from modules.families.sd1 import StableDiffusion1
+
+FAMILIES_BY_NAME: Mapping[str, Family] = {family.record.name: family for family in (StableDiffusion1(),)}

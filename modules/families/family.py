@@ -1,0 +1,74 @@
+"""What the engine needs of a model family: a record (`core.records.families`) and its functions. Knows no family in particular."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from modules.catalog.card import Card
+from modules.core.records.families import FamilyRecord
+from modules.core.request import GenerationRequest, Text
+
+Prediction = Literal["eps", "v", "x0"]
+
+
+@dataclass(frozen=True)
+class Cond:
+    """What a text became: context [77 n, D] of the cross-attention, and further tensors that the family's network wants."""
+
+    context: Tensor
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NetworkCall:
+    """One call of the denoising network: x [N, C, H, W] already scaled to the network's input, timesteps [N], context [N, T, D].
+    extra: what features and families add (ControlNet residuals, pooled text), as keyword arguments of the network."""
+
+    x: Tensor
+    timesteps: Tensor
+    context: Tensor
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Model:
+    """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
+    they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
+    vae_dtype: of the autoencoder; whoever converts that one changes this too. scale: by which encoded latents are multiplied."""
+
+    card: Card
+    record: FamilyRecord
+    parts: dict[str, Any]
+    alphas_cumprod: Tensor
+    prediction: Prediction
+    device: str
+    dtype: Any
+    vae_dtype: Any
+    scale: float
+
+
+class Family(Protocol):
+    record: FamilyRecord
+
+    def load(self, card: Card, device: str, dtype: Any) -> Model:
+        """Reads the weights offline, into `dtype`. Raises BadModelFile or Unsupported with the reason."""
+
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
+        """Texts of one schedule, encoded in one call (A1111's emphasis shares its mean over them). embeddings: textual inversions by name, [n, D].
+        Raises Unsupported for a clip skip deeper than the text encoder."""
+
+    def predict(self, model: Model, call: NetworkCall) -> Tensor:
+        """The network's raw output, [N, C, H, W], in its own dtype."""
+
+    def decode(self, model: Model, latents: Tensor) -> Tensor:
+        """Latents [B, C, H, W] -> pixels [B, 3, H * 8, W * 8], float32 on the CPU, around -1..1, not clamped; one picture at a time."""
+
+    def encode_image(self, model: Model, pixels: Tensor) -> Tensor:
+        """Pixels [B, 3, H, W] in -1..1 -> latents [B, C, H / 8, W / 8], float32 on the CPU."""
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raises Unsupported for what this family cannot do."""

@@ -1,0 +1,98 @@
+"""One value out of a file -> the type and the limits of a request's field. Knows the declaration of fields, no tool and no format."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from modules.core.params import Field, is_optional, literal_names
+from modules.infotext.names import SURROGATE, file_name
+
+SEEDS = ("seed", "variation.seed")
+"""Fields where a value out of range is given up: the nearest seed would be any other picture."""
+
+
+class Unusable(Exception):
+    """Why a value cannot be used, as a sentence for the table."""
+
+
+def coerce(field: Field, value: object) -> tuple[Any, str]:
+    """(the value in the field's type and limits, what had to be changed). Raises Unusable."""
+    kinds = [kind for kind in getattr(field.type, "__args__", ()) if kind is not type(None)] if is_optional(field.type) else [field.type]
+    kind = kinds[0]
+    if names := literal_names(kind):
+        known = {name.casefold(): name for name in names}
+        if str(value).casefold() in known:
+            return known[str(value).casefold()], ""
+        raise Unusable(f"Easel knows {', '.join(names)}.")
+    if kind is bool:
+        return _truth(value), ""
+    if kind in (int, float):
+        return _number(field, kind, value)
+    if kind is str:
+        return _text(field, value)
+    return _mapping(value), ""
+
+
+def _truth(value: object) -> bool:
+    word = str(value).strip().casefold()
+    if word in ("true", "1", "1.0", "yes", "on"):
+        return True
+    if word in ("false", "0", "0.0", "no", "off", "none"):
+        return False
+    raise Unusable("Easel expects True or False here.")
+
+
+def _number(field: Field, kind: type, value: object) -> tuple[Any, str]:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Unusable("Easel expects a number here.")
+    number: int | float
+    try:
+        number = value if isinstance(value, int) else _parsed(value)
+    except ValueError:
+        raise Unusable("Easel expects a number here.") from None
+    if isinstance(number, float) and not math.isfinite(number):
+        raise Unusable("Easel expects a finite number here.")
+    low, high = field.param.minimum, field.param.maximum
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    if not low <= number <= high:
+        if field.name in SEEDS:
+            raise Unusable("Easel has no such seed.")
+        return kind(min(max(number, low), high)), f"Easel takes {low:g} to {high:g}."
+    if kind is int:
+        return round(number), "" if number == round(number) else "Easel takes whole numbers here."
+    try:
+        return float(number), ""
+    except OverflowError:
+        raise Unusable("Easel expects a smaller number here.") from None
+
+
+def _parsed(value: str | float) -> int | float:
+    if isinstance(value, float):
+        return value
+    text = value.strip()
+    if len(text) > 40:
+        raise ValueError("too long for a number")
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _text(field: Field, value: object) -> tuple[str, str]:
+    if not isinstance(value, str | int | float):
+        raise Unusable("Easel expects a text here.")
+    text, limit = SURROGATE.sub("\ufffd", str(value)), field.param.max_length
+    if limit is not None and len(text) > limit:
+        return text[:limit], f"Cut to {limit} characters, the most that Easel takes."
+    return text, ""
+
+
+def _mapping(value: object) -> dict[str, str]:
+    """Names to sha256, at most 200 of them; names lose their paths, what is no hash is dropped."""
+    if not isinstance(value, Mapping):
+        raise Unusable("Easel expects names with hashes here.")
+    found = {file_name(str(name)): str(digest).strip().lower() for name, digest in list(value.items())[:200]}
+    return {name: digest if re.fullmatch(r"[0-9a-f]{8,64}", digest) else "" for name, digest in found.items() if name}

@@ -1,0 +1,64 @@
+"""SwarmUI's `sui_image_params` JSON -> request. It runs ComfyUI, whose prompts and noise it shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modules.infotext import keys
+from modules.infotext.foreign import samplers, weights
+from modules.infotext.foreign.comfyui import EMPHASIS, NOISE
+from modules.infotext.foreign.values import first, items, mapping, number
+from modules.infotext.reading import Draft, Reading
+
+FIELDS: Mapping[str, str] = {
+    "seed": "seed",
+    "steps": "steps",
+    "cfgscale": "cfg_scale",
+    "variationseed": "variation.seed",
+    "variationseedstrength": "variation.strength",
+}
+REASONS: tuple[tuple[str, str], ...] = (
+    ("lora", keys.LORA),
+    ("refiner", keys.HIRES),
+    ("controlnet", keys.CONTROL),
+    ("initimage", keys.INIT),
+    ("mask", keys.MASK),
+    ("vae", keys.FILES),
+    ("fluxguidance", "Guidance of distilled models (Flux) is not restored."),
+)
+HANDLED = {"prompt", "negativeprompt", "model", "width", "height", "sampler", "comfyuisampler", "scheduler", "comfyuischeduler", "swarm_version", "clipstopatlayer", "aspectratio", "seamlesstileable", "images", *FIELDS}  # fmt: skip
+
+
+def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
+    whole = mapping(value)
+    data = mapping(whole.get("sui_image_params"))
+    draft = Draft("SwarmUI")
+    for key, negative in (("prompt", False), ("negativeprompt", True)):
+        prompt = data.get(key)
+        if isinstance(prompt, str) and (prompt or not negative):
+            written = weights.comfy(prompt)
+            draft.prompt(key, written, negative=negative, note="Characters that mean something only here are escaped." if written != prompt else "")
+            if "(" in written.replace("\\(", ""):
+                draft.values["text.emphasis"] = "compel"
+                draft.say(EMPHASIS)
+    scheduler = first(data, "scheduler", "comfyuischeduler")
+    samplers.take(draft, "sampler", first(data, "sampler", "comfyuisampler"), "scheduler", scheduler, unsaid="Normal")
+    for key, name in FIELDS.items():
+        draft.take(key, name, data.get(key))
+    if data.get("width") is not None and data.get("height") is not None:
+        draft.size("width x height", data["width"], data["height"])
+    draft.model("model", data.get("model"))
+    for entry in items(whole.get("sui_models")):
+        if mapping(entry).get("param") == "model":
+            draft.leave("hash", mapping(entry).get("hash"), "SwarmUI hashes the weights alone, Easel the whole file.")
+    layer = number(data.get("clipstopatlayer"))
+    if layer is not None and layer < -1:
+        draft.take("clipstopatlayer", "text.clip_skip", int(max(-layer, -99)), said=layer)
+    if str(data.get("seamlesstileable", "")).casefold() == "true":
+        draft.take("seamlesstileable", "tiling", True)
+    for key, given in data.items():
+        if key not in HANDLED:
+            draft.leave(str(key), given, next((reason for start, reason in REASONS if str(key).startswith(start)), keys.UNKNOWN))
+    draft.fact("Version", data.get("swarm_version"))
+    draft.noise("CPU", NOISE)
+    return draft.reading(size)

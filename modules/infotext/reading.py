@@ -1,0 +1,149 @@
+"""What came out of a picture: a request, and a table that says of each value whether it could be restored. Knows no tool and no file format.
+
+`Draft` is the only way into that request. Whatever a file says passes its checks: types, limits, names without paths. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from modules.core.errors import InvalidRequest
+from modules.core.params import from_dict, named, to_dict
+from modules.core.request import GenerationRequest
+from modules.infotext.coerce import Unusable, coerce
+from modules.infotext.names import clean, shown, stem
+
+State = Literal["restored", "approximated", "not restored"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """key: as the picture's own tool calls it. value: what it says. note: why it is not simply restored, in a sentence."""
+
+    key: str
+    value: str
+    state: State = "restored"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """source: the tool that made the picture, "" when nothing was found. notes: what the user should know. facts: versions and the like, for the record."""
+
+    request: GenerationRequest
+    source: str = ""
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+class Draft:
+    """Gathers values under the dotted names of request fields."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.values: dict[str, Any] = {}
+        self.rows: list[Row] = []
+        self.notes: list[str] = []
+        self.facts: dict[str, str] = {}
+
+    def take(self, key: str, name: str, value: object, note: str = "", *, said: object = None) -> bool:
+        """Sets field `name` from what the picture says under `key`. A note makes the row "approximated". Says whether the value could be used.
+
+        said: what the table shows, where the picture's own word differs from ours."""
+        if value is None:
+            return False
+        try:
+            usable, change = coerce(named(GenerationRequest, name), value)
+        except Unusable as problem:
+            self.leave(key, value, str(problem))
+            return False
+        self.values[name] = usable
+        note = " ".join(filter(None, (note, change)))
+        self.rows.append(Row(clean(key), shown(value if said is None else said), "approximated" if note else "restored", note))
+        return True
+
+    def leave(self, key: str, value: object, note: str) -> None:
+        """A value that does not reach the request."""
+        if value not in (None, "", [], {}):
+            self.rows.append(Row(clean(key), shown(value), "not restored", note))
+
+    def say(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def fact(self, key: str, value: object) -> None:
+        if value not in (None, ""):
+            self.facts[clean(key)] = shown(value)
+
+    def size(self, key: str, width: object, height: object, note: str = "", *, names: tuple[str, str] = ("width", "height")) -> None:
+        """Both sides in pixels, as one row of the table."""
+        before = len(self.rows)
+        self.take(key, names[0], width, note)
+        self.take(key, names[1], height, note)
+        rows = self.rows[before:]
+        if rows:
+            worst = max((row.state for row in rows), key=("restored", "approximated", "not restored").index)
+            reasons = dict.fromkeys(row.note for row in rows if row.note)
+            self.rows[before:] = [Row(clean(key), f"{shown(width)}x{shown(height)}", worst, " ".join(reasons))]
+
+    def prompt(self, key: str, text: object, *, negative: bool = False, note: str = "") -> None:
+        """A prompt. Files hold prompts whose comments are gone, so a # that is still there was meant as a character."""
+        if not isinstance(text, str):
+            return self.leave(key, text, "This is no text.")
+        self.take(key, "negative_prompt" if negative else "prompt", text, note)
+        if "#" in text:
+            self.values["text.comments"] = False
+
+    def model(self, key: str, name: object, note: str = "") -> None:
+        """Only a model's name is taken, never the place where it lay."""
+        if not isinstance(name, str) or not name.strip():
+            return
+        if stem(name):
+            self.take(key, "model", stem(name), note)
+        else:
+            self.leave(key, name, "This is no model name.")
+
+    def model_hash(self, key: str, value: object) -> None:
+        text = str(value or "").strip().lower()
+        if re.fullmatch(r"[0-9a-f]{10,64}", text):
+            self.take(key, "model_hash", text)
+        elif re.fullmatch(r"[0-9a-f]{8}", text):
+            self.leave(key, text, "An old hash of eight digits, made from a small part of the file: it says too little to find the model by.")
+        else:
+            self.leave(key, value, "This is no sha256 hash.")
+
+    def noise(self, source: str, note: str) -> None:
+        """Where the noise most likely came from, when the picture does not say."""
+        if "noise_source" not in self.values:
+            self.values["noise_source"] = source
+            self.rows.append(Row("RNG", source, "approximated", note))
+            if source == "NV":
+                self.say(note)
+
+    def reading(self, size: tuple[int, int] = (0, 0)) -> Reading:
+        """size: of the picture itself, in pixels, used when its text gives none."""
+        if self.values and min(size) >= 64 and not {"width", "height"} & set(self.values):
+            self.size("Size", *size, "Taken from the picture itself.")
+        return Reading(self._request(), self.source, self.rows, self.notes, self.facts)
+
+    def _request(self) -> GenerationRequest:
+        """Every value was checked alone; one that still fails is left out and said so."""
+        values = dict(self.values)
+        while True:
+            tree = to_dict(GenerationRequest())
+            for name, value in values.items():
+                *groups, last = name.split(".")
+                place = tree
+                for group in groups:
+                    place = place[group]
+                place[last] = value
+            try:
+                return from_dict(GenerationRequest, tree)
+            except InvalidRequest as problem:
+                blamed = next((name for name in values if problem.field.startswith(name)), next(iter(values), ""))
+                if not blamed:
+                    return GenerationRequest()
+                self.leave(blamed, values.pop(blamed), str(problem))

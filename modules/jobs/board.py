@@ -1,0 +1,109 @@
+"""What is to be seen of the queue, in memory: the order, each job's latest view, the last finished ones. Looking at it never waits for the disk.
+
+Knows no store: whoever changes a job writes that down first and shows it here afterwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from modules.core.result import Cancel, Progress
+from modules.jobs.job import Job
+from modules.jobs.live import Live, of_finished, progressed
+from modules.jobs.watch import Watch
+
+FINISHED_KEPT = 200
+"""Finished jobs that are still answered from memory."""
+
+
+class Board:
+    """watch: its version rises with every change of what is seen. Any thread may call anything."""
+
+    def __init__(self) -> None:
+        self.watch = Watch()
+        self._waiting: list[str] = []
+        self._unfinished: dict[str, Live] = {}
+        self._finished: OrderedDict[str, Live] = OrderedDict()
+        self._order_version = 0
+
+    def waiting(self) -> list[str]:
+        """Ids, the next one first."""
+        with self.watch:
+            return list(self._waiting)
+
+    def jobs(self) -> list[Job]:
+        """What runs, then what waits, in order."""
+        with self.watch:
+            running = [live.job for id, live in self._unfinished.items() if id not in set(self._waiting)]
+            return running + [self._unfinished[id].job for id in self._waiting]
+
+    def live(self, id: str) -> Live | None:
+        """The latest view of a job; None of one that is not here, or no more."""
+        with self.watch:
+            live = self._unfinished.get(id) or self._finished.get(id)
+            if live is None or id not in self._waiting:
+                return live
+            ahead = len(self._unfinished) - len(self._waiting) + self._waiting.index(id)
+            return dataclasses.replace(live, ahead=ahead, version=max(live.version, self._order_version))
+
+    def line_up(self, job: Job) -> None:
+        with self.watch:
+            self._waiting.append(job.id)
+            self._unfinished[job.id] = Live(job=job, version=self._reordered(), progress=Progress(pictures=job.request.pictures))
+
+    def reorder(self, ids: Sequence[str]) -> None:
+        with self.watch:
+            self._waiting = list(ids)
+            self._reordered()
+
+    def start(self, job: Job) -> None:
+        with self.watch:
+            self._waiting.remove(job.id)
+            self._unfinished[job.id] = Live(job=job, version=self._reordered(), progress=Progress("starting", pictures=job.request.pictures))
+
+    def progress(self, id: str, progress: Progress) -> None:
+        """A skip ends when a later picture begins."""
+        with self.watch:
+            if live := self._unfinished.get(id):
+                over = live.cancel is Cancel.SKIP and progress.picture > live.skipping
+                live = dataclasses.replace(live, cancel=Cancel.NONE) if over else live
+                self._unfinished[id] = progressed(live, progress, self.watch.bump(), time.monotonic())
+
+    def picture(self, job: Job, index: int) -> None:
+        """The running job has one picture more; a skip of that picture came too late, or is done."""
+        with self.watch:
+            if live := self._unfinished.get(job.id):
+                over = live.cancel is Cancel.SKIP and index >= live.skipping
+                self._unfinished[job.id] = dataclasses.replace(live, job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
+
+    def ask(self, id: str, how: Cancel) -> None:
+        """A skip is meant for the picture that the job is at now."""
+        with self.watch:
+            if live := self._unfinished.get(id):
+                self._unfinished[id] = dataclasses.replace(live, cancel=how, skipping=live.progress.picture, version=self.watch.bump())
+
+    def asked(self, id: str) -> Cancel:
+        with self.watch:
+            live = self._unfinished.get(id)
+            return live.cancel if live else Cancel.STOP
+
+    def end(self, job: Job) -> None:
+        with self.watch:
+            self._unfinished.pop(job.id, None)
+            if job.id in self._waiting:
+                self._waiting.remove(job.id)
+            self._finished[job.id] = of_finished(job, self._reordered())
+            while len(self._finished) > FINISHED_KEPT:
+                self._finished.popitem(last=False)
+
+    def forget(self, id: str) -> None:
+        with self.watch:
+            self._finished.pop(id, None)
+            self.watch.bump()
+
+    def _reordered(self) -> int:
+        self._order_version = self.watch.bump()
+        return self._order_version

@@ -1,0 +1,59 @@
+"""A job: one request on its way through the queue, and what became of it. Plain records; nothing here waits, runs or stores."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from modules.core.request import GenerationRequest
+
+
+class State(enum.Enum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRecord:
+    """A finished picture, without its pixels. path: relative to the outputs folder with forward slashes where it lies in there, else absolute;
+    "" when saving was not asked for. sha256: of the file. index: place in the request. complete: False when it was interrupted.
+    number: in the history, rising; 0 while it is not in there. created: seconds since 1970."""
+
+    path: str
+    seed: int
+    width: int
+    height: int
+    infotext: str
+    index: int = 0
+    sha256: str = ""
+    complete: bool = True
+    job: str = ""
+    number: int = 0
+    created: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """id: unguessable. owner: who submitted it, as the face names its users; "" for anyone. save: whether its pictures become files.
+    created, started, finished: seconds since 1970. error: `EaselError.as_dict()` of what failed. resolved: the concrete request, once it was run.
+    notes: what the user should know, one sentence each. pictures: in the order in which they were finished."""
+
+    id: str
+    request: GenerationRequest
+    owner: str = ""
+    state: State = State.QUEUED
+    save: bool = True
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    error: dict[str, str] | None = None
+    resolved: GenerationRequest | None = None
+    notes: tuple[str, ...] = ()
+    pictures: tuple[PictureRecord, ...] = ()

@@ -1,0 +1,22 @@
+"""The seam between the queue and whatever makes pictures: this process's engine today, another device or machine later. Nothing here runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from modules.core.request import GenerationRequest
+from modules.core.result import Cancel, Report, Result
+
+
+class Runner(Protocol):
+    """Made and called by one worker thread only, so it need not be safe for several."""
+
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+        """Makes the pictures of a request.
+
+        report: takes each Progress, and each Picture once it is safely on the disk (`path` set, unless `save` is False).
+        cancel: to be asked between steps. It answers `skip` until a Progress of a later picture, or the Picture itself, was reported:
+        report a Progress when a picture begins. `stop` stands until the end; return what is finished, with `cancelled` set.
+        Raises EaselError for what the user can mend; anything else counts as a fault of ours.
+        """

@@ -1,0 +1,112 @@
+"""The thread that runs jobs, one after the other, with a runner that only it touches. Whatever a job does, the thread goes on.
+
+The runner is made in the thread too, so that what it imports (torch) is loaded while the page already answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from modules.core.errors import EaselError
+from modules.core.result import Cancel, Picture, Progress, Result
+from modules.jobs.fault import trace
+from modules.jobs.job import Job
+from modules.jobs.queue import Queue
+from modules.jobs.runner import Runner
+
+CLOSED = "Stopped because Easel was closed."
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """make_runner: called in the thread as soon as it starts, and again before the next job should it fail."""
+
+    def __init__(self, queue: Queue, make_runner: Callable[[], Runner]) -> None:
+        self._queue = queue
+        self._make_runner = make_runner
+        self._runner: Runner | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="easel-worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Asks the running job to stop and waits for it; the jobs behind it stay in the queue. Returns whether the thread ended within `timeout` seconds."""
+        self._stopping = True
+        self._queue.wake()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self._ready()
+        except EaselError:
+            pass  # told to the first job that needs it
+        while not self._stopping:
+            version = self._queue.version
+            job = self._queue.take()
+            if job is None:
+                self._queue.wait(version)
+            else:
+                self._run(job)
+
+    def _run(self, job: Job) -> None:
+        outcome, note = self._outcome(job)
+        try:
+            self._queue.finish(job.id, outcome, note)
+        except Exception as error:
+            logger.error("Job %s could not be closed.\n%s", job.id, trace(error, job.request))
+            self._queue.finish(job.id, _unexpected(error))
+
+    def _outcome(self, job: Job) -> tuple[Result | EaselError, str]:
+        def report(event: Progress | Picture) -> None:
+            if isinstance(event, Picture):
+                self._queue.picture(job.id, event)
+            else:
+                self._queue.progress(job.id, event)
+
+        def cancel() -> Cancel:
+            return Cancel.STOP if self._stopping else self._queue.asked(job.id)
+
+        try:
+            result = self._ready().run(job.request, report, cancel, job.save)
+            if not isinstance(result, Result):
+                raise TypeError(f"the runner returned {type(result).__name__}")
+            return result, CLOSED if self._stopping and result.cancelled is Cancel.STOP else ""
+        except EaselError as error:
+            return _bare(error), ""
+        except KeyboardInterrupt:
+            self._stopping = True
+            return Result(request=job.request, cancelled=Cancel.STOP), CLOSED
+        except BaseException as error:
+            logger.error("Job %s failed unexpectedly.\n%s", job.id, trace(error, job.request))
+            return _unexpected(error), ""
+
+    def _ready(self) -> Runner:
+        """Raises EaselError when the runner cannot be made."""
+        if self._runner is None:
+            try:
+                self._runner = self._make_runner()
+            except EaselError:
+                raise
+            except BaseException as error:  # a library may call sys.exit; this thread must not end by it
+                logger.error("The engine could not be started.\n%s", trace(error))
+                what = f"The engine could not be started ({type(error).__name__})."
+                raise EaselError(what, "The log says more; `python launch.py doctor` checks what is installed.") from None
+        return self._runner
+
+
+def _unexpected(error: BaseException) -> EaselError:
+    what = f"Something unexpected went wrong while the picture was made ({type(error).__name__})."
+    return EaselError(what, "The log says where; the next job is not affected.")
+
+
+def _bare(error: EaselError) -> EaselError:
+    """Without the frames that a trace keeps alive, and the tensors in them."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -1,0 +1,36 @@
+"""Loaded models, least recently used out first, bounded by bytes. Knows no model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class ByteCache(Generic[Value]):
+    """limit: bytes that may stay. The newest value always stays, however large. dropped: called after values were let go."""
+
+    def __init__(self, limit: int, dropped: Callable[[], None]) -> None:
+        self.limit, self._dropped = limit, dropped
+        self._held: OrderedDict[str, tuple[Value, int]] = OrderedDict()
+
+    def get(self, key: str) -> Value | None:
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key][0]
+
+    def make_room(self, size: int) -> None:
+        """Lets go of the oldest values until `size` more bytes fit; called before a load, so that two models are never held where one fits."""
+        let_go = False
+        while self._held and sum(held for _, held in self._held.values()) + size > self.limit:
+            self._held.popitem(last=False)
+            let_go = True
+        if let_go:
+            self._dropped()
+
+    def put(self, key: str, value: Value, size: int) -> None:
+        self._held[key] = (value, size)
+        self._held.move_to_end(key)

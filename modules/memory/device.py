@@ -1,0 +1,69 @@
+"""Which device computes, in which precision, and the facts of it that decide a picture's last bits. Knows torch, no model."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+import torch
+
+from modules.core.errors import InvalidRequest
+from modules.core.options import DeviceOptions
+from modules.core.request import Precision
+
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here."""
+
+    device: str
+    half: bool
+    half_vae: bool
+
+    def precision(self, wanted: Precision) -> Precision:
+        """`auto` made concrete."""
+        if wanted != "auto":
+            return wanted
+        return "fp16" if self.half else "fp32"
+
+    def vae_dtype(self, precision: Precision) -> torch.dtype:
+        """The autoencoder's; fp16 autoencoders overflow on some checkpoints, so it can be kept in fp32."""
+        return DTYPES[precision] if self.half_vae else torch.float32
+
+    def facts(self) -> dict[str, str]:
+        """What decides the last bits of a picture beside the request."""
+        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else _processor()
+        return {
+            "device": f"{self.device.split(':')[0]}: {name}",
+            "torch": torch.__version__,
+            "threads": str(torch.get_num_threads()),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "attention": "sdpa",
+            "system": f"{platform.system()} {platform.machine()}",
+        }
+
+
+def find(options: DeviceOptions) -> Machine:
+    """The machine the options ask for. Raises InvalidRequest when it is not there."""
+    name = options.device
+    if name == "auto":
+        name = "cuda:0" if torch.cuda.is_available() else "xpu" if torch.xpu.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidRequest(f"The device {name!r} cannot be used: {reason}.", "Start with --use-cpu all, or see `python launch.py doctor`.") from None
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    half = not options.no_half and name.split(":")[0] in ("cuda", "xpu", "mps")
+    return Machine(name, half, half and not options.no_half_vae)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

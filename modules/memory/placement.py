@@ -1,0 +1,47 @@
+"""What of a model lies on the device and when: the one place that decides it, through diffusers' own switches.
+
+resident: everything on the device. medvram: one component at a time (model offload). lowvram: one layer at a time (sequential offload).
+On a CPU there is nothing to move, and all three are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from modules.core.options import DeviceOptions
+from modules.memory.device import Machine
+
+
+def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> Any:
+    """Puts the components `unet`, `vae`, `text_encoder` where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
+    pipeline = StableDiffusionPipeline(
+        vae=parts["vae"],
+        text_encoder=parts["text_encoder"],
+        tokenizer=None,
+        unet=parts["unet"],
+        scheduler=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    if options.attention_slicing:
+        pipeline.enable_attention_slicing()
+    if machine.device == "cpu":
+        return pipeline
+    if options.placement == "medvram":
+        pipeline.enable_model_cpu_offload(device=machine.device)
+    elif options.placement == "lowvram":
+        pipeline.enable_sequential_cpu_offload(device=machine.device)
+    else:
+        for name in ("vae", "text_encoder", "unet"):
+            parts[name].to(machine.device)
+    return pipeline
+
+
+def emptied(machine: Machine) -> None:
+    """Gives cached blocks back to the driver, after a model was dropped."""
+    if machine.device.startswith("cuda"):
+        torch.cuda.empty_cache()

@@ -1,0 +1,94 @@
+"""Makes a network of a given config and fills it with weights: the one place where modules come to life. Knows no file layout.
+
+The module is built without memory of its own, so that nothing is initialised in vain, and takes the tensors as they were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from modules.core.errors import BadModelFile
+from modules.networks.weights import Weights
+
+Network = TypeVar("Network", bound=nn.Module)
+Name = Callable[[str], str]
+"""A tensor's name in the module -> its name in the file."""
+
+DEPTH_LIMIT = 64
+"""Blocks, layers and levels of a config; real ones have up to 24. A damaged config must not build for ever."""
+
+WIDTH_LIMIT = 1_000_000
+
+
+def unet(config: Mapping[str, Any]) -> UNet2DConditionModel:
+    """Without weights. Raises BadModelFile for a config that makes no network."""
+    return _made("UNet", config, lambda: UNet2DConditionModel.from_config(dict(config)))
+
+
+def vae(config: Mapping[str, Any]) -> AutoencoderKL:
+    return _made("VAE", config, lambda: AutoencoderKL.from_config(dict(config)))
+
+
+def text_encoder(config: Mapping[str, Any]) -> CLIPTextModel:
+    known = {name: value for name, value in config.items() if name not in ("torch_dtype", "dtype")}  # the weights decide
+    return _made("text encoder", config, lambda: CLIPTextModel(CLIPTextConfig(**known)))
+
+
+def _made(what: str, config: Mapping[str, Any], make: Callable[[], Network]) -> Network:
+    try:
+        _check(config)
+        with torch.device("meta"):
+            return make()
+    except Exception as error:  # the libraries raise whatever a wrong value leads to: TypeError, KeyError, their own
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise BadModelFile(f"The config of the {what} describes no network: {reason}", "Download or copy the model again.") from error
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    for name, value in config.items():
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        counts = ("num_hidden_layers", "layers_per_block", "transformer_layers_per_block")
+        limit = DEPTH_LIMIT if name in counts else WIDTH_LIMIT
+        if len(numbers) > DEPTH_LIMIT or any(isinstance(number, int) and abs(number) > limit for number in numbers):
+            raise ValueError(f"{name} is out of range")
+
+
+def fill(network: Network, weights: Weights, name_in_file: Name, dtype: torch.dtype, what: str) -> Network:
+    """Loads the weights and makes the network ready to run. Raises BadModelFile for missing tensors and other shapes, naming the first few."""
+    wanted = {name: (name_in_file(name), tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
+    missing = [inside for inside, _ in wanted.values() if inside not in weights.shapes]
+    if missing:
+        raise BadModelFile(f"The {what} lacks {len(missing)} of {len(wanted)} tensors: {_few(missing)}.", "Download or copy the model again.")
+    other = [f"{inside} {weights.shapes[inside]} instead of {shape}" for inside, shape in wanted.values() if not _fits(weights.shapes[inside], shape)]
+    if other:
+        raise BadModelFile(f"The {what} has tensors of other shapes than its config: {_few(other)}.", "Check that config and weights belong together.")
+    read = weights.read((inside for inside, _ in wanted.values()), dtype)
+    network.load_state_dict({name: read[inside].reshape(shape) for name, (inside, shape) in wanted.items()}, assign=True)
+    _settle_buffers(network, what)
+    return network.requires_grad_(False).eval()
+
+
+def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Equal, or the same matrix kept as a convolution of size 1 (attention in LDM's autoencoder)."""
+    return given == wanted or (len(wanted) == 2 and given[:2] == wanted and set(given[2:]) == {1})
+
+
+def _settle_buffers(network: nn.Module, what: str) -> None:
+    """What no file holds: CLIP's table of positions. Anything else without memory would fail at the first run, so it is refused here."""
+    for name, buffer in network.named_buffers():
+        if buffer.is_meta and name.endswith("position_ids"):
+            owner = network.get_submodule(name.rpartition(".")[0])
+            owner.register_buffer("position_ids", torch.arange(buffer.shape[-1]).expand(1, -1), persistent=False)
+    bare: list[Tensor] = [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_meta]
+    if bare:
+        raise BadModelFile(f"The {what} has {len(bare)} tensors that no file holds.", "It needs another version of diffusers.")
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

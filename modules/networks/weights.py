@@ -1,0 +1,69 @@
+"""Reads tensors out of safetensors files, always in the one way that gives the same bits every time: owned, aligned copies, never views of a mapped file.
+
+A mapped file's tensors lie unaligned in memory and take other kernels, so that the last bits of a picture would hang on how a file was opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from modules.catalog import header
+from modules.core.errors import BadModelFile
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+"""The types in which weights are kept; others (index buffers, quantised blocks) are not read as weights."""
+
+
+class Weights:
+    """The tensors of one or several safetensors files, by name. Opening reads headers only. Raises BadModelFile for a damaged one."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._places: dict[str, tuple[Path, int, torch.dtype]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for file in files:
+            found = header.read(file)
+            for name, entry in found.tensors.items():
+                if entry.dtype in DTYPES:
+                    self.shapes[name] = entry.shape
+                    self._places[name] = file, found.offsets[name][0], DTYPES[entry.dtype]
+
+    def read(self, names: Iterable[str], dtype: torch.dtype) -> dict[str, Tensor]:
+        """These tensors, converted to `dtype`, on the CPU, each in memory of its own. Raises BadModelFile when a file has changed or gone meanwhile."""
+        wanted: dict[Path, list[str]] = {}
+        for name in names:
+            wanted.setdefault(self._places[name][0], []).append(name)
+        tensors: dict[str, Tensor] = {}
+        for file, inside in wanted.items():
+            try:
+                with open(file, "rb", buffering=0) as stream:
+                    for name in sorted(inside, key=lambda name: self._places[name][1]):  # in file order: one pass over the disk
+                        _, start, kept = self._places[name]
+                        tensor = torch.empty(self.shapes[name], dtype=kept)
+                        stream.seek(start)
+                        _fill(tensor, stream)
+                        tensors[name] = tensor.to(dtype)
+            except OSError as error:
+                raise BadModelFile(f"{file.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
+        return tensors
+
+
+def _fill(tensor: Tensor, stream: FileIO) -> None:
+    memory = tensor.reshape(-1).view(torch.uint8).numpy().data
+    done = 0
+    while done < len(memory):
+        count = stream.readinto(memory[done:])
+        if not count:
+            raise OSError("it ended early")
+        done += count

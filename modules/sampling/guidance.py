@@ -1,0 +1,40 @@
+"""Classifier-free guidance (Ho & Salimans 2022): how predictions for prompt parts and negative prompt become one. Knows no network.
+
+The arithmetic is on clean latents; as x0 = x - sigma eps is affine, guiding eps or v instead gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from modules.core.request import Guidance
+from modules.sampling.step import Step
+
+CFG_PP = 12.5
+"""A1111's divisor that brings its usual CFG scales (7) into CFG++'s range (0 to 1; Chung et al. 2024)."""
+
+
+def scale_for(sampler: str, cfg_scale: float) -> float:
+    """The guidance scale that acts under this sampler: CFG++ ones interpolate between the two predictions."""
+    return cfg_scale / CFG_PP if sampler.endswith("CFG++") else cfg_scale
+
+
+def combine(x0s: Sequence[Tensor], weights: Sequence[float], uncond: Tensor, scale: float) -> Tensor:
+    """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11). All tensors of one shape.
+
+    When the negative prompt is skipped, pass x0s[0] as uncond and a scale of 1: one part alone then stands unchanged.
+    """
+    guided = uncond
+    for x0, weight in zip(x0s, weights, strict=True):
+        guided = guided + (x0 - uncond) * (weight * scale)
+    return guided
+
+
+def skips_uncond(guidance: Guidance, step: Step, sigma: float) -> bool:
+    """Whether this denoiser call leaves out the negative prompt, to save time: early in a stage, or at every second call below a noise level."""
+    if guidance.skip_early > 0 and step.call / max(step.calls, 1) <= guidance.skip_early:
+        return True
+    due = guidance.min_sigma_all or step.call % 2 == 1
+    return guidance.min_sigma > 0 and due and sigma < guidance.min_sigma

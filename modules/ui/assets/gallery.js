@@ -1,0 +1,244 @@
+// The gallery: one picture large, the others of its job in a strip, the live preview in the same place, and below it the text of the shown picture.
+"use strict";
+(() => {
+    const easel = window.easel;
+    const find = (selector) => document.querySelector(`#txt2img_gallery ${selector}`);
+    let detail = null;
+    let index = 0;
+    let chosen = false;
+    let version = "";
+    let wanted = "";
+    easel.shown = null;
+
+    const gallery = { job: "" };
+    easel.gallery = gallery;
+
+    // Opens a job: its pictures as far as they are there. While it has none, what was shown before stays.
+    gallery.open = (job) => {
+        gallery.job = job.id;
+        chosen = false;
+        index = 0;
+        version = "";
+        gallery.refresh(job);
+    };
+
+    gallery.refresh = async (job) => {
+        if (job.id !== gallery.job) return;
+        const next = `${job.id} ${job.state} ${job.made}`;
+        if (next === version) return;
+        version = next;
+        wanted = next;
+        try {
+            const found = await easel.ask(`jobs/${job.id}`);
+            if (wanted !== next) return;
+            for (const picture of found.pictures) {
+                picture.url = easel.url(picture.url);
+                picture.thumb = easel.url(picture.thumb);
+            }
+            await render(found);
+        } catch (error) {
+            version = "";
+            easel.say(error.message, "error");
+        }
+    };
+
+    // Small pictures are shown at most four times as large; a preview as large as the picture that it becomes.
+    const MAGNIFIED = 4;
+    const limit = (image, { width, height }) => {
+        image.style.maxWidth = `${width * MAGNIFIED}px`;
+        image.style.maxHeight = `min(100%, ${height * MAGNIFIED}px)`;
+    };
+
+    gallery.preview = (job, source) => {
+        if (job.id !== gallery.job || chosen) return;
+        const image = find(".preview");
+        if (!image) return;
+        limit(image, job);
+        image.src = source;
+        find(".easel-stage").classList.add("previewing");
+    };
+
+    const running = () => detail && detail.state === "running";
+
+    const render = async (found) => {
+        const pictures = found.pictures;
+        detail = found;
+        if (!chosen) index = running() ? Math.max(pictures.length - 1, 0) : 0;
+        if (pictures.length) {
+            // Decoded before it is put in place, so that the stage never flashes empty.
+            const ready = new Image();
+            ready.src = pictures[Math.min(index, pictures.length - 1)].url;
+            await ready.decode().catch(() => undefined);
+        }
+        if (detail !== found) return;
+        const stage = find(".easel-stage");
+        if (!stage) return;
+        if (found.state !== "running") stage.classList.remove("previewing");
+        strip();
+        if (pictures.length) select(Math.min(index, pictures.length - 1), chosen);
+        else if (found.state !== "running" && found.state !== "queued") nothing();
+        notes();
+    };
+
+    const nothing = () => {
+        easel.shown = null;
+        find(".shown").hidden = true;
+        find(".shown").removeAttribute("src");
+        find(".easel-stage").classList.remove("filled");
+        easel.byId("html_info_txt2img").replaceChildren();
+        easel.byId("html_log_txt2img").textContent = detail.seconds === null ? "" : spent();
+        buttons();
+    };
+
+    const spent = () => {
+        const seconds = detail.seconds;
+        const whole = seconds >= 60 ? `${Math.floor(seconds / 60)} min ${(seconds % 60).toFixed(0)} sec` : `${seconds.toFixed(1)} sec`;
+        return `Time taken: ${whole}`;
+    };
+
+    const strip = () => {
+        const place = find(".easel-strip");
+        const pictures = detail.pictures;
+        place.hidden = pictures.length < 2 && !(running() && detail.wanted > 1);
+        const drawn = [...place.querySelectorAll("button")];
+        if (drawn.length && (drawn[0].dataset.job !== detail.id || drawn.length > pictures.length)) place.replaceChildren();
+        pictures.slice(place.children.length).forEach((picture) => {
+            const at = place.children.length;
+            const image = easel.make("img", { src: picture.thumb, alt: "", loading: "lazy", width: 64, height: 64 });
+            place.append(easel.make("button", { type: "button", "data-job": detail.id, "aria-label": `Picture ${at + 1}, seed ${picture.seed}`, onclick: () => select(at, true) }, image));
+        });
+    };
+
+    const select = (at, byHand) => {
+        const picture = detail.pictures[at];
+        if (!picture) return;
+        index = at;
+        chosen = byHand && !(running() && at === detail.pictures.length - 1);
+        const stage = find(".easel-stage");
+        const image = find(".shown");
+        if (image.getAttribute("src") !== picture.url) image.src = picture.url;
+        image.alt = `Picture ${at + 1} of ${detail.pictures.length}, seed ${picture.seed}`;
+        limit(image, picture);
+        image.hidden = false;
+        stage.classList.add("filled");
+        if (byHand) stage.classList.toggle("previewing", !chosen && running() && stage.classList.contains("previewing"));
+        const subseed = picture.infotext.match(/Variation seed: (\d+)/);
+        easel.shown = { job: detail.id, at, ...picture, subseed: subseed ? subseed[1] : "" };
+        [...find(".easel-strip").children].forEach((button, number) => button.setAttribute("aria-current", number === at ? "true" : "false"));
+        info(picture);
+        buttons();
+    };
+
+    const info = (picture) => {
+        const place = easel.byId("html_info_txt2img");
+        if (place.dataset.text === picture.infotext) return;
+        place.dataset.text = picture.infotext;
+        const lines = picture.infotext.split("\n").map((line) => easel.make("p", {}, line));
+        place.replaceChildren(...lines);
+    };
+
+    const notes = () => {
+        const log = easel.byId("html_log_txt2img");
+        const lines = [];
+        if (detail.seconds !== null) lines.push(easel.make("p", { class: "time" }, spent()));
+        if (detail.state === "cancelled") lines.push(easel.make("p", {}, "Interrupted."));
+        if (detail.error) lines.push(easel.make("p", { class: "error", role: "alert" }, detail.error));
+        for (const note of detail.notes) lines.push(easel.make("p", {}, note));
+        log.replaceChildren(...lines);
+        const stage = find(".easel-stage");
+        stage.classList.toggle("failed", Boolean(detail.error) && !detail.pictures.length);
+        if (detail.error && !detail.pictures.length) find(".easel-failure").textContent = detail.error;
+    };
+
+    const buttons = () => {
+        const picture = easel.shown;
+        const save = easel.byId("save_txt2img");
+        if (!save) return;
+        for (const button of easel.byId("image_buttons_txt2img").children) button.toggleAttribute("inert", !picture);
+        easel.byId("image_buttons_txt2img").classList.toggle("off", !picture);
+        if (picture) {
+            save.href = picture.url;
+            save.download = picture.name;
+        } else {
+            save.removeAttribute("href");
+        }
+        easel.byId("txt2img_open_folder").hidden = !(picture && picture.folder);
+    };
+    easel.when("#image_buttons_txt2img", () => {
+        buttons();
+        easel.byId("txt2img_open_folder").addEventListener("click", async () => {
+            try {
+                await easel.ask(`jobs/${easel.shown.job}/pictures/${easel.shown.number}/folder`, {});
+            } catch (error) {
+                easel.say(error.message, "error");
+            }
+        });
+        easel.byId("txt2img_send_pnginfo").addEventListener("click", async () => {
+            const picture = easel.shown;
+            const answer = await fetch(picture.url);
+            if (!answer.ok) {
+                easel.say("The picture's file is not there any more.", "error");
+                return;
+            }
+            easel.openTab("tab_pnginfo");
+            easel.hand("pnginfo_file", new File([await answer.blob()], picture.name));
+        });
+    });
+
+    // Arrows walk through the pictures; a click or Enter opens the large view.
+    const walk = (by) => {
+        if (!detail || !detail.pictures.length) return;
+        select((index + by + detail.pictures.length) % detail.pictures.length, true);
+        const button = find(".easel-strip").children[index];
+        if (button) button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    };
+    const lightbox = easel.make("dialog", { id: "lightboxModal", "aria-label": "Picture" });
+    lightbox.append(
+        easel.make("img", { alt: "" }),
+        easel.make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => lightbox.close() }, "×"),
+        easel.make("button", { type: "button", class: "before", "aria-label": "Previous picture", onclick: () => turn(-1) }, "‹"),
+        easel.make("button", { type: "button", class: "after", "aria-label": "Next picture", onclick: () => turn(1) }, "›"),
+    );
+    const turn = (by) => {
+        walk(by);
+        enlarge();
+    };
+    const enlarge = () => {
+        if (!easel.shown) return;
+        const image = lightbox.querySelector("img");
+        image.src = easel.shown.url;
+        image.alt = `Seed ${easel.shown.seed}`;
+        lightbox.classList.toggle("single", detail.pictures.length < 2);
+        if (!lightbox.open) {
+            document.body.append(lightbox);
+            lightbox.showModal();
+        }
+    };
+    lightbox.addEventListener("click", (event) => {
+        if (event.target === lightbox || event.target.tagName === "IMG") lightbox.close();
+    });
+    lightbox.addEventListener("keydown", (event) => {
+        if (event.key === "ArrowLeft") turn(-1);
+        else if (event.key === "ArrowRight") turn(1);
+        else if (event.key === "s" && !event.ctrlKey && !event.metaKey) easel.byId("save_txt2img").click();
+        else return;
+        event.preventDefault();
+    });
+    easel.when("#txt2img_gallery .easel-stage", (stage) => {
+        stage.addEventListener("click", (event) => {
+            if (event.target.closest("img.shown")) enlarge();
+        });
+        easel.byId("txt2img_gallery").addEventListener("keydown", (event) => {
+            if (event.key === "ArrowLeft") walk(-1);
+            else if (event.key === "ArrowRight") walk(1);
+            else if (event.key === "Enter" && event.target === find(".shown")) enlarge();
+            else return;
+            event.preventDefault();
+        });
+    });
+    easel.when("#txt2img_gallery .waiting", (link) => link.addEventListener("click", () => easel.openTab("tab_queue")));
+    easel.when("#txt2img_use_example", (button) => button.addEventListener("click", () => {
+        easel.put(easel.box("txt2img_prompt"), button.dataset.prompt);
+        easel.box("txt2img_prompt").focus();
+    }));
+})();

@@ -1,0 +1,131 @@
+// Keys, as hands know them from A1111: Ctrl+Enter generate, Alt+Enter skip, Esc interrupt, Ctrl+Up and Ctrl+Down for the weight of a word or of what is selected.
+"use strict";
+(() => {
+    const easel = window.easel;
+    const STEP = 0.1;
+    const STEP_OF_NETWORKS = 0.05;
+    const BETWEEN_WORDS = /[\s.,\\/!?%^*;:{}=`~()[\]<>|]/;
+
+    const visible = (id) => {
+        const element = easel.byId(id);
+        return element && element.offsetParent !== null ? element : null;
+    };
+
+    document.addEventListener("keydown", (event) => {
+        if (event.isComposing) return;
+        const command = event.ctrlKey || event.metaKey;
+        if (event.key === "Enter" && command && !event.altKey) {
+            const button = visible("txt2img_generate");
+            if (!button) return;
+            event.preventDefault();
+            event.stopPropagation();
+            if (!event.repeat) button.click();
+        } else if (event.key === "Enter" && event.altKey) {
+            event.preventDefault();
+            if (!event.repeat) easel.stop("skip");
+        } else if (event.key === "Escape") {
+            const open = document.querySelector('dialog[open], [role="combobox"][aria-expanded="true"]');
+            if (!open && visible("txt2img_generate")) easel.stop("stop");
+        } else if (command && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+            const area = event.target;
+            if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;
+            event.preventDefault();
+            weigh(area, event.key === "ArrowUp" ? 1 : -1);
+        }
+    }, true);
+
+    // The innermost pair of these brackets around [start, end), escaped ones not counted. -> {open, close} or null
+    const around = (text, start, end, left, right) => {
+        const escaped = (at) => {
+            let slashes = 0;
+            while (text[at - 1 - slashes] === "\\") slashes += 1;
+            return slashes % 2 === 1;
+        };
+        let depth = 0;
+        let open = start - 1;
+        for (; open >= 0; open -= 1) {
+            if (text[open] === right && !escaped(open)) depth += 1;
+            if (text[open] === left && !escaped(open)) {
+                if (depth === 0) break;
+                depth -= 1;
+            }
+        }
+        if (open < 0) return null;
+        depth = 0;
+        for (let close = end; close < text.length; close += 1) {
+            if (text[close] === left && !escaped(close)) depth += 1;
+            if (text[close] === right && !escaped(close)) {
+                if (depth === 0) return { open, close };
+                depth -= 1;
+            }
+        }
+        return null;
+    };
+
+    const rounded = (number) => String(Number(number.toFixed(2)));
+
+    // What a key press makes of a text: {text, start, end}, the selection being what is weighed; null when there is nothing to weigh.
+    easel.weighed = (text, start, end, direction) => {
+        const network = around(text, start, end, "<", ">");
+        if (network) {
+            const inner = text.slice(network.open + 1, network.close);
+            const found = inner.match(/^(.*:)(-?\d*\.?\d+)$/s);
+            const head = found ? found[1] : `${inner}:`;
+            const weight = (found ? Number(found[2]) : 1) + direction * STEP_OF_NETWORKS;
+            return { text: `${text.slice(0, network.open + 1)}${head}${rounded(weight)}${text.slice(network.close)}`, start, end };
+        }
+        if (start === end) {
+            const group = around(text, start, end, "(", ")");
+            const weighted = group && text.slice(group.open + 1, group.close).match(/^(.*):\s*-?\d*\.?\d+\s*$/s);
+            if (weighted) {
+                start = group.open + 1;
+                end = start + weighted[1].length;
+            } else {
+                while (start > 0 && !BETWEEN_WORDS.test(text[start - 1])) start -= 1;
+                while (end < text.length && !BETWEEN_WORDS.test(text[end])) end += 1;
+            }
+        }
+        while (end > start && /\s/.test(text[end - 1])) end -= 1;
+        while (start < end && /\s/.test(text[start])) start += 1;
+        if (start === end) return null;
+        if (text[start] === "(" && text[end - 1] === ")") {
+            const own = around(text, start + 1, start + 1, "(", ")");
+            if (own && own.open === start && own.close === end - 1) {
+                start += 1;
+                end -= 1;
+                const inside = text.slice(start, end).match(/^(.*):\s*-?\d*\.?\d+\s*$/s);
+                if (inside) end = start + inside[1].length;
+            }
+        }
+        const selected = text.slice(start, end);
+        let before = text.slice(0, start);
+        let after = text.slice(end);
+        let weight = 1;
+        const number = after.match(/^:\s*(-?\d*\.?\d+)\s*\)/);
+        if (before.endsWith("(") && !before.endsWith("\\(") && (number || after.startsWith(")"))) {
+            weight = number ? Number(number[1]) : 1.1;
+            before = before.slice(0, -1);
+            after = after.slice(number ? number[0].length : 1);
+        }
+        const next = rounded(weight + direction * STEP);
+        const whole = next === "1" ? selected : `(${selected}:${next})`;
+        const at = before.length + (next === "1" ? 0 : 1);
+        return { text: before + whole + after, start: at, end: at + selected.length };
+    };
+
+    const weigh = (area, direction) => {
+        const changed = easel.weighed(area.value, area.selectionStart, area.selectionEnd, direction);
+        if (!changed) return;
+        const old = area.value;
+        let first = 0;
+        while (first < old.length && first < changed.text.length && old[first] === changed.text[first]) first += 1;
+        let last = 0;
+        while (last < old.length - first && last < changed.text.length - first && old[old.length - 1 - last] === changed.text[changed.text.length - 1 - last]) last += 1;
+        area.setSelectionRange(first, old.length - last);
+        const piece = changed.text.slice(first, changed.text.length - last);
+        // The browser's own editing command keeps Ctrl+Z working; where it is refused the value is set.
+        const done = piece ? document.execCommand("insertText", false, piece) : document.execCommand("delete");
+        if (!done || area.value !== changed.text) easel.put(area, changed.text);
+        area.setSelectionRange(changed.start, changed.end);
+    };
+})();

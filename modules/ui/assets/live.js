@@ -1,0 +1,201 @@
+// What is going on: asks the server a few times a second while something runs, once a second otherwise, and shows progress, preview and the state of the buttons.
+// Short questions instead of one that stays open: a browser allows six connections to a server, and each open tab would hold one for good.
+"use strict";
+(() => {
+    const easel = window.easel;
+    const BUSY = 150;
+    const IDLE = 1000;
+    const HIDDEN = 3000;
+    const LOST = 2000;
+
+    let version = "";
+    let preview = -1;
+    let jobs = [];
+    let now = null;
+    let timer = 0;
+    let eagerUntil = 0;
+    let lost = "";
+    let stopping = "";
+    easel.jobs = () => jobs;
+
+    // Jobs of this tab. While it has none it follows whatever runs, so that a second page or a phone shows it too.
+    const mine = new Set(JSON.parse(sessionStorage.getItem("easel-jobs") || "[]"));
+    let followed = "";
+    let began = false;
+
+    easel.submitted = (id) => {
+        if (!id) return;
+        mine.add(id);
+        sessionStorage.setItem("easel-jobs", JSON.stringify([...mine].slice(-50)));
+        easel.hurry();
+    };
+    easel.hurry = () => {
+        eagerUntil = performance.now() + 3000;
+        clearTimeout(timer);
+        timer = setTimeout(tick, 30);
+    };
+
+    const candidates = () => {
+        const own = jobs.filter((job) => mine.has(job.id));
+        return own.length ? own : jobs;
+    };
+    const running = () => jobs.find((job) => job.state === "running");
+    const followedRuns = () => {
+        const job = running();
+        return job && candidates().includes(job) ? job : null;
+    };
+    const waitingOfMine = () => jobs.find((job) => job.state === "queued" && mine.has(job.id));
+
+    easel.stop = async (how) => {
+        const job = followedRuns() || (how === "stop" ? waitingOfMine() : null);
+        if (!job) return;
+        stopping = job.id;
+        show();
+        try {
+            await easel.ask(`jobs/${job.id}/interrupt`, { how });
+        } catch (error) {
+            easel.say(error.message, "error");
+        }
+        if (how === "skip") stopping = "";
+        easel.hurry();
+    };
+    easel.when("#txt2img_interrupt", (button) => button.addEventListener("click", () => easel.stop("stop")));
+    easel.when("#txt2img_skip", (button) => button.addEventListener("click", () => easel.stop("skip")));
+    easel.when("#txt2img_generate", (button) => button.addEventListener("click", easel.hurry));
+
+    const tick = async () => {
+        clearTimeout(timer);
+        try {
+            const answer = await easel.ask(`live?since=${version}&preview=${preview}`);
+            take(answer);
+            lost = "";
+        } catch (error) {
+            lost = error.status === 401 ? "Easel asks for a login again: reload the page. What you typed is kept." : "No connection to Easel. Trying again…";
+            version = "";
+            preview = -1;
+        }
+        show();
+        const busy = running() || performance.now() < eagerUntil;
+        timer = setTimeout(tick, lost ? LOST : document.hidden ? HIDDEN : busy ? BUSY : IDLE);
+    };
+    document.addEventListener("visibilitychange", () => {
+        if (!document.hidden) easel.hurry();
+    });
+
+    const take = (answer) => {
+        if (answer.theme !== easel.theme) easel.themeOfServer(answer.theme);
+        const changed = answer.jobs !== undefined;
+        version = answer.version;
+        now = answer;
+        if (changed) {
+            tell(jobs, answer.jobs);
+            jobs = answer.jobs;
+            follow();
+            easel.queue.render(jobs);
+        }
+        if (answer.running && answer.running.preview) {
+            const job = running();
+            preview = answer.running.preview_version;
+            if (job && job.id === answer.running.id) easel.gallery.preview(job, answer.running.preview);
+        }
+    };
+
+    // Failures of this tab's jobs are said aloud once; the gallery keeps them in sight.
+    const tell = (before, after) => {
+        const known = new Map(before.map((job) => [job.id, job.state]));
+        for (const job of after) {
+            if (job.state === "failed" && mine.has(job.id) && known.has(job.id) && known.get(job.id) !== "failed") easel.say(job.error, "error");
+            if (job.state !== "running" && stopping === job.id) stopping = "";
+        }
+    };
+
+    const follow = () => {
+        const choice = candidates();
+        const job = choice.find((one) => one.state === "running") || choice.find((one) => one.made || one.state === "failed" || one.state === "done");
+        if (!job) return;
+        if (job.id !== followed || !began) {
+            followed = job.id;
+            began = true;
+            easel.gallery.open(job);
+        } else {
+            easel.gallery.refresh(job);
+        }
+        const shown = jobs.find((one) => one.id === easel.gallery.job);
+        if (shown && shown.id !== job.id) easel.gallery.refresh(shown);
+    };
+
+    const clock = (seconds) => {
+        const whole = Math.max(0, Math.round(seconds));
+        return whole >= 3600 ? `${Math.floor(whole / 3600)}:${String(Math.floor(whole / 60) % 60).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}` : `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+    };
+
+    const text = (element, value) => {
+        if (element && element.textContent !== value) element.textContent = value;
+    };
+
+    const phrase = (live, job) => {
+        if (stopping === job.id || live.cancel === "stop") return "Interrupting…";
+        if (live.cancel === "skip") return "Skipping…";
+        const parts = [];
+        if (live.pictures > 1) parts.push(`Picture ${Math.min(live.picture + 1, live.pictures)} of ${live.pictures}`);
+        if (live.steps && live.phase === "sampling") parts.push(`step ${live.step} of ${live.steps}`);
+        else if (live.phase) parts.push(live.phase);
+        const whole = parts.join(", ");
+        return whole.charAt(0).toUpperCase() + whole.slice(1);
+    };
+
+    const show = () => {
+        const box = easel.byId("txt2img_generate_box");
+        const job = followedRuns();
+        const other = running();
+        const live = job && now && now.running && now.running.id === job.id ? now.running : null;
+        const waiting = jobs.filter((one) => one.state === "queued");
+        const own = waitingOfMine();
+        if (box) {
+            box.classList.toggle("busy", Boolean(job || own));
+            box.classList.toggle("stopping", Boolean(job && (stopping === job.id || (live && live.cancel === "stop"))));
+        }
+        const share = live ? live.share : 0;
+        const place = document.querySelector("#txt2img_gallery .easel-progress");
+        if (place) {
+            place.classList.toggle("on", Boolean(job));
+            const percent = Math.round(share * 100);
+            const bar = place.querySelector(".bar");
+            bar.style.transform = `scaleX(${share})`;
+            bar.classList.toggle("unsure", Boolean(job && !share));
+            place.setAttribute("aria-valuenow", String(percent));
+            let said = "";
+            if (job) said = live ? phrase(live, job) : "Starting…";
+            else if (own && other) said = `Waiting, ${own.ahead} before it`;
+            else if (own) said = (now && now.warmth) ? `${now.warmth}…` : "Starting…";
+            text(document.querySelector("#txt2img_gallery .doing"), said);
+            text(document.querySelector("#txt2img_gallery .left"), live && live.left !== null && live.left > 0.4 ? `${clock(live.left)} left` : "");
+            const more = waiting.filter((one) => one !== own || job).length;
+            const link = document.querySelector("#txt2img_gallery .waiting");
+            text(link, more ? `${more} waiting in the queue` : "");
+            link.hidden = !more;
+        }
+        const status = easel.byId("easel_status");
+        if (status) {
+            const said = lost ? lost : now && now.warmth ? `${now.warmth}…` : "";
+            text(status, said);
+            status.classList.toggle("lost", Boolean(lost));
+            status.classList.toggle("warming", Boolean(said) && !lost);
+            status.title = now && now.warmth ? "You can press Generate already: the picture is made as soon as this is ready." : "";
+        }
+        const reports = easel.byId("easel_reports");
+        if (reports && now) text(reports, (now.reports || []).join(" "));
+        const tab = easel.byId("tab_queue-button");
+        const count = waiting.length + (other ? 1 : 0);
+        if (tab) tab.dataset.count = count ? String(count) : "";
+        const left = live && live.left ? ` · ${clock(live.left)} left` : "";
+        const title = live && share ? `${Math.round(share * 100)} %${left} · Easel` : other ? "… · Easel" : "Easel";
+        if (document.title !== title) document.title = title;
+    };
+
+    easel.when("#txt2img_gallery", () => {
+        easel.queue.render(jobs);
+        tick();
+    });
+    easel.when("#tab_queue", () => easel.queue.render(jobs));
+})();

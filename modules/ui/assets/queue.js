@@ -1,0 +1,80 @@
+// The Queue tab: what runs, what waits (to be moved and cancelled), and what was made lately.
+"use strict";
+(() => {
+    const easel = window.easel;
+    const drawn = new Map();
+
+    const act = async (path, body) => {
+        try {
+            await easel.ask(path, body);
+        } catch (error) {
+            easel.say(error.message, "error");
+        }
+        easel.hurry();
+    };
+
+    const button = (glyph, name, onclick, off = false) => easel.make("button", { type: "button", class: "tool", title: name, "aria-label": name, disabled: off, onclick }, glyph);
+
+    const open = (job) => {
+        easel.gallery.open(job);
+        easel.openTab("tab_txt2img");
+    };
+
+    const WORDS = { running: "Running", queued: "Waiting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
+
+    const row = (job, place, waiting) => {
+        const picture = job.thumb ? easel.make("img", { src: easel.url(job.thumb), alt: "", width: 48, height: 48, loading: "lazy" }) : easel.make("span", { class: "blank", "aria-hidden": "true" });
+        const facts = [WORDS[job.state], job.wanted > 1 ? `${job.made} of ${job.wanted} pictures` : "", job.width ? `${job.width} × ${job.height}` : "", job.steps ? `${job.steps} steps` : "", job.model, job.finished ? new Date(job.finished * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" }) : ""].filter(Boolean).join(" · ");
+        const words = easel.make("div", { class: "words" }, easel.make("p", { class: "prompt" }, job.prompt || "(empty prompt)"), easel.make("p", { class: "facts" }, facts), job.error ? easel.make("p", { class: "error" }, job.error) : null);
+        const tools = easel.make("div", { class: "tools" });
+        if (job.own && job.state === "queued") {
+            tools.append(
+                button("▲", "Move up", () => act(`jobs/${job.id}/move`, { position: place - 1 }), place === 0),
+                button("▼", "Move down", () => act(`jobs/${job.id}/move`, { position: place + 1 }), place === waiting - 1),
+                button("✕", "Cancel", () => act(`jobs/${job.id}/interrupt`, { how: "stop" })),
+            );
+        } else if (job.own && job.state === "running") {
+            tools.append(button("✕", "Interrupt", () => act(`jobs/${job.id}/interrupt`, { how: "stop" })));
+        } else if (job.own && job.made) {
+            tools.append(button("🖼️", "Show in txt2img", () => open(job)));
+        }
+        return easel.make("li", { class: job.state, "data-job": job.id }, picture, words, tools);
+    };
+
+    // Draws only what changed, so that focus and pointer stay where they are.
+    const fill = (list, jobs) => {
+        const waiting = jobs.length;
+        const rows = jobs.map((job, place) => {
+            const look = JSON.stringify([job, place, waiting]);
+            const old = drawn.get(job.id);
+            if (old && old.look === look) return old.element;
+            const element = row(job, place, waiting);
+            drawn.set(job.id, { look, element });
+            if (old && old.element.contains(document.activeElement)) {
+                const name = document.activeElement.getAttribute("aria-label");
+                requestAnimationFrame(() => {
+                    const again = element.querySelector(`[aria-label="${name}"]`);
+                    if (again) again.focus();
+                });
+            }
+            return element;
+        });
+        if (rows.length !== list.children.length || rows.some((element, at) => list.children[at] !== element)) list.replaceChildren(...rows);
+    };
+
+    easel.queue = {
+        render: (jobs) => {
+            const place = easel.byId("easel_queue");
+            if (!place) return;
+            const active = jobs.filter((job) => job.state === "running");
+            const waiting = jobs.filter((job) => job.state === "queued");
+            const over = jobs.filter((job) => job.state !== "running" && job.state !== "queued");
+            fill(place.querySelector(".active"), active);
+            fill(place.querySelector(".waiting"), waiting);
+            fill(place.querySelector(".over"), over);
+            place.querySelector(".none").hidden = active.length + waiting.length > 0;
+            place.querySelector(".lately").hidden = !over.length;
+            for (const id of drawn.keys()) if (!jobs.some((job) => job.id === id)) drawn.delete(id);
+        },
+    };
+})();

@@ -1,0 +1,91 @@
+"""Builds the page: header, tabs, styles and scripts. Imports no torch, asks no other host, and must be quick: it stands between start and first answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from starlette.routing import Route
+
+from modules.app import App
+from modules.core.request import GenerationRequest
+from modules.ui import layout, live, menu, png_info, queue, settings, txt2img
+from modules.ui.form import Form
+from modules.ui.pictures import Pictures
+from modules.ui.talk import QUIET, Talk
+from modules.ui.theme import theme
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("page.js", "keys.js", "prompt.js", "gallery.js", "queue.js", "live.js")
+
+STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
+REPORTS = '<p id="easel_reports" role="status"></p>'
+THEME_BUTTON = """<button type="button" id="easel_theme" class="tool" title="Dark or light" aria-label="Dark or light"><span class="sun">☀️</span><span class="moon">🌙</span></button>"""
+KEPT = '() => window.easel && window.easel.kept ? window.easel.kept() : sessionStorage.getItem("easel-form") || ""'
+
+
+@dataclass(frozen=True)
+class Page:
+    """blocks: the page. launch: what belongs to it among the arguments of `Blocks.launch`. routes: the page's own, to stand beside Gradio's."""
+
+    blocks: gr.Blocks
+    launch: dict[str, Any] = field(default_factory=dict)
+    routes: list[Route] = field(default_factory=list)
+
+
+def page(app: App) -> Page:
+    pictures = Pictures(app.paths.outputs)
+    models = menu.entries(app)
+    form = Form(replace(app.default_request(), model=menu.default(app)), "txt2img", layout.IDS)
+
+    def submit(request: GenerationRequest, user: str) -> str:
+        save = app.settings.value.samples_save
+        ticket = app.submit(request, owner=user, save=save)
+        if not save:
+            pictures.hold(ticket)
+        return ticket.id
+
+    with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
+        talk = Talk()
+        with gr.Row(elem_id="quicksettings"):
+            form.put("model", choices=models, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
+            refresh = layout.tool("txt2img", "refresh_sd_model_checkpoint")
+            gr.HTML(STATUS, elem_id="easel_header", apply_default_css=False)
+            gr.HTML(THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
+        gr.HTML(REPORTS, elem_id="easel_reports_place", apply_default_css=False)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
+                reader = txt2img.build(app, form, submit, talk)
+            with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
+                png_info.build(reader, talk)
+            with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
+                queue.build()
+            with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
+                choices = settings.build(app, models, talk)
+        menu.build(app, form, refresh, talk)
+        txt2img.keep(form)
+        kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
+
+        def on_load(noted: str) -> dict[Component, Any]:
+            """The menu and the settings as they are now, and the form as it was before a reload of its tab."""
+            updates = txt2img.restored(form, noted)
+            menu_update = updates.get(form.widgets["model"], {"value": form.start.model})
+            return updates | {form.widgets["model"]: menu.listed(menu.entries(app), menu_update["value"])} | choices.fill(app.settings.value)
+
+        blocks.load(on_load, kept, [*form.inputs, *choices.inputs], js=KEPT, **QUIET)
+    return Page(blocks, launch(app), live.routes(app, pictures))
+
+
+def launch(app: App) -> dict[str, Any]:
+    """Styles and scripts as arguments of `Blocks.launch`. They are part of the page, so a subpath or a login cannot come between.
+    Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
+    names = {name if name in layout.WITHOUT_PREFIX else f"txt2img_{name}": text for name, (_, text) in layout.TOOLS.items()}
+    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme}
+    scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
+    styles = (ASSETS / "easel.css").read_text("utf-8")
+    head = f"<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"
+    return {"theme": theme(), "head": head, "footer_links": []}

@@ -1,0 +1,93 @@
+"""The widget of a declared parameter, and the way of its value into the widget and out of it.
+
+Goes by the declaration alone (`core.params.Field`): a new parameter gets its slider, menu or box without a line here. Where it stands is `ui.layout`'s matter.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.core.params import Field, is_optional, literal_names
+
+STOPS = 2000
+"""A slider with more stops than this cannot be set by hand; such a parameter gets a box."""
+EXACT = 2**53
+"""Whole numbers beyond this are not exact in a browser; a parameter that may hold them travels as text."""
+LONG = 1000
+"""A text that may be longer than this gets several lines."""
+
+Choices = Sequence[str] | Sequence[tuple[str, str]]
+
+
+def number_type(field: Field) -> type | None:
+    """int or float, also of an optional one; None for everything else."""
+    kinds = typing.get_args(field.type) if is_optional(field.type) else (field.type,)
+    return next((kind for kind in kinds if kind in (int, float)), None)
+
+
+def is_typed(field: Field) -> bool:
+    """A number that is typed as text: one that a browser would round, or one that may be left out (Gradio's number box has no empty state)."""
+    kind = number_type(field)
+    return kind is not None and (is_optional(field.type) or (kind is int and (field.param.maximum or 0) > EXACT))
+
+
+def slider_end(field: Field, value: Any = None) -> float | None:
+    """The right end of the slider: `usual`, or further where the value lies beyond it. None: no slider for this parameter."""
+    param = field.param
+    end = param.usual if param.usual is not None else param.maximum
+    if number_type(field) is None or is_optional(field.type) or param.minimum is None or end is None or param.step is None:
+        return None
+    if (end - param.minimum) / param.step > STOPS:
+        return None
+    return max(end, value) if value is not None else end
+
+
+def widget(field: Field, value: Any, *, choices: Choices | None = None, **look: Any) -> Component:
+    """Makes the widget in the current place of the page. choices: a menu's entries where the declaration does not list them. look: as Gradio's constructors take it."""
+    param = field.param
+    look = {"label": param.label, "info": param.hint or None, **look}
+    names = choices if choices is not None else param.names() or literal_names(field.type)
+    if field.type is bool:
+        return gr.Checkbox(value, **look)
+    if names or choices is not None:
+        return gr.Dropdown(names, value=value or None, **look)
+    if (end := slider_end(field, value)) is not None:
+        return gr.Slider(param.minimum or 0, end, value, step=param.step, **look)
+    if is_typed(field):
+        return gr.Textbox(typed(value), max_lines=1, **look)
+    if number_type(field) is not None:
+        return gr.Number(value, step=param.step or 1, precision=0 if number_type(field) is int else None, **look)
+    if field.type is str:
+        return gr.Textbox(value, **{"lines": 3 if (param.max_length or 0) > LONG else 1, **look})
+    raise TypeError(f"{field.name}: there is no widget for {field.type}")
+
+
+def shown(field: Field, value: Any) -> dict[str, Any]:
+    """What `gr.update` takes to show a value."""
+    if (end := slider_end(field, value)) is not None:
+        return {"value": value, "maximum": end}
+    return {"value": typed(value) if is_typed(field) else value}
+
+
+def typed(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def meant(field: Field, raw: Any) -> Any:
+    """The parameter's value from what its widget holds. An emptied box means the default. What is no number passes as it is, for the request's own check to refuse."""
+    if raw is None or (raw == "" and number_type(field) is not None):
+        return field.default
+    kind = number_type(field)
+    if isinstance(raw, str) and kind is not None:
+        try:
+            return int(raw.strip()) if kind is int else float(raw)
+        except ValueError:
+            return raw
+    if kind is int and isinstance(raw, float) and raw.is_integer():
+        return int(raw)
+    return raw

@@ -1,0 +1,111 @@
+"""A form: the widgets of a dataclass of parameters, by dotted name. Request into widgets, widgets into request, and nothing else.
+
+Gradio hands a handler `{widget: value}` when its inputs are a set, so no positional list of parameters exists anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.core.errors import EaselError, InvalidRequest
+from modules.core.params import Field, named, value_of, walk, with_values
+from modules.ui import fields
+from modules.ui.talk import Said, explained
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A checkbox that governs some parameters: while it is off, they keep their defaults, whatever their widgets hold."""
+
+    box: gr.Checkbox
+    names: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Form(Generic[T]):
+    """start: the instance whose values the page opens with, of the dataclass whose parameters the form holds. prefix: of all element ids ("txt2img").
+    ids: element ids that differ from the parameter's name."""
+
+    start: T
+    prefix: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    widgets: dict[str, Component] = field(default_factory=dict, init=False)
+    switches: dict[str, Switch] = field(default_factory=dict, init=False)
+
+    def put(self, name: str, **look: Any) -> Component:
+        """Makes the widget of a parameter in the current place of the page. Each parameter has one place."""
+        if name in self.widgets:
+            raise ValueError(f"{name} stands in the layout twice")
+        declared = self._declared(name)
+        look.setdefault("elem_id", f"{self.prefix}_{self.ids.get(name, name.replace('.', '_'))}")
+        self.widgets[name] = fields.widget(declared, value_of(self.start, declared), **look)
+        return self.widgets[name]
+
+    def switch(self, name: str, label: str, names: tuple[str, ...], **look: Any) -> gr.Checkbox:
+        """Makes a switch over parameters in the current place of the page."""
+        box = gr.Checkbox(self._differs(self.start, names), label=label, **look)
+        self.switches[name] = Switch(box, names)
+        return box
+
+    @property
+    def inputs(self) -> set[Component]:
+        return set(self.parts().values())
+
+    def parts(self) -> dict[str, Component]:
+        """Widgets and switches by name."""
+        return {**self.widgets, **{name: switch.box for name, switch in self.switches.items()}}
+
+    def collect(self, values: Mapping[Component, Any]) -> T:
+        """The checked instance that the widgets describe; parameters without a widget keep the start's values. Raises InvalidRequest."""
+        wanted = {name: fields.meant(self._declared(name), values[component]) for name, component in self.widgets.items()}
+        for switch in self.switches.values():
+            if not values[switch.box]:
+                wanted |= {name: self._declared(name).default for name in switch.names}
+        return with_values(self.start, wanted)
+
+    def fill(self, instance: T, names: Iterable[str] | None = None) -> dict[Component, Any]:
+        """Gradio updates that show an instance's values, all of them or those named."""
+        chosen = set(self.widgets if names is None else names)
+        updates: dict[Component, Any] = {}
+        for name in self.widgets.keys() & chosen:
+            updates[self.widgets[name]] = gr.update(**fields.shown(self._declared(name), value_of(instance, self._declared(name))))
+        for switch in self.switches.values():
+            if chosen & set(switch.names):
+                updates[switch.box] = gr.update(value=self._differs(instance, switch.names))
+        return updates
+
+    def refill(self, noted: Mapping[str, Any]) -> dict[Component, Any]:
+        """Updates that show what a browser had noted of the widgets, by name. Whatever is not usable is passed over: it comes from outside."""
+        instance, usable = self.start, []
+        for name in self.widgets.keys() & noted.keys():
+            try:
+                instance = with_values(instance, {name: fields.meant(self._declared(name), noted[name])})
+            except InvalidRequest:
+                continue
+            usable.append(name)
+        updates = self.fill(instance, usable)
+        return updates | {switch.box: gr.update(value=noted[name]) for name, switch in self.switches.items() if isinstance(noted.get(name), bool)}
+
+    def explain(self, error: EaselError) -> Said:
+        """The error as a person at this form reads it: the label of the widget instead of the parameter's name."""
+        labels = {declared.name: declared.param.label for declared in walk(self._declaring)}
+        if error.field in labels:
+            return Said(str(error).removeprefix(f"{error.field} = "), labels[error.field], "error")
+        return explained(error)
+
+    @property
+    def _declaring(self) -> type:
+        return type(self.start)
+
+    def _declared(self, name: str) -> Field:
+        return named(self._declaring, name)
+
+    def _differs(self, instance: T, names: tuple[str, ...]) -> bool:
+        return any(value_of(instance, self._declared(name)) != self._declared(name).default for name in names)

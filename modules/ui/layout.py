@@ -1,0 +1,154 @@
+"""Where each parameter of a request stands on the page: A1111's order, rows and element ids, written by hand.
+
+Every field of `GenerationRequest` stands here once, or in HIDDEN with the reason; `tests/ui/test_layout.py` says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.core.request import GenerationRequest
+from modules.ui.form import Form
+
+HIDDEN: dict[str, str] = {
+    "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
+    "embeddings": "filled in from the prompt when the request is resolved",
+}
+
+HEADER = ("model",)
+"""Stands in the page's header, as in A1111's quicksettings row."""
+
+IDS: dict[str, str] = {
+    "negative_prompt": "neg_prompt",
+    "sampler": "sampling",
+    "schedule": "scheduler",
+    "count": "batch_count",
+    "variation.seed": "subseed",
+    "variation.strength": "subseed_strength",
+    "variation.width": "seed_resize_from_w",
+    "variation.height": "seed_resize_from_h",
+}
+"""A1111's element ids, without the tab's prefix."""
+
+VARIATION = ("variation.seed", "variation.strength", "variation.width", "variation.height")
+
+ACCORDIONS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
+    (
+        "Prompt reading",
+        "reading",
+        (("text.emphasis", "text.clip_skip"), ("text.comma_backtrack",), ("text.comments", "text.old_editing")),
+    ),
+    (
+        "Sampler",
+        "solver",
+        (("solver.eta", "solver.ensd"), ("solver.churn", "solver.noise"), ("solver.tmin", "solver.tmax")),
+    ),
+    (
+        "Schedule",
+        "spacing",
+        (
+            ("spacing.sigma_min", "spacing.sigma_max", "spacing.rho"),
+            ("spacing.beta_alpha", "spacing.beta_beta"),
+            ("spacing.noise_schedule",),
+            ("spacing.discard_penultimate", "spacing.sgm_noise"),
+            ("spacing.quantize", "spacing.downcast_alphas"),
+        ),
+    ),
+    (
+        "Guidance",
+        "guidance",
+        (("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
+    ),
+    ("Computing", "computing", (("noise_source", "precision"), ("batched",))),
+)
+"""Title, element id, rows of what is seldom touched."""
+
+
+TOOLS: dict[str, tuple[str, str]] = {
+    "refresh_sd_model_checkpoint": ("🔄", "Look for new checkpoints"),
+    "paste": ("↙️", "Read parameters from the prompt, or from the last picture if the prompt is empty"),
+    "clear_prompt": ("🗑️", "Clear the prompt"),
+    "res_switch_btn": ("⇅", "Swap width and height"),
+    "random_seed": ("🎲", "Draw a new seed each time"),
+    "reuse_seed": ("♻️", "Use the seed of the shown picture"),
+    "random_subseed": ("🎲", "Draw a new variation seed each time"),
+    "reuse_subseed": ("♻️", "Use the variation seed of the shown picture"),
+}
+"""Element id without prefix -> glyph, and what the button does: its tooltip and its name for screen readers (given to it by `assets/page.js`)."""
+
+
+WITHOUT_PREFIX = ("refresh_sd_model_checkpoint", "paste")
+"""Of TOOLS: those whose element id stands alone."""
+
+KEYS = "(Press Ctrl+Enter to generate, Alt+Enter to skip, Esc to interrupt)"
+
+
+def prompt_hint(example: str) -> str:
+    """What the empty prompt box shows."""
+    return f"Prompt, for example: {example}\n{KEYS}" if example else f"Prompt\n{KEYS}"
+
+
+def row(form: Form[GenerationRequest], *names: str, **look: Any) -> list[Component]:
+    with gr.Row(elem_classes="easel-row"):
+        return [form.put(name, **look) for name in names]
+
+
+def tool(prefix: str, name: str) -> gr.Button:
+    """A small square button of TOOLS that shows a glyph."""
+    glyph, _ = TOOLS[name]
+    return gr.Button(glyph, elem_id=name if name in WITHOUT_PREFIX else f"{prefix}_{name}", elem_classes="tool", size="sm", min_width=0, scale=0)
+
+
+def sampling(form: Form[GenerationRequest]) -> None:
+    with gr.Row(elem_id=f"{form.prefix}_sampler_selection", elem_classes="easel-row"):
+        form.put("sampler", min_width=120)
+        form.put("schedule", min_width=120)
+        form.put("steps", min_width=160, scale=2)
+
+
+def checkboxes(form: Form[GenerationRequest]) -> None:
+    with gr.Row(elem_id=f"{form.prefix}_checkboxes", elem_classes=["easel-row", "easel-checks"]):
+        form.put("tiling")
+
+
+def dimensions(form: Form[GenerationRequest]) -> None:
+    with gr.Row(elem_id=f"{form.prefix}_dimensions", elem_classes=["easel-row", "easel-dimensions"]):
+        with gr.Column(elem_id=f"{form.prefix}_column_size", scale=4, min_width=200):
+            form.put("width")
+            form.put("height")
+        with gr.Column(elem_id=f"{form.prefix}_dimensions_row", scale=0, min_width=0):
+            tool(form.prefix, "res_switch_btn")
+        with gr.Column(elem_id=f"{form.prefix}_column_batch", scale=4, min_width=200):
+            form.put("count")
+            form.put("batch_size")
+
+
+def guidance(form: Form[GenerationRequest]) -> None:
+    with gr.Row(elem_classes="easel-row"):
+        form.put("cfg_scale")
+
+
+def seeds(form: Form[GenerationRequest]) -> None:
+    """The seed row with dice and recycle, and the row that "Extra" opens. Their buttons act in the browser (`assets/gallery.js`)."""
+    with gr.Row(elem_id=f"{form.prefix}_seed_row", elem_classes=["easel-row", "easel-seed"]):
+        form.put("seed", min_width=100)
+        tool(form.prefix, "random_seed")
+        tool(form.prefix, "reuse_seed")
+        form.switch("variation", "Extra", VARIATION, elem_id=f"{form.prefix}_subseed_show", min_width=0, scale=0)
+    with gr.Column(elem_id=f"{form.prefix}_seed_extras", elem_classes="easel-extras"):
+        with gr.Row(elem_id=f"{form.prefix}_subseed_row", elem_classes=["easel-row", "easel-seed"]):
+            form.put("variation.seed", min_width=100)
+            tool(form.prefix, "random_subseed")
+            tool(form.prefix, "reuse_subseed")
+            form.put("variation.strength", min_width=120)
+        row(form, "variation.width", "variation.height")
+
+
+def accordions(form: Form[GenerationRequest]) -> None:
+    for title, elem_id, rows in ACCORDIONS:
+        with gr.Accordion(title, open=False, elem_id=f"{form.prefix}_{elem_id}", elem_classes="easel-accordion"):
+            for names in rows:
+                row(form, *names)

@@ -1,0 +1,71 @@
+"""The checkpoint menu: what stands in it, and what a choice brings with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.app import App
+from modules.core.params import value_of, walk
+from modules.core.request import GenerationRequest
+from modules.ui import layout
+from modules.ui.form import Form
+from modules.ui.talk import Answer, Said, Talk
+
+SUITED = ("width", "height", "steps", "cfg_scale", "sampler", "schedule")
+"""What another model brings with it. Prompts, seed, counts and all else stay as the user set them."""
+
+
+def entries(app: App) -> list[tuple[str, str]]:
+    """(shown, value) of each checkpoint. The value is its name, or its path where two have one name."""
+    cards = app.library.checkpoints()
+    often = Counter(card.name for card in cards)
+    return [(f"{card.title} (cannot be used)" if card.trouble else card.title, card.name if often[card.name] == 1 else str(card.path)) for card in cards]
+
+
+def default(app: App) -> str:
+    """The entry's value of the model that a new page starts with; "" when there is none."""
+    card = app.card()
+    names = [value for _, value in entries(app)]
+    return "" if card is None else card.name if card.name in names else str(card.path)
+
+
+def suited(app: App, model: str) -> tuple[GenerationRequest, list[str]]:
+    """The model's default request, and the parameters that choosing it sets: SUITED, and whatever else its card gives advice on."""
+    request, plain = app.default_request(model), GenerationRequest()
+    advised = [field.name for field in walk(GenerationRequest) if value_of(request, field) != value_of(plain, field)]
+    return request, [name for name in dict.fromkeys((*SUITED, *advised)) if name not in ("model", "model_hash", "prompt", "seed")]
+
+
+def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Talk) -> None:
+    """Wires the menu and its button."""
+    menu, prompt = form.widgets["model"], form.widgets["prompt"]
+
+    def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
+        model = str(values[menu] or "")
+        request, names = suited(app, model)
+        card = app.card(model)
+        told = f"{request.width} × {request.height}, {request.steps} steps, {request.sampler}, CFG {request.cfg_scale:g}."
+        said = Said(told, f"Set to what suits {card.name}") if card else Said()
+        return Answer(form.fill(request, names) | {prompt: gr.update(placeholder=layout.prompt_hint(app.example(model)))}, said)
+
+    def on_refresh(values: Mapping[Component, Any], user: str) -> Answer:
+        before = {value for _, value in entries(app)}
+        app.library.refresh()
+        found = entries(app)
+        new = [value for _, value in found if value not in before]
+        told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
+        return Answer({menu: listed(found, values[menu])}, Said(told, "Checkpoints"))
+
+    talk.on(menu.input, on_choice, {menu}, form.inputs)
+    talk.on(refresh.click, on_refresh, {menu}, [menu])
+
+
+def listed(found: list[tuple[str, str]], chosen: Any) -> dict[str, Any]:
+    """The update of the menu that keeps the choice where it is still there."""
+    values = [value for _, value in found]
+    return gr.update(choices=found, value=chosen if chosen in values else (values[0] if values else None))

@@ -1,0 +1,89 @@
+"""The tab PNG Info: drop a picture, see which tool made it, its text, and what of it this program can do again."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.core import params
+from modules.core.errors import EaselError
+from modules.core.request import GenerationRequest
+from modules.infotext import files
+from modules.infotext.read import Reading, read
+from modules.ui.reading import Reader
+from modules.ui.talk import Answer, Said, Talk, uploaded
+
+ZONE = """
+<div id="pnginfo_zone" role="button" tabindex="0" aria-label="Choose a picture, or drop one here">
+  <p><b>Drop a picture here</b><br>or click to choose one, or paste it with Ctrl+V</p>
+</div>
+"""
+
+NOTHING = '<p class="easel-hint">The parameters of a picture appear here: from Easel, AUTOMATIC1111 and Forge, ComfyUI, InvokeAI, NovelAI, Fooocus, SD.Next and others.</p>'
+
+TEXT_SHOWN = 50_000
+"""Characters."""
+
+STATES = {"restored": "✓ restored", "approximated": "≈ approximated", "not restored": "✕ not restored"}
+
+
+def build(reader: Reader, talk: Talk) -> None:
+    """Makes the tab in the current place of the page."""
+    with gr.Row(elem_id="pnginfo_columns"):
+        with gr.Column(elem_id="pnginfo_left", min_width=300):
+            gr.HTML(ZONE, elem_id="pnginfo_image", apply_default_css=False)
+            file = gr.File(elem_id="pnginfo_file", visible="hidden", show_label=False, type="filepath")
+            send = gr.Button("Send to txt2img", elem_id="txt2img_tab", variant="primary", interactive=False)
+            text = gr.Textbox(label="Text in the file", elem_id="pnginfo_text", lines=6, max_lines=16, interactive=False, buttons=["copy"])
+        with gr.Column(elem_id="pnginfo_right", min_width=300):
+            shown = gr.HTML(NOTHING, elem_id="pnginfo_html_info", apply_default_css=False)
+    found = gr.State(None)
+
+    def on_file(values: Mapping[Component, Any], user: str) -> Answer:
+        path = uploaded(values[file])
+        if path is None:
+            return Answer()
+        try:
+            inside = files.read(path)
+            reading = read(inside)
+        except EaselError as error:
+            message = f'<p class="easel-trouble" role="alert">{html.escape(str(error))}</p>'
+            return Answer({file: None, shown: message, text: "", found: None, send: gr.update(interactive=False)})
+        note = reader.model_note(reading, str(values[reader.form.widgets["model"]] or ""))
+        request = params.to_dict(reading.request) if reading.source else None
+        return Answer({file: None, shown: table(reading, note), text: texts(inside), found: request, send: gr.update(interactive=request is not None)})
+
+    def on_send(values: Mapping[Component, Any], user: str) -> Answer:
+        if values[found] is None:
+            return Answer()
+        return Answer(reader.updates(params.from_dict(GenerationRequest, values[found])), Said(open="tab_txt2img"))
+
+    talk.on(file.upload, on_file, {file, reader.form.widgets["model"]}, [file, shown, text, found, send])
+    talk.on(send.click, on_send, {found}, reader.form.inputs)
+
+
+def texts(found: files.Found) -> str:
+    """What stands in the file: A1111's text, or else every chunk by its name."""
+    whole = found.parameters or "\n\n".join(f"{name}: {text}" for name, text in found.chunks.items())
+    return whole if len(whole) <= TEXT_SHOWN else whole[:TEXT_SHOWN] + "\n…"
+
+
+def table(reading: Reading, model_note: str) -> str:
+    """Rows of key, value and what became of it. Everything in it comes from a file of anyone's making, so all is escaped."""
+    rows = []
+    for row in reading.rows:
+        kind = row.state.replace(" ", "-")
+        note = f"<small>{html.escape(row.note)}</small>" if row.note else ""
+        state = html.escape(STATES.get(row.state, row.state))
+        rows.append(
+            f'<tr class="{html.escape(kind, quote=True)}"><th scope="row">{html.escape(row.key)}</th><td>{html.escape(str(row.value))}{note}</td><td class="state">{state}</td></tr>'
+        )
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*reading.notes, *([model_note] if model_note else [])))
+    title = f"Made with {html.escape(reading.source)}" if reading.source else "There are no generation parameters in this file"
+    head = '<thead><tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">In Easel</th></tr></thead>'
+    body = f'<table class="easel-table">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
+    return f"<h3>{title}</h3>{f'<ul>{notes}</ul>' if notes else ''}{body}"

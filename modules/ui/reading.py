@@ -1,0 +1,100 @@
+"""From what a picture or a text says to the form: which values are taken, and what the person is told of the rest.
+
+Only request fields can be set, and not the checkpoint: as in A1111, a picture never changes the model by itself; the page says which one it was made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradio.components import Component
+
+from modules.app import App
+from modules.catalog.card import Card
+from modules.core.errors import EaselError
+from modules.core.request import GenerationRequest
+from modules.infotext.read import Reading
+from modules.ui.form import Form
+from modules.ui.overview import visible
+from modules.ui.talk import Answer, Said
+
+KEPT = ("model", "count", "batch_size")
+"""What a picture leaves as it is: the model, and how many pictures are wanted."""
+
+
+RECENT = 20
+"""Jobs that are looked through for the last picture."""
+
+
+@dataclass(eq=False)
+class Reader:
+    """app: reads pictures and texts. form: what is filled."""
+
+    app: App
+    form: Form[GenerationRequest]
+
+    def updates(self, request: GenerationRequest) -> dict[Component, Any]:
+        return self.form.fill(request, [name for name in self.form.widgets if name not in KEPT])
+
+    def on_arrow(self, values: Mapping[Component, Any], user: str) -> Answer:
+        """↙️: the infotext in the prompt box, or, when that is empty, the last picture's."""
+        text = str(values[self.form.widgets["prompt"]] or "").strip()
+        text = text or self._last(user)
+        if not text:
+            return Answer(said=Said("There is no text in the prompt and no earlier picture to take parameters from.", "Nothing to read"))
+        reading = self.app.read_text(text)
+        if not reading.source:
+            return Answer(
+                said=Said("The prompt holds no generation parameters. Paste the whole text that belongs to a picture, then press ↙️.", "Nothing to read")
+            )
+        return self._taken(reading, values)
+
+    def on_drop(self, path: Path | None, values: Mapping[Component, Any]) -> Answer:
+        """A picture dropped on the prompt. Raises BadPicture."""
+        if path is None:
+            return Answer()
+        reading = self.app.read_picture(path)
+        if not reading.source:
+            return Answer(said=Said("There are no generation parameters in this file.", "Nothing to read"))
+        return self._taken(reading, values)
+
+    def model_note(self, reading: Reading, model: str) -> str:
+        """What to say of the picture's model beside the chosen one; "" when they are the same."""
+        name, sha256 = reading.request.model, reading.request.model_hash.lower()
+        if not name and not sha256:
+            return ""
+        cards = [card for card in self.app.library.checkpoints() if not card.trouble]
+        match = next((card for card in cards if sha256 and card.sha256.startswith(sha256)), None) or next((card for card in cards if _called(card, name)), None)
+        told = f"{name} [{sha256[:10]}]" if name and sha256 else name or sha256[:10]
+        try:
+            chosen = self.app.card(model)
+        except EaselError:
+            chosen = None
+        if match is None:
+            return f"It was made with the checkpoint {told}, which is not here."
+        if chosen is not None and chosen.path == match.path:
+            return ""
+        return f"It was made with the checkpoint {told}. The menu was left as it is: choose {match.name} there for the same picture."
+
+    def _taken(self, reading: Reading, values: Mapping[Component, Any]) -> Answer:
+        lost = [row.key for row in reading.rows if row.state == "not restored"]
+        told = [f"From a picture made with {reading.source}."]
+        if lost:
+            told.append(f"Not restored: {', '.join(lost[:6])}{' …' if len(lost) > 6 else ''}.")
+        if note := self.model_note(reading, str(values[self.form.widgets["model"]] or "")):
+            told.append(note)
+        return Answer(self.updates(reading.request), Said(" ".join(told), "Parameters read"))
+
+    def _last(self, owner: str) -> str:
+        """The infotext of the newest picture that this user may see."""
+        for job in self.app.store.recent(RECENT):
+            if visible(job, owner) and job.pictures:
+                return job.pictures[-1].infotext
+        return ""
+
+
+def _called(card: Card, name: str) -> bool:
+    return bool(name) and name.casefold() in (card.name.casefold(), card.path.name.casefold(), card.title.casefold())

@@ -1,0 +1,84 @@
+"""A running server with the API on it, and clients that speak to it over a socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from modules.core.options import Options
+from modules.core.paths import Paths
+from tests.api.painting import PaintedApp, checkpoint, service
+
+PATIENCE = 60.0
+LOGINS = {"ann": "a", "bob": "b"}
+
+
+@dataclass
+class Server:
+    """client: without a login. as_user: one that sends a login."""
+
+    app: PaintedApp
+    url: str
+    client: httpx.Client
+    as_user: Callable[[str], httpx.Client]
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Waits for something to become true, looking again at each change of the queue."""
+        for _ in range(10_000):
+            version = self.app.queue.version
+            if holds():
+                return
+            assert self.app.queue.wait(version, PATIENCE) != version or holds(), "nothing changed any more"
+        raise AssertionError("it never became true")
+
+
+def serve(tmp_path: Path, logins: dict[str, str]) -> Iterator[Server]:
+    models = tmp_path / "models"
+    checkpoint(models / "Stable-diffusion" / "one.safetensors", 1)
+    checkpoint(models / "Stable-diffusion" / "two.safetensors", 2)
+    app = PaintedApp(Options(paths=Paths(data=tmp_path, models=models)))
+    app.start()
+    server = uvicorn.Server(uvicorn.Config(service(app, logins), log_level="warning", lifespan="off"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    clients: list[httpx.Client] = []
+
+    def client(login: str = "") -> httpx.Client:
+        auth = (login, logins[login]) if login else None
+        clients.append(httpx.Client(base_url=url, auth=auth, timeout=PATIENCE, trust_env=False))
+        return clients[-1]
+
+    yield Server(app, url, client(), client)
+    app.painter.gate.set()
+    app.stop()
+    for one in clients:
+        one.close()
+    server.should_exit = True
+    thread.join(PATIENCE)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """One without logins."""
+    yield from serve(tmp_path, {})
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Server]:
+    """One with two logins."""
+    yield from serve(tmp_path, LOGINS)
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One without logins for all tests of a file; they leave it as it was."""
+    yield from serve(tmp_path_factory.mktemp("steady"), {})

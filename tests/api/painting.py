@@ -1,0 +1,129 @@
+"""The real App with a runner that needs no network: each picture is one colour, told by its seed, in a real file with its real texts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from modules.api.server import routes
+from modules.app import App
+from modules.catalog.scan import Library
+from modules.core.files import write_new
+from modules.core.options import Options
+from modules.core.params import to_dict
+from modules.core.records.samplers import split_sampler
+from modules.core.request import GenerationRequest, single
+from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.infotext import files
+from modules.infotext.write import infotext
+
+PREVIEW = b"\xff\xd8 a preview"
+
+
+class Painter:
+    """Each step waits at `gate`, which a test may clear. seen: the requests as they reached the engine."""
+
+    def __init__(self, library: Library, outputs: Path) -> None:
+        self.library, self.outputs = library, outputs
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+        self.seen: list[GenerationRequest] = []
+
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+        self.seen.append(request)
+        if self.failure is not None:
+            raise self.failure
+        card = self.library.hashed(self.library.checkpoint(request.model, request.model_hash))
+        seed = 4321 if request.seed == -1 else request.seed
+        request = replace(request, sampler=split_sampler(request.sampler)[0], model=card.name, model_hash=card.sha256, seed=seed)
+        pictures: list[Picture] = []
+        how = Cancel.NONE
+        for index in range(request.pictures):
+            how = self._steps(index, request, report, cancel)
+            if how is Cancel.STOP:
+                break
+            if how is Cancel.NONE:
+                pictures.append(self._picture(single(request, index), index, save))
+                report(pictures[-1])
+        return Result(request, tuple(pictures), ("Painted.",), 0.1, how)
+
+    def _steps(self, index: int, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel]) -> Cancel:
+        report(Progress("sampling", index, request.pictures, 0, request.steps))
+        for step in range(request.steps):
+            report(Progress("sampling", index, request.pictures, step, request.steps, PREVIEW))
+            self.gate.wait(60)
+            if (how := cancel()) is not Cancel.NONE:
+                return how
+        return Cancel.NONE
+
+    def _picture(self, request: GenerationRequest, index: int, save: bool) -> Picture:
+        image = Image.new("RGB", (request.width // 8 * 8, request.height // 8 * 8), colour(request.seed))
+        text = infotext(request, version="Easel test", checkpoint=request.model)
+        data = files.encode(image, text, {"easel": "test", "request": to_dict(request), "facts": {}, "index": index})
+        folder = self.outputs / "txt2img-images" / "2026-01-31"
+        path = write_new(folder, lambda number: f"{number:05}-{request.seed}.png", data, 1) if save else None
+        return Picture(data, *image.size, request, text, index, path)
+
+
+class PaintedApp(App):
+    """The App as it is, but for what draws."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.painter = Painter(self.library, self.paths.outputs)
+
+    def _make_runner(self) -> Painter:
+        return self.painter
+
+
+def colour(seed: int) -> tuple[int, int, int]:
+    return seed % 256, seed // 256 % 256, 99
+
+
+def checkpoint(path: Path, mark: int) -> None:
+    """A file that the catalog takes for a Stable Diffusion 1.x checkpoint: its few tensors have the right names and shapes."""
+    shapes = {
+        "model.diffusion_model.input_blocks.0.0.weight": [8, 4, 3, 3],
+        "cond_stage_model.transformer.text_model.final_layer_norm.bias": [8],
+        "first_stage_model.decoder.conv_in.bias": [8],
+    }
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        size = 4
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes([mark]) * end)
+
+
+class Named:
+    """What stands in front of the API in the real server: it checks the login, and says whose request it is."""
+
+    def __init__(self, app: ASGIApp, logins: dict[str, str]) -> None:
+        self.app, self.logins = app, logins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self.logins:
+            sent = dict(scope["headers"]).get(b"authorization", b"").decode()
+            user, _, password = base64.b64decode(sent.removeprefix("Basic ")).decode().partition(":")
+            assert self.logins[user] == password
+            scope.setdefault("state", {})["user"] = user
+        await self.app(scope, receive, send)
+
+
+def service(app: App, logins: dict[str, str]) -> Starlette:
+    return Starlette(routes=routes(app, app.options), middleware=[Middleware(Named, logins=logins)])

@@ -1,0 +1,106 @@
+"""The commands as a person runs them: in a process of their own, with the starter model, at its smallest."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from modules.infotext import files
+from tests.conftest import Command
+
+SMALL = ("--steps", "2", "--width", "64", "--height", "64", "--seed", "7")
+
+
+def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+
+
+def test_pictures_are_made_named_and_made_again(easel: Command, tmp_path: Path) -> None:
+    made = easel("generate", "a panda on a teal background", *SMALL, "--count", "2", "--sampler", "Euler a")
+    assert made.returncode == 0, made.stderr
+    paths = [Path(line) for line in made.stdout.splitlines()]
+    assert [path.name for path in paths] == ["00001-7.png", "00002-8.png"]
+    assert all(re.search(r"outputs/txt2img-images/\d{4}-\d\d-\d\d$", path.parent.as_posix()) for path in paths)
+    assert "Steps: 2, Sampler: Euler a" in Image.open(paths[0]).info["parameters"]
+
+    changed = Image.open(paths[1]).convert("RGB")
+    changed.putpixel((0, 0), tuple(255 - value for value in changed.getpixel((0, 0))))  # type: ignore[arg-type,union-attr]
+    touched = tmp_path / "touched.png"
+    keep_texts(paths[1], changed, touched)
+    again = easel("rerun", str(paths[1]), str(touched), "--verify", "--out", str(tmp_path / "again"))
+    assert again.returncode == 1, again.stderr
+    lines = again.stdout.splitlines()
+    assert lines[0] == str(tmp_path / "again" / "00002-8.png")
+    assert lines[1] == f"{paths[1]}: identical"
+    assert lines[3].startswith(f"{touched}: differs in 1 of 4096 pixels")
+    assert lines[3].endswith("no recorded fact differs")
+    assert Image.open(lines[0]).tobytes() == Image.open(paths[1]).tobytes()
+
+
+def keep_texts(source: Path, pixels: Image.Image, target: Path) -> None:
+    """A picture whose pixels were changed and whose texts were not."""
+    found = files.read(source)
+    target.write_bytes(files.encode(pixels, found.parameters, found.document))
+
+
+def test_out_names_files_and_their_format(easel: Command, tmp_path: Path) -> None:
+    made = easel("generate", "--prompt", "a frog", *SMALL, "--batch", "2", "--out", str(tmp_path / "new" / "frog.webp"))
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines() == [str(tmp_path / "new" / f"frog-{number}.webp") for number in (1, 2)]
+    assert {Image.open(path).format for path in (tmp_path / "new").iterdir()} == {"WEBP"}
+    assert not list((tmp_path / "outputs").rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "x", "--steps", "-3"], "steps"),
+        (["generate", "x", "--width", "NaN"], "width"),
+        (["generate", "x" * 100_000], "prompt"),
+        (["generate", "x", "--model", "no-such-model"], "no checkpoint 'no-such-model'. Nearest: easel-starter"),
+        (["generate", "x", "--model-hash", "0123456789abcdef"], "0123456789"),
+        (["generate", "x", "--out", "a.tiff"], ".tiff"),
+        (["generate"], "There is no prompt"),
+        (["generate", "x", "y"], "one word too many"),
+        (["generate", "x", "--smapler", "Euler"], "--sampler"),
+        (["rerun"], "FILE"),
+        (["rerun", "/no/such.png"], "no such file"),
+        (["rerun", __file__, "--verify"], "test_commands.py"),
+        (["rerun", "x.png", "--set", "steps"], "NAME=VALUE"),
+        (["rerun", "x.png", "--set", "no_such=1"], "no_such"),
+        (["rerun", "x.png", "--tolerance", "nan"], "--tolerance"),
+        (["no-such-command"], "no command"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_exit_code_two(easel: Command, words: list[str], said: str) -> None:
+    done = easel(*words)
+    assert done.returncode == 2, done.stderr
+    assert len(errors(done)) == 1
+    assert said in errors(done)[0]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_sampler_offers_the_nearest(easel: Command) -> None:
+    done = easel("generate", "x", "--sampler", "Euler aa")
+    assert done.returncode == 2
+    assert "Near it: Euler a" in errors(done)[0]
+
+
+def test_a_folder_that_is_a_file_is_trouble_on_the_way(easel: Command, tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("in the way")
+    done = easel("generate", "x", *SMALL)
+    assert done.returncode == 1
+    assert "outputs" in errors(done)[0]
+
+
+def test_help_is_there_without_the_engine(easel: Command) -> None:
+    for words in (["--help"], ["generate", "--help"], ["rerun", "--help"], ["doctor", "--help"]):
+        done = easel(*words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("usage: python launch.py")

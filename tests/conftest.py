@@ -1,0 +1,28 @@
+"""What all tests share: the checkout, and a child process of it in a data folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as modules.cli does; read once, when torch is imported
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def easel(tmp_path: Path) -> Command:
+    """Runs `python -m modules.cli ARGUMENTS... --data-dir TMP` to its end, as launch.py does after it has installed."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "modules.cli", *arguments, "--data-dir", str(tmp_path)]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, env={**os.environ, "COMMANDLINE_ARGS": ""}, **options)  # type: ignore[call-overload]
+
+    return run
