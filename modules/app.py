@@ -6,7 +6,6 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -14,6 +14,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as modules.cli does; read
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """GPU checks say so and step aside where there is none."""
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if wanting:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in wanting:
+                item.add_marker(pytest.mark.skip(reason="no GPU here"))
+
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

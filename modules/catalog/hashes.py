@@ -97,7 +97,7 @@ def _opened(path: Path) -> sqlite3.Connection:
                 return database
             except sqlite3.Error as error:
                 database.close()
-                if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+                if getattr(error, "sqlite_errorname", "") not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
                     break
                 path.unlink()
         except (OSError, sqlite3.Error):

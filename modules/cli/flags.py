@@ -117,7 +117,7 @@ def _serving(found: argparse.Namespace) -> ServeOptions:
         share=found.share,
         logins=(*_logins("--gradio-auth", found.gradio_auth), *_logins_of_file(found.gradio_auth_path)),
         api_logins=_logins("--api-auth", found.api_auth),
-        api=found.api,
+        api=found.api or found.nowebui,
         nowebui=found.nowebui,
         autolaunch=found.autolaunch,
         theme=found.theme,

@@ -21,6 +21,8 @@ from modules.core.errors import OutputTrouble
 from modules.core.files import make_folder, replace, write_new
 from modules.core.options import Options
 from modules.core.params import with_values
+from modules.core.records.samplers import split_sampler
+from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
 from modules.infotext import files
@@ -39,11 +41,13 @@ def run(words: Sequence[str]) -> int:
     add_serving(parser, shown=False)
     found = parser.read(words)
     values = wishes(found)
-    with started(options_of(found)) as app:
+    where = Path(found.out).expanduser()
+    if found.out:
+        check_place(where, found.out)
+    with opened(options_of(found)) as app:
         request = wish(app, values)
+        app.start()
         if found.out:
-            where = Path(found.out).expanduser()
-            check_place(where, found.out)
             result = wait_for(app, app.submit(request, save=False))
             for picture in result.pictures:
                 print(put(picture, where, found.out, len(result.pictures)), flush=True)
@@ -71,14 +75,21 @@ def wish(app: App, values: dict[str, Any]) -> GenerationRequest:
     name = str(values.get("model", ""))
     if values.get("model_hash"):
         name = app.library.checkpoint(name, str(values["model_hash"])).name
-    return with_values(app.default_request(name), values)
+    request = with_values(app.default_request(name), values)
+    check_names(request)
+    return request
+
+
+def check_names(request: GenerationRequest) -> None:
+    """Of sampler and schedule type, before anything is loaded. Raises InvalidRequest with the nearest ones."""
+    split_sampler(request.sampler)
+    SCHEDULES.get(request.schedule)
 
 
 @contextmanager
-def started(options: Options) -> Iterator[App]:
-    """An app that works, and is stopped at the end whatever happens."""
+def opened(options: Options) -> Iterator[App]:
+    """An app that is not started yet, so that bad input is refused before torch is loaded; stopped at the end whatever happens."""
     app = App(options, resume=False)
-    app.start()
     try:
         yield app
     finally:

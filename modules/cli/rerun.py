@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from modules.app import App
 from modules.cli.compare import changed_facts, difference
 from modules.cli.flags import add_running, add_serving, options_of
-from modules.cli.generate import INTERRUPTED, started
+from modules.cli.generate import INTERRUPTED, check_names, opened
 from modules.cli.parser import BadWords, Parser
 from modules.cli.progress import wait_for
 from modules.cli.request_flags import value_of_text
@@ -45,10 +46,11 @@ def run(words: Sequence[str]) -> int:
     if folder:
         make_folder(folder)
     worst = 0
-    with started(options_of(found)) as app:
+    with opened(options_of(found)) as app:
+        start = cache(app.start)
         for name in found.files:
             try:
-                worst = max(worst, again(app, Path(name).expanduser(), changes, folder, found, tolerance))
+                worst = max(worst, again(app, Path(name).expanduser(), changes, folder, found, tolerance, start))
             except EaselError as error:
                 near = [name for name in error.candidates if name not in str(error)] if isinstance(error, NotFound) else []
                 print(f"error: {name}: {error}" + (f" Nearest: {', '.join(near)}." if near else ""), file=sys.stderr, flush=True)
@@ -58,12 +60,18 @@ def run(words: Sequence[str]) -> int:
     return worst
 
 
-def again(app: App, file: Path, changes: dict[str, Any], folder: Path | None, found: argparse.Namespace, tolerance: float | None) -> int:
-    """One file. -> exit code. Raises EaselError."""
+def again(
+    app: App, file: Path, changes: dict[str, Any], folder: Path | None, found: argparse.Namespace, tolerance: float | None, start: Callable[[], None]
+) -> int:
+    """One file. start: the app, unless it was started already. -> exit code. Raises EaselError."""
     data = read_bytes(file)
     reading = app.read_picture(data)
     request = request_of(reading, file)
-    result = wait_for(app, app.submit(with_values(request, changes), save=not found.verify and folder is None), lambda record: _print_path(app, record.path))
+    changed = with_values(request, changes)
+    check_names(changed)
+    ticket = app.submit(changed, save=not found.verify and folder is None)
+    start()
+    result = wait_for(app, ticket, lambda record: _print_path(app, record.path))
     if result.cancelled is Cancel.STOP or not result.pictures:
         return INTERRUPTED
     picture = result.pictures[0]
@@ -82,9 +90,10 @@ def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: d
     """What may explain a difference, one clause each."""
     clauses = [f"changed by --set: {', '.join(changes)}"] if changes else []
     made = picture.request
-    before = reading.facts | {"dtype": request.precision, "model hash": request.model_hash}
+    before = {name.lower(): value for name, value in reading.facts.items() if name.lower() in facts}
+    before |= {"dtype": request.precision.replace("auto", ""), "model hash": request.model_hash}
     after = facts | {"dtype": made.precision, "model hash": made.model_hash[: len(request.model_hash)]}
-    before = {name: value for name, value in before.items() if value and (name, value) != ("dtype", "auto")}
+    before = {name: value for name, value in before.items() if value}
     if differing := changed_facts(before, after):
         clauses.append(f"facts that differ: {', '.join(differing)}")
     elif reading.facts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -120,9 +120,14 @@ def with_values(instance: T, values: Mapping[str, Any]) -> T:
     return from_dict(type(instance), tree)
 
 
+def adapter(cls: type) -> TypeAdapter[Any]:
+    """pydantic's reader and writer of a dataclass of parameters."""
+    return _adapter(typing.cast(Hashable, cls))
+
+
 @cache
-def adapter(cls: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(typing.cast(Any, cls))
 
 
 def to_dict(instance: Any) -> dict[str, Any]:

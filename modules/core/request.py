@@ -31,7 +31,9 @@ class Variation:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     seed: Annotated[int, Param("Variation seed", -1, SEED_LIMIT, 1, text="Variation seed", hint="-1 draws one.")] = -1
-    strength: Annotated[float, Param("Variation strength", 0, 1, 0.01, text="Variation seed strength", hint="0: the seed alone. 1: the variation seed alone.")] = 0.0
+    strength: Annotated[
+        float, Param("Variation strength", 0, 1, 0.01, text="Variation seed strength", hint="0: the seed alone. 1: the variation seed alone.")
+    ] = 0.0
     width: Annotated[int, Param("Resize seed from width", 0, 16384, 8, usual=2048, hint="Keeps the composition of that size. 0: off.")] = 0
     height: Annotated[int, Param("Resize seed from height", 0, 16384, 8, usual=2048, hint="Keeps the composition of that size. 0: off.")] = 0
 
@@ -41,8 +43,12 @@ class Text:
     """How the prompts are read."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    emphasis: Annotated[Emphasis, Param("Emphasis", text="Emphasis", hint="What (word:1.5) does: A1111's rule, without its norm, nothing, literal brackets, or compel's rule.")] = "Original"
-    clip_skip: Annotated[int, Param("Clip skip", 1, 12, 1, text="Clip skip", hint="Stops this many layers before the end of the text encoder. 2 suits many anime models.")] = 1
+    emphasis: Annotated[
+        Emphasis, Param("Emphasis", text="Emphasis", hint="What (word:1.5) does: A1111's rule, without its norm, nothing, literal brackets, or compel's rule.")
+    ] = "Original"
+    clip_skip: Annotated[
+        int, Param("Clip skip", 1, 12, 1, text="Clip skip", hint="Stops this many layers before the end of the text encoder. 2 suits many anime models.")
+    ] = 1
     comma_backtrack: Annotated[int, Param("Comma backtrack", 0, 74, 1, hint="How far a text longer than 75 tokens is cut back to a comma.")] = 20
     comments: Annotated[bool, Param("Comments in prompts", hint="# starts a comment.")] = True
     old_editing: Annotated[bool, Param("Old prompt editing timelines", text="Old prompt editing timelines", hint="As A1111 before 1.6.")] = False
@@ -53,7 +59,9 @@ class Solver:
     """What a sampler takes beyond its schedule. k-diffusion's names (Karras et al. 2022)."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    eta: Annotated[float | None, Param("Eta", 0, 10, 0.01, hint="Fresh noise in each step. Empty: the sampler's own (1 for ancestral ones, 0 for DDIM).")] = None
+    eta: Annotated[float | None, Param("Eta", 0, 10, 0.01, hint="Fresh noise in each step. Empty: the sampler's own (1 for ancestral ones, 0 for DDIM).")] = (
+        None
+    )
     churn: Annotated[float, Param("Sigma churn", 0, 100, 0.01, text="Sigma churn")] = 0.0
     tmin: Annotated[float, Param("Sigma tmin", 0, 1000, 0.01, text="Sigma tmin")] = 0.0
     tmax: Annotated[float, Param("Sigma tmax", 0, 1000, 0.01, text="Sigma tmax", hint="0: no limit.")] = 0.0
@@ -83,7 +91,10 @@ class Guidance:
     """When classifier-free guidance (Ho & Salimans 2022) is left out, and how unequal prompts are matched."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    min_sigma: Annotated[float, Param("Negative guidance minimum sigma", 0, 15, 0.01, text="NGMS", hint="Below this noise level the negative prompt is skipped on every second step.")] = 0.0
+    min_sigma: Annotated[
+        float,
+        Param("Negative guidance minimum sigma", 0, 15, 0.01, text="NGMS", hint="Below this noise level the negative prompt is skipped on every second step."),
+    ] = 0.0
     min_sigma_all: Annotated[bool, Param("… on all steps", text="NGMS all steps")] = False
     skip_early: Annotated[float, Param("Skip early CFG", 0, 1, 0.01, text="Skip Early CFG", hint="Share of the first steps without the negative prompt.")] = 0.0
     pad_conds: Annotated[bool, Param("Pad conds", text="Pad conds", hint="Prompt and negative prompt are brought to one length.")] = False
@@ -103,15 +114,31 @@ class GenerationRequest:
     steps: Annotated[int, Param("Sampling steps", 1, 150, 1, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
     width: Annotated[int, Param("Width", 64, 16384, 8, text="Size", usual=2048)] = 512
     height: Annotated[int, Param("Height", 64, 16384, 8, usual=2048)] = 512
-    cfg_scale: Annotated[float, Param("CFG Scale", 0, 30, 0.5, text="CFG scale", flag="cfg", hint="How strictly the prompt is followed: 1 to 3 freer, 5 to 9 balanced, over 10 strong with artifacts.")] = 7.0
+    cfg_scale: Annotated[
+        float,
+        Param(
+            "CFG Scale",
+            0,
+            30,
+            0.5,
+            text="CFG scale",
+            flag="cfg",
+            hint="How strictly the prompt is followed: 1 to 3 freer, 5 to 9 balanced, over 10 strong with artifacts.",
+        ),
+    ] = 7.0
     seed: Annotated[int, Param("Seed", -1, SEED_LIMIT, 1, text="Seed", hint="-1 draws one.")] = -1
     count: Annotated[int, Param("Batch count", 1, 1000, 1, usual=100, hint="How many batches, one after the other.")] = 1
     batch_size: Annotated[int, Param("Batch size", 1, 64, 1, flag="batch", usual=8, hint="Pictures per batch.")] = 1
     batched: Annotated[bool, Param("Evaluate a batch at once", hint="Faster on a GPU; a picture then differs in its last bits from one made alone.")] = False
     tiling: Annotated[bool, Param("Tiling", text="Tiling", hint="The picture continues at its opposite edge.")] = False
-    noise_source: Annotated[NoiseSource, Param("Noise source", text="RNG", hint="CPU: same picture on every machine. GPU: the device's own. NV: what an NVIDIA card draws, computed anywhere.")] = "CPU"
+    noise_source: Annotated[
+        NoiseSource,
+        Param("Noise source", text="RNG", hint="CPU: same picture on every machine. GPU: the device's own. NV: what an NVIDIA card draws, computed anywhere."),
+    ] = "CPU"
     precision: Annotated[Precision, Param("Precision", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
-    embeddings: Annotated[dict[str, str], Param("Embeddings used", text="TI hashes", hint="Name and sha256 of each; filled in when the request is resolved.")] = field(default_factory=dict)
+    embeddings: Annotated[
+        dict[str, str], Param("Embeddings used", text="TI hashes", hint="Name and sha256 of each; filled in when the request is resolved.")
+    ] = field(default_factory=dict)
     variation: Variation = field(default_factory=Variation)
     text: Text = field(default_factory=Text)
     solver: Solver = field(default_factory=Solver)

@@ -36,11 +36,10 @@ def _acting(entries: Scheduled, call: int) -> Cond:
 
 
 def conditioning(family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor]) -> Conditioning:
-    """Encodes both prompts of a resolved request. A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
-    steps = request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
+    """Encodes both prompts of a resolved request."""
 
     def scheduled(text: str) -> Scheduled:
-        entries = timeline(text, steps, old=request.text.old_editing)
+        entries = entries_of(text, request)
         # Repeated texts stay in: A1111's emphasis takes its mean over all entries, so they weigh.
         encoded = family.encode(model, [text for _, text in entries], request.text, embeddings)
         return [(end, cond) for (end, _), cond in zip(entries, encoded, strict=True)]
@@ -54,6 +53,18 @@ def conditioning(family: Family, model: Model, request: GenerationRequest, embed
         parts.append((weight, done[text]))
     empty = family.encode(model, [""], request.text, {})[0] if request.guidance.pad_conds else None
     return Conditioning(parts, scheduled(read_prompt(request.negative_prompt, request)), empty)
+
+
+def entries_of(text: str, request: GenerationRequest) -> list[tuple[int, str]]:
+    """The texts that a prompt means over time. A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
+    steps = request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
+    return timeline(text, steps, old=request.text.old_editing)
+
+
+def spoken(request: GenerationRequest) -> set[str]:
+    """Every text that the text encoder will be given."""
+    parts = [text for text, _ in split_and(read_prompt(request.prompt, request))]
+    return {text for part in [*parts, read_prompt(request.negative_prompt, request)] for _, text in entries_of(part, request)}
 
 
 def read_prompt(text: str, request: GenerationRequest) -> str:

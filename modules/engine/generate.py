@@ -42,7 +42,7 @@ from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine, find
 from modules.memory.placement import emptied, place
 from modules.prompt import embeddings as inversions
-from modules.prompt.grammar import networks
+from modules.prompt.grammar import networks, strip_comments
 from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise
 
@@ -90,7 +90,11 @@ class Engine:
         request, card = resolve(request, self.shelf, self.machine.precision, self.looks().preferred)
         loaded = self._load(card, request)
         loaded.family.check(request)
-        notes = [f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet." for text in (request.prompt, request.negative_prompt) for net in networks(text)[1]]
+        notes = [
+            f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet."
+            for text in (request.prompt, request.negative_prompt)
+            for net in networks(text)[1]
+        ]
         pictures: list[Picture] = []
         stopped = Cancel.NONE
         try:
@@ -117,7 +121,7 @@ class Engine:
                     if how is Cancel.STOP:
                         break
         except torch.cuda.OutOfMemoryError:
-            failure = OutOfMemory(
+            failure: OutOfMemory | None = OutOfMemory(
                 f"The {self.machine.device} ran out of memory at {request.width} x {request.height}.",
                 "Make the picture or the batch smaller, or start with --medvram or --lowvram.",
             )
@@ -129,7 +133,14 @@ class Engine:
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
 
     def _take(
-        self, loaded: Loaded, request: GenerationRequest, texts: Conditioning, take: range, features: Sequence[Feature], report: Report, cancel: Callable[[], Cancel]
+        self,
+        loaded: Loaded,
+        request: GenerationRequest,
+        texts: Conditioning,
+        take: range,
+        features: Sequence[Feature],
+        report: Report,
+        cancel: Callable[[], Cancel],
     ) -> tuple[list[Picture], Cancel]:
         """Samples and decodes the pictures that are evaluated together."""
         report(Progress("sampling", take.start, request.pictures, 0, request.steps))
@@ -161,7 +172,7 @@ class Engine:
     def _picture(self, pixels: Tensor, request: GenerationRequest, index: int, card: Card, complete: bool) -> Picture:
         """pixels: [3, H, W] in -1..1. A1111 truncates to 8 bits, it does not round (parity rule 7.1)."""
         array = ((pixels.float() + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-        text = infotext(request, version=f"Easel {__version__}", checkpoint=card.name)
+        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
         data = files.encode(Image.fromarray(array), text, document)
         return Picture(data, array.shape[1], array.shape[0], request, text, index, complete=complete)
@@ -182,3 +193,10 @@ class Engine:
     def _vectors(self, request: GenerationRequest, model: Model) -> Mapping[str, Tensor]:
         cards = {card.name: card for card in self.shelf.embeddings()}
         return {name: inversions.load(cards[name].path) for name in request.embeddings}
+
+
+def spelled(request: GenerationRequest) -> GenerationRequest:
+    """The request as A1111's text tells it: its prompts without comments."""
+    if not request.text.comments:
+        return request
+    return replace(request, prompt=strip_comments(request.prompt), negative_prompt=strip_comments(request.negative_prompt))

@@ -12,6 +12,7 @@ from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest, Precision
+from modules.engine.conditioning import spoken
 from modules.prompt.embeddings import names_in
 
 SEED_DRAW = 4294967294
@@ -49,7 +50,7 @@ def resolve(request: GenerationRequest, shelf: Shelf, precision: Callable[[Preci
         seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed,
         variation=variation,
         precision=precision(request.precision),
-        embeddings=_embeddings(request, shelf),
+        embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
     )
     return resolved, card
 
@@ -71,7 +72,7 @@ def find_model(request: GenerationRequest, shelf: Shelf, preferred: str) -> Card
 def _embeddings(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
     """name -> sha256 of each textual inversion that the prompts name. A recorded hash that no file has any more is refused, not replaced."""
     cards = {card.name: card for card in shelf.embeddings() if not card.trouble}
-    used = {name: shelf.hashed(cards[name]).sha256 for name in names_in(f"{request.prompt}\n{request.negative_prompt}", list(cards))}
+    used = {name: shelf.hashed(cards[name]).sha256 for name in names_in("\n".join(spoken(request)), list(cards))}
     for name, sha256 in request.embeddings.items():
         if not used.get(name, "").startswith(sha256[:64]):
             found = "another file has that name" if name in used else "it is not in the embeddings folder"

@@ -39,5 +39,7 @@ def _numbered(folder: Path, data: bytes, seed: int, suffix: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         start = 1 + max((int(found[0]) for name in folder.iterdir() if (found := NUMBERED.match(name.name))), default=0)
     except OSError as error:
-        raise OutputTrouble(f"The folder {folder} cannot be written: {error.strerror}.", "Make room or change its permissions, or start with another --data-dir.") from None
+        raise OutputTrouble(
+            f"The folder {folder} cannot be written: {error.strerror}.", "Make room or change its permissions, or start with another --data-dir."
+        ) from None
     return write_new(folder, lambda number: f"{number:05}-{seed}{suffix}", data, start)

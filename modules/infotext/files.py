@@ -166,7 +166,8 @@ def _complete(chunks: dict[str, str], tags: Mapping[int, bytes], size: tuple[int
     hidden = stealth.read(data, size) if data and not own and all(_NO_RECIPE.match(name) for name in chunks) else ""
     if hidden:
         chunks |= _named(hidden)
-    parameters = chunks.get("UserComment") or chunks.get("parameters") or chunks.get("comment", "")
+    places = ("UserComment", "parameters", *(("comment",) if format == "gif" else ()))
+    parameters = next((chunks[name] for name in places if chunks.get(name, "").strip()), "")
     return Found(parameters, _document(own), chunks, size, format, bool(hidden))
 
 

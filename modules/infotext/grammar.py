@@ -47,7 +47,9 @@ DEFAULTS: dict[str, Any] = {
 
 
 def quote(value: object) -> str:
-    """As A1111 writes a value: JSON when it holds a comma, a colon or a newline. Also when the plain form would not come back (an opening quote, spaces at an end)."""
+    """As A1111 writes a value: JSON when it holds a comma, a colon or a newline.
+
+    Also when the plain form would not come back: with a quote at its start, or spaces at an end."""
     text = str(value)
     if any(mark in text for mark in ",:\n") or text[:1] == '"' or text != text.strip():
         return json.dumps(text, ensure_ascii=False)

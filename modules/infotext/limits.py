@@ -2,9 +2,9 @@
 
 FILE = 256 * 2**20
 """Bytes of a file."""
-TEXT = 16 * 2**20
+TEXT = 8 * 2**20
 """Bytes of one text, after decompression. ComfyUI's larger graphs have a few."""
-TEXTS = 48 * 2**20
+TEXTS = 32 * 2**20
 """Bytes of all texts of a file together."""
 CHUNKS = 200_000
 """Chunks or segments that are walked; a 256 MB PNG in the customary 8 KB pieces has 33,000."""

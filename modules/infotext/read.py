@@ -46,21 +46,25 @@ def _safely(reader: Callable[[], Reading], texts: Mapping[str, str]) -> Reading:
 
 
 def _read(found: Found, unsaid_noise: str) -> Reading:
+    """A text without parameters is a prompt only where A1111 keeps its text: cameras and phones write into UserComment too."""
     chunks, size = found.chunks, found.size
     if own.is_own(found.document):
         return own.read(found.document or {})
-    if reading := _json(loads(found.parameters), size):
-        return reading
-    if len(grammar.split(found.parameters)[2]) >= 3:
-        source = "ComfyUI" if graph.is_prompt(chunks.get("prompt")) else ""
-        return a1111.read(found.parameters, size, unsaid_noise=unsaid_noise, source=source)
+    written = [found.parameters, chunks.get("parameters", "")]
+    for text in written:
+        if reading := _json(loads(text), size):
+            return reading
+    for text in written:
+        if len(grammar.split(text)[2]) >= 3:
+            source = "ComfyUI" if graph.is_prompt(chunks.get("prompt")) else ""
+            return a1111.read(text, size, unsaid_noise=unsaid_noise, source=source)
     if reading := _by_name(chunks, size):
         return reading
     for text in chunks.values():
         if reading := _json(loads(text), size):
             return reading
-    if found.parameters:
-        return a1111.read(found.parameters, size, unsaid_noise=unsaid_noise)
+    if written[1].strip():
+        return a1111.read(written[1], size, unsaid_noise=unsaid_noise)
     draft = Draft("")
     draft.say("This picture does not say how it was made.")
     for key, text in chunks.items():
@@ -80,13 +84,17 @@ def _by_name(chunks: Mapping[str, str], size: tuple[int, int]) -> Reading | None
         return invokeai.read_dream(chunks["Dream"], size)
     if chunks.get("Software") == "NovelAI" or {"uc", "v4_prompt"} & set(mapping(chunks.get("Comment"))):
         return novelai.read(chunks, size)
-    prompt, workflow = (next((text for name in names if (text := chunks.get(name))), "") for names in (("prompt", "Model"), ("workflow", "Make")))
-    prompt, workflow = prompt.removeprefix("prompt:"), workflow.removeprefix("workflow:")
+    prompt, workflow = (chunks.get(name) or _marked(chunks, name) for name in ("prompt", "workflow"))
     if graph.is_prompt(prompt) or graph.is_workflow(workflow):
         return comfyui.read(prompt, workflow, size)
     if data := drawthings.from_xmp(chunks.get(XMP, "")):
         return drawthings.read(data, size)
     return None
+
+
+def _marked(chunks: Mapping[str, str], name: str) -> str:
+    """Where there are no named chunks ComfyUI spreads its texts over EXIF tags and puts their names in front."""
+    return next((text.partition(":")[2] for text in chunks.values() if text.startswith(f"{name}:{{")), "")
 
 
 def _json(value: object, size: tuple[int, int]) -> Reading | None:

@@ -32,7 +32,8 @@ def infotext(request: GenerationRequest, *, version: str, extra: Mapping[str, ob
     """The text of one picture. request: resolved and single, its prompts as A1111 shows them (styles merged, comments gone).
 
     extra: further keys in their order; a key that is there already keeps its place and takes the new value; None leaves it out.
-    checkpoint: file stem of the model; the request's own name when empty. version: what `Version` says; it should begin with "Easel", or a reader takes it for a version of A1111.
+    checkpoint: file stem of the model; the request's own name when empty.
+    version: what `Version` says; it should begin with "Easel", or a reader takes it for a version of A1111.
     """
     keys: dict[str, object] = dict.fromkeys(FIRST)
     keys |= dict.fromkeys(THEN)

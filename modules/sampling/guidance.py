@@ -12,15 +12,6 @@ from torch import Tensor
 from modules.core.request import Guidance
 from modules.sampling.step import Step
 
-CFG_PP = 12.5
-"""A1111's divisor that brings its usual CFG scales (7) into CFG++'s range (0 to 1; Chung et al. 2024)."""
-
-
-def scale_for(sampler: str, cfg_scale: float) -> float:
-    """The guidance scale that acts under this sampler: CFG++ ones interpolate between the two predictions."""
-    return cfg_scale / CFG_PP if sampler.endswith("CFG++") else cfg_scale
-
-
 def combine(x0s: Sequence[Tensor], weights: Sequence[float], uncond: Tensor, scale: float) -> Tensor:
     """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11). All tensors of one shape.
 

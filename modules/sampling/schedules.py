@@ -28,6 +28,9 @@ OPTIMAL_LEVELS: Mapping[str, tuple[float, ...]] = {
 }
 """Align Your Steps' published levels for ten steps, by family."""
 
+SMALLEST = 1e-4
+"""No schedule goes lower before its 0; float32 would lose the level."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -60,8 +63,12 @@ def _sgm_uniform(wish: Wish) -> Tensor:
 
 def karras(count: int, low: float, high: float, rho: float = 7.0) -> Tensor:
     """`count` levels from high to low, evenly spaced in their rho-th roots."""
+    ramp = torch.linspace(0, 1, count)
+    if rho < 1:  # such roots leave float32; taken as shares of the highest they only vanish
+        shares = (1 + ramp.double() * ((low / high) ** (1 / rho) - 1)) ** rho
+        return (high * shares).clamp(low, high).float()
     start, end = high ** (1 / rho), low ** (1 / rho)
-    return (start + torch.linspace(0, 1, count) * (end - start)) ** rho
+    return (start + ramp * (end - start)) ** rho
 
 
 def _karras(wish: Wish) -> Tensor:
@@ -129,7 +136,7 @@ def sigmas(schedule: str, steps: int, table: Table, spacing: Spacing, discard: b
     Spacing's sigma_min, sigma_max and rho act on the formulas that have them. Raises InvalidRequest for an unknown name or ends the wrong way round.
     """
     record = SCHEDULES.get(schedule)
-    low, high = spacing.sigma_min or table.sigma_min, spacing.sigma_max or table.sigma_max
+    low, high = max(spacing.sigma_min or table.sigma_min, SMALLEST), spacing.sigma_max or table.sigma_max
     if low > high:
         field, way = ("spacing.sigma_min", "less than") if spacing.sigma_min else ("spacing.sigma_max", "more than")
         given, bound = (low, high) if spacing.sigma_min else (high, low)
@@ -137,6 +144,7 @@ def sigmas(schedule: str, steps: int, table: Table, spacing: Spacing, discard: b
     levels = OPTIMAL_LEVELS.get(table_of_steps, OPTIMAL_LEVELS["sd1"])
     count = max(steps, 1) + discard
     descending = FORMULAS[record.name](Wish(count, low, high, spacing.rho or abs(record.rho), table, spacing, levels)).float()
+    descending = descending.cummin(0).values  # where the ends nearly meet, or are huge, rounding would let it climb
     if record.name != "KL Optimal":
         descending = torch.cat([descending, torch.zeros(1)])
     return torch.cat([descending[:-2], descending[-1:]]) if discard else descending

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.serve.hosts import HostAndOrigin, Hosts
@@ -22,22 +24,31 @@ def door(
     if origins:
         inner = CORSMiddleware(inner, allow_origins=list(origins), allow_methods=METHODS, allow_headers=["*"], allow_credentials="*" not in origins)
     inner = HostAndOrigin(inner, hosts, origins)
-    return Subpath(inner, subpath) if subpath else inner
+    return Subpath(inner, subpath, [route for group in guarded for route in group.routes]) if subpath else inner
 
 
 class Subpath:
-    """ASGI: a path is the same with and without the prefix under which a proxy shows us, whether that proxy cuts it off or not."""
+    """ASGI: a path is the same with and without the prefix under which a proxy shows us, whether that proxy cuts it off or not.
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
-        self._app, self._prefix = app, prefix
+    ours: routes that tell "/easel/live" of a proxy that cuts /easel off from "/easel/easel/live" of one that leaves it.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str, ours: Sequence[BaseRoute] = ()) -> None:
+        self._app, self._prefix, self._ours = app, prefix, ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             path = scope["path"]
-            if path != self._prefix and not path.startswith(self._prefix + "/"):
+            if not self._has_prefix(path) or self._is_ours(scope, path) and not self._is_ours(scope, path[len(self._prefix) :]):
                 path = self._prefix + path
-            scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape"), "root_path": self._prefix}
+            scope = {**scope, "path": path, "raw_path": quote(path).encode("ascii"), "root_path": self._prefix}
         await self._app(scope, receive, send)
+
+    def _has_prefix(self, path: str) -> bool:
+        return path == self._prefix or path.startswith(self._prefix + "/")
+
+    def _is_ours(self, scope: Scope, path: str) -> bool:
+        return any(route.matches({**scope, "path": path, "root_path": ""})[0] is not Match.NONE for route in self._ours)
 
 
 class KeepsToItself:

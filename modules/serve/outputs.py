@@ -35,13 +35,12 @@ def outputs_route(folder: Path) -> Route:
 
 def picture_at(folder: Path, asked: str) -> Path | None:
     """The picture file that `asked` names below `folder`, links followed; None for anything else, whatever it looks like."""
-    if "\0" in asked or "\\" in asked or ":" in asked or any(part.startswith(".") for part in asked.split("/")):
+    if not asked or "\0" in asked or "\\" in asked or ":" in asked or any(not part or part.startswith(".") for part in asked.split("/")):
         return None
     root = os.path.realpath(folder)
     try:
-        path = os.path.realpath(os.path.join(root, asked))
+        path = Path(os.path.realpath(os.path.join(root, asked)))
         inside = os.path.commonpath([root, path]) == root
+        return path if inside and path.suffix.lower() in TYPES and path.is_file() else None
     except (OSError, ValueError):
         return None
-    found = Path(path)
-    return found if inside and found.suffix.lower() in TYPES and found.is_file() else None

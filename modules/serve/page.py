@@ -23,6 +23,9 @@ from modules.serve.plan import Plan, plan
 from modules.serve.until_told import until_told
 from modules.ui import build
 
+UPLOAD_LIMIT = "256mb"
+"""Of one file that a page sends: a picture to read."""
+
 
 def serve(app: App, options: Options) -> int:
     """Serves until Ctrl+C or SIGTERM. -> exit code. Raises InvalidRequest when it cannot begin."""
@@ -42,7 +45,7 @@ def launch(app: App, options: Options, chosen: Plan) -> Any:
     """Starts the server in a thread. -> the running `gradio.Blocks`."""
     page = build.page(app)
     page_routes = [*page.routes, outputs_route(options.paths.outputs)]
-    api_routes = api.routes(app, options) if options.serve.api else []
+    api_routes = api.routes(app, options)
 
     @asynccontextmanager
     async def lifespan(gradio: Starlette) -> AsyncIterator[None]:
@@ -53,28 +56,27 @@ def launch(app: App, options: Options, chosen: Plan) -> Any:
         yield
 
     serving = options.serve
+    address = f"[{chosen.address}]" if ":" in chosen.address else chosen.address
+    how: dict[str, Any] = {
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "server_name": address,
+        "server_port": chosen.port,
+        "auth": chosen.page_logins.match if chosen.page_logins else None,
+        "share": serving.share,
+        "inbrowser": serving.autolaunch or app.settings.value.autolaunch,
+        "ssl_keyfile": serving.tls_keyfile or None,
+        "ssl_certfile": serving.tls_certfile or None,
+        "ssl_verify": False,  # Gradio's question to itself, not anybody else's
+        "root_path": serving.subpath,
+        "app_kwargs": {"routes": [*page_routes, *api_routes], "lifespan": lifespan},
+        "allowed_paths": [],
+        "max_file_size": UPLOAD_LIMIT,
+        "show_error": True,
+        **dict.fromkeys(("run_history", "enable_monitoring", "pwa", "ssr_mode", "mcp_server"), False),
+    }
     try:
-        _, _, shared = page.blocks.launch(
-            prevent_thread_lock=True,
-            quiet=True,
-            server_name=f"[{chosen.address}]" if ":" in chosen.address else chosen.address,
-            server_port=chosen.port,
-            auth=chosen.page_logins.match if chosen.page_logins else None,
-            share=serving.share,
-            inbrowser=serving.autolaunch or app.settings.value.autolaunch,
-            ssl_keyfile=serving.tls_keyfile or None,
-            ssl_certfile=serving.tls_certfile or None,
-            ssl_verify=False,
-            root_path=serving.subpath,
-            app_kwargs={"routes": [*page_routes, *api_routes], "lifespan": lifespan},
-            run_history=False,
-            enable_monitoring=False,
-            pwa=False,
-            ssr_mode=False,
-            mcp_server=False,
-            show_error=True,
-            **page.launch,
-        )
+        _, _, shared = page.blocks.launch(**{**page.launch, **how})
     except OSError as error:
         raise InvalidRequest(f"Port {chosen.port} of {chosen.address} cannot be used: {error}.", "Choose another with --port.") from None
     if shared:

@@ -14,6 +14,9 @@ from modules.serve.door import door
 from modules.serve.hosts import Hosts
 from modules.serve.logins import Guarded, Login, Logins, Session, make_up
 
+PING = "/internal/ping"
+"""Programs that start us wait for it; it says nothing but that we are here, so it needs no login."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,7 +35,8 @@ class Plan:
         return url_of(self.address, self.port, bool(self.options.tls_certfile)) + self.options.subpath
 
     def door(self, app: ASGIApp, page_routes: Sequence[BaseRoute], api_routes: Sequence[BaseRoute], session: Session = lambda connection: None) -> ASGIApp:
-        guarded = [Guarded(page_routes, self.page_logins), Guarded(api_routes, self.api_logins, session=not self.options.api_logins)]
+        behind = [route for route in api_routes if getattr(route, "path", "") != PING]
+        guarded = [Guarded(page_routes, self.page_logins), Guarded(behind, self.api_logins, session=not self.options.api_logins)]
         return door(app, self.hosts, guarded, session=session, origins=self.options.cors_origins, subpath=self.options.subpath)
 
     def greeting(self) -> str:

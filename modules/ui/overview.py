@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modules.app import App
-from modules.core.errors import NotFound
+from modules.core.errors import NotFound, OutputTrouble
 from modules.jobs.job import Job, State
 from modules.jobs.live import Live
 from modules.ui.pictures import Pictures
@@ -33,16 +33,22 @@ class Overview:
         self.app, self.pictures = app, pictures
         self._lately: tuple[Job, ...] = ()
         self._active: tuple[str, ...] | None = None
+        self._version = -1
+        self._trouble = ""
 
     def stale(self) -> bool:
-        """Whether `refresh` should be called, in a thread, before the next answer."""
-        return self._active != tuple(job.id for job in self.app.queue.jobs())
+        """Whether `refresh` should be called, in a thread, before the next answer. A job may have come and gone between two questions."""
+        active = self._ids()
+        return active != self._active or (not active and self.app.queue.version != self._version)
 
     def refresh(self) -> None:
         """Reads the history anew; touches the disk."""
-        active = tuple(job.id for job in self.app.queue.jobs())
-        self._lately = tuple(self.app.store.recent(LATELY))
-        self._active = active
+        active, version = self._ids(), self.app.queue.version
+        try:
+            self._lately, self._trouble = tuple(self.app.store.recent(LATELY)), ""
+        except OutputTrouble as trouble:  # what runs and waits can be shown all the same
+            self._trouble = str(trouble)
+        self._active, self._version = active, version
 
     def answer(self, user: str, seen_rows: str, seen_preview: int) -> dict[str, Any]:
         """What a page asks for several times a second. seen_rows, seen_preview: what it has already; that is left out."""
@@ -54,7 +60,7 @@ class Overview:
             "version": digest,
             "warmth": self.app.warmth,
             "theme": serve.theme or self.app.settings.value.theme,
-            "reports": [*self.app.library.reports(), *self.app.settings.notes, *self.app.queue.notes],
+            "reports": [*self.app.library.reports(), *self.app.settings.notes, *self.app.queue.notes, *filter(None, [self._trouble])],
             "running": None,
         }
         if digest != seen_rows:
@@ -66,6 +72,9 @@ class Overview:
             except NotFound:  # it came to its end between the two looks
                 pass
         return answer
+
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(job.id for job in self.app.queue.jobs())
 
     def rows(self, active: Sequence[Job], user: str) -> list[dict[str, Any]]:
         """Running, then waiting in order, then the finished ones, newest first."""

@@ -14,8 +14,8 @@ from modules.api.sdapi_request import Wish, translate
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, NotFound, Unsupported
 from modules.core.params import named, value_of
-from modules.core.records.samplers import SAMPLERS
-from modules.core.records.schedules import SCHEDULES
+from modules.core.records.samplers import SAMPLERS, SamplerRecord
+from modules.core.records.schedules import SCHEDULES, ScheduleRecord
 from modules.core.request import GenerationRequest, Guidance, Solver, Spacing, Text, Variation
 from modules.infotext.write import infotext
 
@@ -80,13 +80,13 @@ def test_one_field(body: dict[str, Any], field: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("record", SAMPLERS, ids=lambda record: record.name)
-def test_every_sampler_by_each_of_its_names(record) -> None:
+def test_every_sampler_by_each_of_its_names(record: SamplerRecord) -> None:
     for name in (record.name, *record.aliases, record.name.lower(), record.name.upper()):
         assert of(wished(sampler_name=name), "sampler") == record.name
 
 
 @pytest.mark.parametrize("record", SCHEDULES, ids=lambda record: record.name)
-def test_every_schedule_by_each_of_its_names(record) -> None:
+def test_every_schedule_by_each_of_its_names(record: ScheduleRecord) -> None:
     for name in (record.name, record.key, record.name.lower()):
         assert of(wished(scheduler=name), "schedule") == record.name
 
@@ -104,8 +104,9 @@ def test_an_override_back_to_the_default_wins_over_the_login() -> None:
 @pytest.mark.parametrize("name", ["s_churn", "s_tmin", "s_tmax", "s_noise"])
 def test_a_changed_option_wins_over_the_bodys_field(name: str) -> None:
     field = "solver." + name.removeprefix("s_")
-    assert of(wished({name: 2.0}, **{name: 3.0}), field) == 2.0
-    assert of(wished(**{name: 3.0}), field) == 3.0
+    body: dict[str, Any] = {name: 3.0}
+    assert of(wished({name: 2.0}, **body), field) == 2.0
+    assert of(wished(**body), field) == 3.0
 
 
 def test_save_send_and_echo() -> None:

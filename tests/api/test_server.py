@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
+from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from modules.api.replies import STATUS, answer_for, status_of
 from modules.api.server import Quiet, routes
@@ -52,7 +53,9 @@ def test_pages_of_fastapi_are_off(steady: Server, path: str) -> None:
 
 def test_without_the_api_only_the_ping_answers(tmp_path: Path) -> None:
     app = PaintedApp(Options(paths=Paths(data=tmp_path, models=tmp_path / "models"), serve=ServeOptions(api=False)))
-    assert [route.path for route in routes(app, app.options)] == ["/internal/ping"]
+    client = TestClient(Starlette(routes=routes(app, app.options)))
+    assert client.get("/internal/ping").status_code == 200
+    assert client.get("/sdapi/v1/options").status_code == 404
     assert len(routes(app, replace(app.options, serve=ServeOptions()))) > 1
     app.queue.close()
 
@@ -69,7 +72,7 @@ def test_every_kind_of_the_tree_has_a_status() -> None:
 
 
 def test_what_nobody_foresaw_is_answered_and_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(scope, receive, send) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise ValueError("the secret prompt")
 
     with caplog.at_level(logging.DEBUG):
@@ -82,9 +85,18 @@ def test_what_nobody_foresaw_is_answered_and_logged_without_its_words(caplog: py
 
 
 def test_an_answer_that_has_begun_is_not_begun_again() -> None:
-    async def broken(scope, receive, send) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         await JSONResponse({"ok": True})(scope, receive, send)
-        Request(scope)
         raise ValueError
 
     assert TestClient(Quiet(broken)).get("/x").json() == {"ok": True}
+
+
+def test_addresses_keep_the_prefix_of_a_proxy(steady: Server) -> None:
+    client = TestClient(Starlette(routes=routes(steady.app, steady.app.options)), root_path="/art")
+    assert client.get("/art/sdapi/v1/samplers").status_code == 200
+    reply = client.post("/art/v1/jobs", json={"prompt": "a pear", "steps": 1, "width": 64, "height": 64})
+    assert reply.headers["location"].startswith("/art/v1/jobs/")
+    steady.until(lambda: not steady.app.queue.jobs())
+    job = client.get(reply.headers["location"]).json()
+    assert client.get(job["pictures"][0]["url"]).headers["content-type"] == "image/png"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
@@ -92,6 +92,7 @@ def test_wherever_a_file_is_cut_it_is_noticed(tmp_path: Path, share: float) -> N
         header.read(path)
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=300), header_bytes=st.booleans())
 def test_no_bytes_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, data: bytes, header_bytes: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
@@ -105,6 +106,7 @@ def test_no_bytes_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 
 
+@settings(deadline=None)
 @given(row=st.fixed_dictionaries({"dtype": st.sampled_from(["F16", "F32", "X", 3]), "shape": JSON, "data_offsets": JSON}), name=st.text(max_size=8))
 def test_no_header_raises_anything_else(tmp_path_factory: pytest.TempPathFactory, row: dict[str, Any], name: str) -> None:
     path = tmp_path_factory.getbasetemp() / "row.safetensors"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from modules.cli import main
+from modules.core.params import to_dict
+from modules.core.request import GenerationRequest
 from modules.infotext import files
 from tests.conftest import Command
 
@@ -74,22 +78,32 @@ def test_out_names_files_and_their_format(easel: Command, tmp_path: Path) -> Non
         (["rerun", "x.png", "--set", "no_such=1"], "no_such"),
         (["rerun", "x.png", "--tolerance", "nan"], "--tolerance"),
         (["no-such-command"], "no command"),
+        (["generate", "x", "--sampler", "Euler aa"], "Near it: Euler a"),
+        (["generate", "x", "--schedule", "karas"], "Near it: Karras"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_exit_code_two(easel: Command, words: list[str], said: str) -> None:
-    done = easel(*words)
-    assert done.returncode == 2, done.stderr
-    assert len(errors(done)) == 1
-    assert said in errors(done)[0]
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+def test_bad_input_is_one_line_and_exit_code_two_before_anything_is_loaded(words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = threading.active_count()
+    code = main([*words, "--data-dir", str(tmp_path)], lambda app, options: 99)
+    captured = capsys.readouterr()
+    assert code == 2, captured.err
+    (line,) = captured.err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert len(line) < 600
+    assert captured.out == ""
+    assert threading.active_count() == before
 
 
-def test_an_unknown_sampler_offers_the_nearest(easel: Command) -> None:
-    done = easel("generate", "x", "--sampler", "Euler aa")
-    assert done.returncode == 2
-    assert "Near it: Euler a" in errors(done)[0]
+def test_a_missing_model_is_named_with_its_hash_and_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = GenerationRequest(prompt="a frog", model="easel-startre", model_hash="0a1b2c3d4e" + "0" * 54, seed=1)
+    document = {"easel": "0.1.0", "request": to_dict(request), "facts": {}, "index": 0}
+    (tmp_path / "frog.png").write_bytes(files.encode(Image.new("RGB", (64, 64)), "a frog\nSteps: 20, Seed: 1", document))
+    assert main(["rerun", str(tmp_path / "frog.png"), "--verify", "--data-dir", str(tmp_path)], lambda app, options: 99) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    for part in ("frog.png", "easel-startre", "0a1b2c3d4e", "Nearest: easel-starter"):
+        assert part in line
 
 
 def test_a_folder_that_is_a_file_is_trouble_on_the_way(easel: Command, tmp_path: Path) -> None:
@@ -99,8 +113,18 @@ def test_a_folder_that_is_a_file_is_trouble_on_the_way(easel: Command, tmp_path:
     assert "outputs" in errors(done)[0]
 
 
-def test_help_is_there_without_the_engine(easel: Command) -> None:
+def test_help_is_there_without_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["--help"], ["generate", "--help"], ["rerun", "--help"], ["doctor", "--help"]):
-        done = easel(*words)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("usage: python launch.py")
+        with pytest.raises(SystemExit) as ended:
+            main(words, lambda app, options: 99)
+        assert ended.value.code == 0
+        assert capsys.readouterr().out.startswith("usage: python launch.py")
+
+
+def test_serving_is_handed_the_app_and_its_options(tmp_path: Path) -> None:
+    handed = []
+    code = main(["--port", "7", "--data-dir", str(tmp_path)], lambda app, options: handed.append((app.options, options)) or 5)  # type: ignore[func-returns-value]
+    assert code == 5
+    ((first, second),) = handed
+    assert first is second
+    assert second.serve.port == 7

@@ -11,6 +11,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from modules.prompt.embeddings import patched
 from modules.prompt.encode import Placed
 from modules.prompt.vocabulary import BOS, EOS, Vocabulary
 
@@ -50,8 +51,6 @@ class Encoder:
         self.model, self.runs = model, 0
 
     def __call__(self, tokens: Tensor, vectors: list[Placed], mask: Tensor | None = None) -> Tensor:
-        from modules.prompt.embeddings import patched
-
         self.runs += 1
         with torch.no_grad(), patched(self.model.get_input_embeddings(), vectors):
             return self.model(tokens, attention_mask=mask).last_hidden_state

@@ -11,8 +11,9 @@ from modules.core.registry import Registry
 @dataclass(frozen=True, kw_only=True)
 class SamplerRecord:
     """schedule: what "Automatic" means for it. second_order: two denoiser calls a step, so prompt schedules count double.
-    brownian: draws from a Brownian tree. uses_ensd, draws_eta: whether ENSD and eta reach it. discard_penultimate: n+1 sigmas, next-to-last dropped.
-    timesteps: walks integer timesteps of the model instead of sigmas, so schedule types do not act. solver: of 2M SDE."""
+    brownian: draws from a Brownian tree. uses_ensd: A1111 writes ENSD for it. discard_penultimate: n+1 sigmas, next-to-last dropped.
+    timesteps: walks integer timesteps of the model instead of sigmas, so schedule types do not act.
+    eta: infotext key under which its eta is written; "" when eta does not act on it."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -23,7 +24,6 @@ class SamplerRecord:
     discard_penultimate: bool = False
     timesteps: bool = False
     eta: str = ""
-    """Infotext key under which its eta is written; empty when eta does not act."""
     default_eta: float = 1.0
 
 

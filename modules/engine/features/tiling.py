@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
@@ -16,7 +17,7 @@ class Tiling(Feature):
 
     @contextmanager
     def attach(self, model: Model) -> Iterator[None]:
-        changed: list[tuple[nn.Conv2d, str]] = []
+        changed: list[tuple[nn.Conv2d, Any]] = []
         try:
             for part in ("unet", "vae"):
                 for layer in model.parts[part].modules():
@@ -29,6 +30,6 @@ class Tiling(Feature):
                 _pad(layer, mode)
 
 
-def _pad(layer: nn.Conv2d, mode: str) -> None:
+def _pad(layer: nn.Conv2d, mode: Any) -> None:
     # torch keeps the explicit padding of the circular mode apart from `padding`; it is set for every mode when the layer is made.
     layer.padding_mode = mode

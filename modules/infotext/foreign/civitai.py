@@ -1,4 +1,4 @@
-"""Civitai's generator as JSON -> request: `extraMetadata` inside the ComfyUI graph that it writes into a JPEG's UserComment. (Its other form is A1111's text.)"""
+"""Civitai's generator as JSON -> request: `extraMetadata` inside the ComfyUI graph in a JPEG's UserComment. (Its other form is A1111's text.)"""
 
 from __future__ import annotations
 

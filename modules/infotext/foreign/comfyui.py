@@ -20,7 +20,10 @@ from modules.infotext.reading import Draft, Reading
 NOISE = "ComfyUI draws its noise on the CPU."
 EMPHASIS = "ComfyUI weighs words by another rule; compel's is nearest to it."
 MODELS = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "checkpoint")
-TEXTS = ("text", "text_g", "clip_l", "text_l", "t5xxl", "prompt", "string", "value", "string_a", "text_a", "text1", "string_b", "text_b", "text2", "populated_text", "wildcard_text")  # fmt: skip
+TEXTS = (
+    "text", "text_g", "clip_l", "text_l", "t5xxl", "prompt", "string", "value", "string_a", "text_a", "text1", "string_b", "text_b", "text2", "populated_text",
+    "wildcard_text",
+)  # fmt: skip
 """Inputs that hold words, in the order in which they are joined."""
 
 
@@ -54,7 +57,7 @@ def _passes(graph: Graph, size: tuple[int, int]) -> tuple[str, list[str]]:
     """(the sampler that the picture began with, the later ones). Of several results the one of the picture's size is taken, else the longest chain."""
     fed = {source for node in graph.values() for source in node.links.values()}
     ends = [name for name in graph if name not in fed] or list(graph)[:1]
-    chains = [[name for name in upstream(graph, end) if _samples(graph[name])] for end in ends[:200]]
+    chains = [[name for name in upstream(graph, end) if _samples(graph[name])] for end in ends[:50]]
     chains = [chain for chain in chains if chain]
     if not chains:
         return "", []

@@ -21,7 +21,14 @@ SEED_MODES: Mapping[str, tuple[str, str]] = {
 """Noise source, and why it is not the same."""
 MODE_NAMES = ("legacy", "torch cpu compatible", "scale alike", "nvidia gpu compatible")
 HANDLED = {"c", "uc", "model", "sampler", "seed", "scale", "steps", "size", "seed_mode", "v2", "profile", "clip_skip", "width", "height"}
-REASONS = {"lora": keys.LORA, "strength": keys.INIT, "control": keys.CONTROL, "refiner_model": "A second model that takes over (refiner) is not restored.", "upscaler": "Later enlargement is not restored.", "mask_blur": keys.MASK}  # fmt: skip
+REASONS = {
+    "lora": keys.LORA,
+    "strength": keys.INIT,
+    "control": keys.CONTROL,
+    "refiner_model": "A second model that takes over (refiner) is not restored.",
+    "upscaler": "Later enlargement is not restored.",
+    "mask_blur": keys.MASK,
+}
 
 
 def from_xmp(packet: str) -> Mapping[str, Any]:

@@ -16,9 +16,15 @@ from modules.infotext.names import shown
 from modules.infotext.reading import Draft, Reading
 
 NOISE_CPU = "InvokeAI draws its noise on the CPU unless told otherwise."
-NOISE_CARD = "This version of InvokeAI drew its noise on the graphics card, most likely NVIDIA's, so the noise source is NV. If the picture comes out another one, try CPU."
+NOISE_CARD = (
+    "This version of InvokeAI drew its noise on the graphics card, most likely NVIDIA's, so the noise source is NV."
+    " If the picture comes out another one, try CPU."
+)
 SYNTAX = "Written for compel; its weights are now in A1111's form."
-IGNORED = {"app_version", "generation_mode", "model", "positive_prompt", "negative_prompt", "width", "height", "seed", "rand_device", "cfg_scale", "steps", "scheduler", "clip_skip", "seamless_x", "seamless_y"}  # fmt: skip
+HANDLED = {
+    "app_version", "generation_mode", "model", "positive_prompt", "negative_prompt", "width", "height", "seed", "rand_device", "cfg_scale", "steps",
+    "scheduler", "clip_skip", "seamless_x", "seamless_y",
+}  # fmt: skip
 REASONS = {
     "loras": keys.LORA,
     "controlnets": keys.CONTROL,
@@ -75,7 +81,7 @@ def read_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     draft.fact("Version", data.get("app_version"))
     draft.fact("generation_mode", data.get("generation_mode"))
     for key, entry in data.items():
-        if key not in IGNORED and entry not in (0, False):
+        if key not in HANDLED and entry not in (0, False):
             draft.leave(str(key), entry, REASONS.get(str(key), keys.HIRES if str(key).startswith("hrf") else keys.reason(str(key))))
     return draft.reading(size)
 

@@ -1,4 +1,7 @@
-"""NovelAI's metadata -> request: `Comment` JSON and its neighbours, as PNG chunks or hidden in the pixels. A1111's own conversion is followed where it has one."""
+"""NovelAI's metadata -> request: `Comment` JSON and its neighbours, as PNG chunks or hidden in the pixels.
+
+Where A1111 has a conversion of its own (clip skip, ENSD, the default sampler) it is followed.
+"""
 
 from __future__ import annotations
 

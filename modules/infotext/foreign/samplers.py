@@ -73,7 +73,6 @@ NEAR: Mapping[str, str] = {
     "eulerasubstep": "Euler a",
     "dpmppsdesubstep": "DPM++ SDE",
     "heunpp2": "Heun",
-    "exphenun2x0": "Heun",
     "expheun2x0": "Heun",
     "resmultistep": "DPM++ 2M",
     "resmultistepancestral": "DPM++ 2M SDE",
@@ -119,7 +118,7 @@ _SUFFIXES = sorted(SPACED, key=len, reverse=True)
 def plain(name: str) -> str:
     text = clean(name).casefold().replace("++", "pp")
     text = re.sub(r"^(sample_|k_)", "", text)
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"_gpu$|_rf$", "", text))
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"_gpu(?![a-z])|_rf$", "", text))
 
 
 def sampler(name: str) -> tuple[str, str, bool]:

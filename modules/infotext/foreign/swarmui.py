@@ -26,7 +26,10 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("vae", keys.FILES),
     ("fluxguidance", "Guidance of distilled models (Flux) is not restored."),
 )
-HANDLED = {"prompt", "negativeprompt", "model", "width", "height", "sampler", "comfyuisampler", "scheduler", "comfyuischeduler", "swarm_version", "clipstopatlayer", "aspectratio", "seamlesstileable", "images", *FIELDS}  # fmt: skip
+HANDLED = {
+    "prompt", "negativeprompt", "model", "width", "height", "sampler", "comfyuisampler", "scheduler", "comfyuischeduler", "swarm_version", "clipstopatlayer",
+    "aspectratio", "seamlesstileable", "images", *FIELDS,
+}  # fmt: skip
 
 
 def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:

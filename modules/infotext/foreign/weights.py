@@ -1,6 +1,7 @@
 """Prompts of other tools in A1111's grammar: their weights become `(text:1.2)`, characters that A1111 would read as grammar are escaped.
 
-Every conversion is one scan. Sources: NovelAI's documentation on strengthening; compel's syntax (InvokeAI); ComfyUI's, which is A1111's without square brackets.
+Every conversion is one scan.
+Sources: NovelAI's documentation on strengthening; compel's syntax, which InvokeAI uses; ComfyUI's, which is A1111's without square brackets.
 """
 
 from __future__ import annotations

@@ -18,6 +18,10 @@ from modules.sampling.schedules import ddim_timesteps
 from modules.sampling.step import Ask, Noise, SamplerOptions, Sampling
 
 
+CFG_PP = 12.5
+"""A1111's divisor that brings its usual CFG scales (7) into CFG++'s range of 0 to 1."""
+
+
 class Level(NamedTuple):
     """step: from 0. alpha, alpha_next: alphas_cumprod here and at the next, cleaner timestep, float64. sigma: the level here in k-diffusion's
     convention, float32."""
@@ -37,10 +41,14 @@ def ddim(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sa
 
 
 def ddim_cfgpp(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sampling:
-    """CFG++ (Chung et al. 2024, algorithm 2): the guided x0, but back along the noise that was seen without guidance. Scale: `guidance.scale_for`."""
+    """CFG++ (Chung et al. 2024, algorithm 2): little guidance for x0, and back along the noise that was seen without any.
+
+    The answer's guidance is scaled down here, so that the caller's usual CFG scales serve.
+    """
     for level in walk(options):
         answer = yield asked(x, level)
-        x = ddim_step(answer.x0, (answer.x - answer.uncond) / level.sigma, level, noise, options.eta)
+        x0 = answer.uncond + (answer.x0 - answer.uncond) / CFG_PP
+        x = ddim_step(x0, (answer.x - answer.uncond) / level.sigma, level, noise, options.eta)
     return x
 
 

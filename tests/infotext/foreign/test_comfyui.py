@@ -222,6 +222,7 @@ def test_the_editors_form() -> None:
     [
         {"prompt": json.dumps(graph()), "workflow": "{}"},
         {"Make": "workflow:{}", "Model": "prompt:" + json.dumps(graph())},
+        {"Make": "other:{}", "ImageDescription": "prompt:" + json.dumps(graph())},
         {"prompt": json.dumps(graph()).replace('"denoise": 1', '"denoise": NaN')},
         {"UserComment": json.dumps({"prompt": graph(), "workflow": {"nodes": []}})},
     ],

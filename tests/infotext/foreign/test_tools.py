@@ -18,47 +18,47 @@ from modules.infotext.foreign import civitai, drawthings, easydiffusion, fooocus
 from modules.infotext.read import read, read_text
 from modules.infotext.reading import Reading
 
-INVOKE = {
+INVOKE: dict[str, Any] = {
     "app_version": "4.2.0", "generation_mode": "txt2img", "positive_prompt": "a (big cat)1.2", "negative_prompt": "blur++", "width": 640, "height": 448, "seed": 5, "rand_device": "cpu",
     "cfg_scale": 6.5, "steps": 33, "scheduler": "dpmpp_2m_k", "clip_skip": 1, "seamless_x": True, "seamless_y": True, "model": {"key": "k", "hash": "blake3:abcd", "name": "Some Model", "base": "sd-1"},
     "loras": [{"model": {"name": "l"}, "weight": 0.5}], "strength": 0.7, "hrf_enabled": True,
 }  # fmt: skip
-INVOKE2 = {
+INVOKE2: dict[str, Any] = {
     "model": "stable diffusion", "model_weights": "sd-1.5", "model_hash": "ab" * 32, "app_id": "invoke-ai/InvokeAI", "app_version": "v2.3.0",
     "image": {"prompt": [{"prompt": "a cat++ [ugly, bad]", "weight": 1.0}], "steps": 50, "cfg_scale": 7.5, "height": 512, "width": 768, "seed": 8, "type": "txt2img", "sampler": "k_lms", "seamless": False},
 }  # fmt: skip
-NOVEL = {
+NOVEL: dict[str, Any] = {
     "steps": 28, "sampler": "k_dpmpp_2m", "seed": 6, "scale": 5.0, "uc": "[bad]", "prompt": "{cat} (animal)", "width": 832, "height": 1216, "noise_schedule": "karras", "sm": True, "cfg_rescale": 0.2,
     "uncond_scale": 1.0, "strength": 0.5,
 }  # fmt: skip
-NOVEL4 = {
+NOVEL4: dict[str, Any] = {
     "steps": 23, "sampler": "k_euler_ancestral", "seed": 7, "scale": 5.5, "uc": "old", "prompt": "old", "width": 1024, "height": 1024, "noise_schedule": "native",
     "v4_prompt": {"caption": {"base_caption": "1.2::two cats::", "char_captions": [{"char_caption": "red cat", "centers": [{"x": 0.5, "y": 0.5}]}]}},
     "v4_negative_prompt": {"caption": {"base_caption": "dog", "char_captions": []}},
 }  # fmt: skip
-FOOOCUS = {
+FOOOCUS: dict[str, Any] = {
     "metadata_scheme": "fooocus", "prompt": "cat", "full_prompt": ["a cat", "style"], "full_negative_prompt": ["bad"], "negative_prompt": "", "steps": 30, "sampler": "dpmpp_2m_sde_gpu",
     "scheduler": "karras", "seed": "123", "guidance_scale": 4.0, "resolution": "(896, 1152)", "base_model": "base_xl", "base_model_hash": "0123456789", "clip_skip": 2, "sharpness": 2,
     "loras": [["l", 0.5, "abc"]], "performance": "Speed", "styles": "['A']", "version": "Fooocus v2.5.5", "refiner_model": "None", "vae": "Default (model)",
 }  # fmt: skip
-FOOOCUS_OLD = {"Prompt": "cat", "Negative Prompt": "dog", "Performance": "Quality", "Resolution": "(1152, 896)", "Sharpness": 2.0, "Guidance Scale": 7.0, "Base Model": "m.safetensors", "Sampler": "dpmpp_2m_sde_gpu", "Scheduler": "karras", "Seed": 4}  # fmt: skip
-SWARM = {
+FOOOCUS_OLD: dict[str, Any] = {"Prompt": "cat", "Negative Prompt": "dog", "Performance": "Quality", "Resolution": "(1152, 896)", "Sharpness": 2.0, "Guidance Scale": 7.0, "Base Model": "m.safetensors", "Sampler": "dpmpp_2m_sde_gpu", "Scheduler": "karras", "Seed": 4}  # fmt: skip
+SWARM: dict[str, Any] = {
     "sui_image_params": {
         "prompt": "a (cat:1.2)", "negativeprompt": "dog", "model": "OfficialModels/x.safetensors", "seed": 9, "steps": 21, "cfgscale": 7.5, "aspectratio": "1:1", "width": 768, "height": 640,
         "sampler": "euler_ancestral", "scheduler": "karras", "loras": ["a"], "loraweights": ["0.5"], "refinermethod": "PostApply", "clipstopatlayer": -2, "swarm_version": "0.9.4",
     },
     "sui_models": [{"name": "x.safetensors", "param": "model", "hash": "0xabc"}],
 }  # fmt: skip
-EASY = {
+EASY: dict[str, Any] = {
     "prompt": "a cat", "negative_prompt": "dog", "seed": 3, "use_stable_diffusion_model": "C:\\models\\sd-v1-5.ckpt", "clip_skip": True, "use_vae_model": "v", "sampler_name": "dpm_solver_stability",
     "width": 512, "height": 768, "num_inference_steps": 25, "guidance_scale": 7.5, "use_lora_model": None, "tiling": "xy",
 }  # fmt: skip
-EASY_LABELS = {"Prompt": "a cat", "Negative Prompt": "dog", "Seed": "3", "Stable Diffusion model": "sd-v1-5", "Clip Skip": "True", "VAE model": "None", "Sampler": "euler_a", "Width": "512", "Height": "768", "Steps": "25", "Guidance Scale": "7.5"}  # fmt: skip
-DRAW = {
+EASY_LABELS: dict[str, Any] = {"Prompt": "a cat", "Negative Prompt": "dog", "Seed": "3", "Stable Diffusion model": "sd-v1-5", "Clip Skip": "True", "VAE model": "None", "Sampler": "euler_a", "Width": "512", "Height": "768", "Steps": "25", "Guidance Scale": "7.5"}  # fmt: skip
+DRAW: dict[str, Any] = {
     "c": "a (cat:1.2)", "uc": "dog", "model": "sd_v1.5_f16.ckpt", "sampler": "DPM++ 2M Karras", "seed": 11, "scale": 7.5, "steps": 24, "size": "512x768", "strength": 1, "seed_mode": "Scale Alike",
     "lora": [], "v2": {"clipSkip": 2, "hiresFix": False},
 }  # fmt: skip
-CIVITAI = {
+CIVITAI: dict[str, Any] = {
     "resource-stack": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "urn:x"}}, "extra": {"airs": ["urn:x"]},
     "extraMetadata": json.dumps({"prompt": "a cat", "negativePrompt": "dog", "steps": 25, "cfgScale": 4, "sampler": "DPM++ 2M Karras", "seed": 12, "clipSkip": 2, "resources": [{"modelVersionId": 1}]}),
 }  # fmt: skip
@@ -198,10 +198,18 @@ def test_pictures_that_say_nothing() -> None:
         assert reading.notes
 
 
+def test_comments_of_cameras_are_no_prompts() -> None:
+    reading = read(Found("Screenshot", None, {"UserComment": "Screenshot", "Make": "Phone"}, (64, 64), "png"))
+    assert (reading.source, reading.request) == ("", GenerationRequest())
+    both = {"UserComment": "Screenshot", "parameters": "a cat\nSteps: 5, Sampler: Euler, Seed: 1"}
+    assert read(Found("Screenshot", None, both, (64, 64), "png")).request.prompt == "a cat"
+    assert read(Found("a cat", None, {"parameters": "a cat"}, (64, 64), "png")).request.prompt == "a cat"
+
+
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 READERS: list[tuple[Callable[[Any], Reading], list[str]]] = [
     (invokeai.read_metadata, [*INVOKE, "name", "model_name", "hash"]),
-    (invokeai.read_sd_metadata, [*INVOKE2, *INVOKE2["image"]]),  # type: ignore[misc]
+    (invokeai.read_sd_metadata, [*INVOKE2, *INVOKE2["image"]]),
     (
         lambda value: novelai.read({"Comment": json.dumps(value), "Description": "x"}),
         [*NOVEL, *NOVEL4, "caption", "base_caption", "char_captions", "char_caption"],

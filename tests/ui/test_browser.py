@@ -1,0 +1,467 @@
+"""The page as a person uses it: a real server process, the starter model, a real browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ui import page as at
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a rocket under a night sky"
+expect.set_options(timeout=at.PATIENCE * 1000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if at.find_chromium() is None:
+        reason = f"NO BROWSER: none of {', '.join(at.NAMES)} is on the PATH, so the page was not tried in one"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with at.browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, data: Path) -> Iterator[str]:
+    with at.serving(data) as address:
+        yield address
+
+
+class Tab:
+    """One page in a profile of its own, with what it asked for and what went wrong in it."""
+
+    def __init__(self, browser: Browser, address: str, query: str = "", **context: Any) -> None:
+        self.page: Page = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context}).new_page()
+        self.page.set_default_timeout(at.PATIENCE * 1000)
+        self.asked: list[str] = []
+        self.wrong: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
+        self.page.goto(f"{address}/{query}")
+        at.ready(self.page)
+        self.page.wait_for_function("() => window.easel.jobs() !== null")
+
+    def box(self, name: str) -> Any:
+        """The box of a parameter that one types into."""
+        return self.page.locator(
+            f"#txt2img_{name} textarea, #txt2img_{name} input[type=number], #txt2img_{name} input[type=text], #txt2img_{name} input[role=combobox]"
+        ).first
+
+    def value(self, name: str) -> str:
+        return str(self.box(name).input_value())
+
+    def fill(self, **values: object) -> None:
+        for name, value in values.items():
+            self.box(name).fill(str(value))
+
+    def generate(self) -> None:
+        self.page.locator("#txt2img_prompt textarea").press("Control+Enter")
+
+    def until(self, condition: str) -> None:
+        self.page.wait_for_function(condition, polling=30)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return self.page.evaluate("async () => (await (await fetch('easel/live')).json()).jobs")
+
+    def until_all_done(self) -> None:
+        self.until("() => window.easel.jobs().every((job) => !['running', 'queued'].includes(job.state))")
+
+    def until_shown(self, seed: object) -> None:
+        self.page.wait_for_function(
+            "(seed) => window.easel.shown && window.easel.shown.seed === String(seed) && !document.querySelector('.easel-stage.previewing')", arg=seed
+        )
+        self.until(at.SHOWN)
+
+    def picture(self) -> bytes:
+        """The bytes of the picture that is shown."""
+        script = "async () => { const bytes = new Uint8Array(await (await fetch(window.easel.shown.url)).arrayBuffer()); return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join('')); }"
+        return base64.b64decode(self.page.evaluate(script))
+
+    def messages(self) -> str:
+        return self.page.locator("#easel_messages").inner_text() if self.page.locator("#easel_messages").count() else ""
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Tab]:
+    tab = Tab(browser, address)
+    yield tab
+    tab.page.evaluate(
+        "async () => { for (const job of window.easel.jobs()) if (['running', 'queued'].includes(job.state)) await window.easel.ask(`jobs/${job.id}/interrupt`, { how: 'stop' }); }"
+    )
+    tab.until_all_done()
+    hosts = {urlsplit(url).netloc for url in tab.asked if urlsplit(url).scheme in ("http", "https", "ws")}
+    tab.page.context.close()
+    assert hosts == {urlsplit(address).netloc}, "the page asked another host"
+    assert tab.wrong == []
+
+
+def pixels(data: bytes) -> bytes:
+    return Image.open(io.BytesIO(data)).convert("RGB").tobytes()
+
+
+def test_first_picture(tab: Tab, data: Path) -> None:
+    assert (tab.value("width"), tab.value("height")) == ("128", "128"), "the starter's own size"
+    tab.page.click("#txt2img_prompt textarea")
+    tab.asked.clear()
+    tab.page.keyboard.type(PROMPT, delay=10)
+    assert [url for url in tab.asked if "/easel/" not in url] == [], "typing asks Gradio for nothing"
+    tab.until("() => Number(document.querySelector('#txt2img_token_counter .counter').textContent.split('/')[0]) > 3")
+    tab.fill(steps=40)
+    tab.generate()
+    tab.until("() => document.querySelector('.easel-stage').classList.contains('previewing')")
+    tab.until(at.STEPPING)
+    tab.until(at.IDLE)
+    tab.until(at.SHOWN)
+    info = tab.page.locator("#html_info_txt2img").inner_text()
+    assert PROMPT in info and "Steps: 40" in info
+    assert "Time taken" in tab.page.locator("#html_log_txt2img").inner_text()
+    first = tab.picture()
+    assert first in [file.read_bytes() for file in data.rglob("*.png")], "what is shown is the saved file, byte for byte"
+
+    tab.page.click("#txt2img_reuse_seed")
+    seed = tab.value("seed")
+    assert int(seed) >= 0 and f"Seed: {seed}" in info
+    tab.generate()
+    tab.until("() => window.easel.jobs().filter((job) => job.state === 'done').length === 2")
+    tab.page.wait_for_function("(url) => window.easel.shown && window.easel.shown.url !== url", arg=tab.page.evaluate("window.easel.url('none')"))
+    tab.until_shown(seed)
+    assert pixels(tab.picture()) == pixels(first), "the same seed, the same picture"
+    tab.page.click("#txt2img_random_seed")
+    assert tab.value("seed") == "-1"
+
+
+def test_the_example_prompt(tab: Tab) -> None:
+    button = tab.page.locator("#txt2img_use_example")
+    example = button.get_attribute("data-prompt") or ""
+    assert example and example in (tab.box("prompt").get_attribute("placeholder") or "")
+    button.evaluate("(button) => button.click()")
+    assert tab.value("prompt") == example
+
+
+def test_interrupt(tab: Tab) -> None:
+    tab.fill(prompt=PROMPT, steps=150, batch_count=20)
+    tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.keyboard.press("Escape")
+    tab.until(at.IDLE)
+    job = tab.jobs()[0]
+    assert job["state"] == "cancelled" and job["made"] <= 1
+
+
+def test_skip_goes_on_with_the_next_picture(tab: Tab) -> None:
+    tab.fill(prompt=PROMPT, steps=60, batch_count=3, seed=40)
+    tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.keyboard.press("Alt+Enter")
+    tab.until(at.IDLE)
+    job = tab.jobs()[0]
+    assert job["state"] == "done" and job["made"] == 2
+
+
+def test_reload_and_second_page_while_running(browser: Browser, address: str, tab: Tab) -> None:
+    tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=120, seed=77)
+    tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.reload()
+    at.ready(tab.page)
+    second = Tab(browser, address)
+    for one in (tab, second):
+        one.until("() => document.querySelector('.easel-progress').classList.contains('on') || (window.easel.shown && window.easel.shown.seed === '77')")
+    tab.until("() => document.querySelector('#txt2img_prompt textarea').value === 'a cactus in a desert'")
+    assert (tab.value("neg_prompt"), tab.value("steps"), tab.value("seed")) == ("a car", "120", "77"), "a reload loses nothing"
+    assert second.value("prompt") == ""
+    for one in (tab, second):
+        one.until_shown(77)
+        assert "a cactus in a desert" in one.page.locator("#html_info_txt2img").inner_text()
+    assert second.wrong == []
+    second.page.context.close()
+
+
+def test_generate_while_busy_queues(tab: Tab) -> None:
+    tab.fill(prompt="the first", steps=150, batch_count=20)
+    tab.generate()
+    tab.until(at.STEPPING)
+    for number in range(3):
+        tab.fill(prompt=f"waits {number}", steps=2, batch_count=1)
+        if number == 1:
+            tab.page.click("#txt2img_generate")
+        else:
+            tab.generate()
+        tab.page.wait_for_function("(count) => window.easel.jobs().filter((job) => job.state === 'queued').length === count", arg=number + 1)
+    assert tab.page.locator("#tab_queue-button").get_attribute("data-count") == "4"
+    tab.page.click("#txt2img_gallery .waiting")
+    waiting = tab.page.locator("#easel_queue ul.waiting li")
+    expect(waiting).to_have_count(3)
+    assert [text.split("\n")[0] for text in waiting.all_inner_texts()] == ["waits 0", "waits 1", "waits 2"]
+    waiting.nth(2).get_by_role("button", name="Move up").click()
+    tab.until("() => window.easel.jobs().filter((job) => job.state === 'queued').map((job) => job.prompt).join() === 'waits 0,waits 2,waits 1'")
+    waiting.nth(0).get_by_role("button", name="Cancel").click()
+    expect(waiting).to_have_count(2)
+    tab.page.locator("#easel_queue ul.active li").get_by_role("button", name="Interrupt").click()
+    tab.until("() => window.easel.jobs().every((job) => !['running', 'queued'].includes(job.state))")
+    states = {job["prompt"]: job["state"] for job in tab.jobs()}
+    assert (states["the first"], states["waits 0"], states["waits 1"], states["waits 2"]) == ("cancelled", "cancelled", "done", "done")
+    tab.page.locator("#easel_queue ul.over li", has_text="waits 2").get_by_role("button", name="Show in txt2img").click()
+    tab.until("() => (document.querySelector('#html_info_txt2img').textContent || '').startsWith('waits 2')")
+
+
+def test_png_info_round_trip(browser: Browser, address: str, tab: Tab, tmp_path: Path) -> None:
+    tab.fill(prompt="a (panda:1.2) on a [red:blue:0.5] background", neg_prompt="a car", steps=9, seed=1234, width=136, height=128, cfg_scale=6.5)
+    tab.page.locator("#txt2img_sampling input").click()
+    tab.page.get_by_role("option", name="Euler a", exact=True).click()
+    tab.page.check("#txt2img_subseed_show input")
+    tab.fill(subseed=5, subseed_strength=0.25)
+    tab.generate()
+    tab.until_shown(1234)
+    with tab.page.expect_download() as download:
+        tab.page.click("#save_txt2img")
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.read_bytes() == tab.picture() and file.suffix == ".png"
+
+    other = Tab(browser, address)
+    other.page.click("#tab_pnginfo-button")
+    other.page.set_input_files("#pnginfo_file input[type=file]", file)
+    expect(other.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    assert other.page.locator("#pnginfo_html_info tr.not-restored").count() == 0
+    assert "Variation seed: 5" in other.page.locator("#pnginfo_text textarea").input_value()
+    other.page.click("#txt2img_tab")
+    other.page.wait_for_selector("#txt2img_prompt textarea", state="visible")
+    other.until("() => document.querySelector('#txt2img_seed input').value === '1234'")
+    for name in ("prompt", "neg_prompt", "steps", "seed", "width", "height", "cfg_scale", "sampling", "scheduler", "subseed", "subseed_strength"):
+        assert other.value(name) == tab.value(name), name
+    other.generate()
+    other.page.wait_for_function(
+        "(job) => window.easel.shown && window.easel.shown.job !== job && window.easel.shown.seed === '1234'", arg=tab.page.evaluate("window.easel.shown.job")
+    )
+    other.until(at.IDLE)
+    assert pixels(other.picture()) == pixels(file.read_bytes())
+    other.page.context.close()
+
+
+def test_sending_a_picture_to_png_info(tab: Tab) -> None:
+    tab.fill(prompt=PROMPT, steps=2, seed=8)
+    tab.generate()
+    tab.until_shown(8)
+    tab.page.click("#txt2img_send_pnginfo")
+    expect(tab.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    expect(tab.page.locator("#pnginfo_zone img")).to_be_visible()
+
+
+def test_reading_a_picture_and_a_text_in_the_prompt_box(tab: Tab) -> None:
+    tab.fill(prompt="dropped", steps=2, seed=4321)
+    tab.generate()
+    tab.until_shown(4321)
+    carrier = tab.page.evaluate_handle(
+        "async () => { const data = new DataTransfer(); data.items.add(new File([await (await fetch(window.easel.shown.url)).blob()], 'x.png', { type: 'image/png' })); return data; }"
+    )
+    tab.page.click("#txt2img_clear_prompt")
+    assert tab.value("prompt") == ""
+    tab.fill(seed=-1)
+    tab.page.dispatch_event("#txt2img_prompt textarea", "drop", {"dataTransfer": carrier})
+    tab.until("() => document.querySelector('#txt2img_seed input').value === '4321'")
+    assert tab.value("prompt") == "dropped"
+
+    tab.fill(prompt="a cat\nNegative prompt: a dog\nSteps: 17, Sampler: Heun, CFG scale: 4.5, Seed: 99, Size: 256x320, Model: elsewhere")
+    tab.page.click("#paste")
+    tab.until("() => document.querySelector('#txt2img_seed input').value === '99'")
+    assert [tab.value(name) for name in ("prompt", "neg_prompt", "steps", "sampling", "cfg_scale", "width", "height")] == [
+        "a cat",
+        "a dog",
+        "17",
+        "Heun",
+        "4.5",
+        "256",
+        "320",
+    ]
+    assert "elsewhere" in tab.messages()
+    tab.page.click("#txt2img_res_switch_btn")
+    assert (tab.value("width"), tab.value("height")) == ("320", "256")
+
+
+def test_what_is_wrong_is_said_and_nothing_is_lost(tab: Tab) -> None:
+    tab.fill(prompt="kept", seed="twelve", steps=3)
+    tab.generate()
+    tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('Seed')")
+    assert tab.value("prompt") == "kept" and tab.value("seed") == "twelve"
+    tab.page.click("#tab_pnginfo-button")
+    tab.page.set_input_files("#pnginfo_file input[type=file]", {"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(tab.page.locator("#pnginfo_html_info [role=alert]")).to_be_visible()
+    tab.page.click("#tab_txt2img-button")
+    tab.fill(seed=3)
+    tab.generate()
+    tab.until_shown(3)
+
+
+def test_pictures_that_are_not_saved(tab: Tab, data: Path) -> None:
+    def save(on: bool) -> None:
+        tab.page.click("#tab_settings-button")
+        tab.page.locator("#setting_samples_save input").set_checked(on)
+        tab.page.click("#settings_submit")
+        tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('Settings saved')")
+        tab.page.locator("#easel_messages").evaluate("(place) => place.replaceChildren()")
+        tab.page.click("#tab_txt2img-button")
+
+    save(False)
+    before = set(data.rglob("*.png"))
+    tab.fill(prompt="not kept", steps=2, seed=555)
+    tab.generate()
+    tab.until_shown(555)
+    assert tab.picture().startswith(b"\x89PNG")
+    assert set(data.rglob("*.png")) == before
+    save(True)
+
+
+def test_dark_and_light(browser: Browser, address: str, tab: Tab) -> None:
+    dark = "() => document.body.classList.contains('dark')"
+    tab.page.click("#easel_theme")
+    chosen = tab.page.evaluate(dark)
+    tab.page.reload()
+    at.ready(tab.page)
+    assert tab.page.evaluate(dark) is chosen
+    for query, scheme, wanted in (("?__theme=dark", "light", True), ("?__theme=light", "dark", False), ("", "dark", True), ("", "light", False)):
+        other = Tab(browser, address, query, color_scheme=scheme)
+        assert other.page.evaluate(dark) is wanted, (query, scheme)
+        colour = other.page.evaluate(
+            "() => getComputedStyle(document.querySelector('.gradio-container')).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+        )
+        assert (max(colour) < 80) is wanted
+        other.page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400])
+def test_nothing_sticks_out(browser: Browser, address: str, width: int) -> None:
+    tab = Tab(browser, address, viewport={"width": width, "height": 844})
+    for name in ("txt2img", "pnginfo", "queue", "settings"):
+        tab.page.click(f"#tab_{name}-button")
+        tab.page.wait_for_selector(f"#tab_{name}", state="visible")
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, name
+    tab.page.click("#tab_txt2img-button")
+    top = {name: tab.page.locator(f"#txt2img_{name}").bounding_box() for name in ("generate", "gallery", "sampling")}
+    assert all(top.values())
+    if width == 390:
+        order = sorted(top, key=lambda name: (top[name] or {"y": 0})["y"])
+        assert order == ["generate", "gallery", "sampling"], "on a phone the picture comes before the settings"
+    assert tab.wrong == []
+    tab.page.context.close()
+
+
+def test_nothing_jumps(tab: Tab) -> None:
+    places = "() => ['#txt2img_generate_box', '#txt2img_tools', '#txt2img_columns', '.easel-stage', '#image_buttons_txt2img', '#html_info_txt2img'].map((s) => Math.round(document.querySelector(s).getBoundingClientRect().top + scrollY))"
+    tab.fill(prompt=PROMPT, steps=60, seed=2)
+    before = tab.page.evaluate(places)
+    tab.generate()
+    tab.until(at.STEPPING)
+    assert tab.page.evaluate(places) == before
+    tab.until_shown(2)
+    assert tab.page.evaluate(places) == before
+
+
+def test_tabs_ask_for_nothing(tab: Tab) -> None:
+    for name in ("pnginfo", "queue", "settings", "txt2img"):
+        tab.page.click(f"#tab_{name}-button")
+        tab.page.wait_for_selector(f"#tab_{name}", state="visible")
+    tab.asked.clear()
+    for name in ("pnginfo", "queue", "settings", "txt2img"):
+        tab.page.click(f"#tab_{name}-button")
+        tab.page.wait_for_selector(f"#tab_{name}", state="visible")
+    assert [url for url in tab.asked if "/easel/live" not in url and "/thumbs/" not in url and not url.startswith("blob:")] == []
+
+
+def test_every_control_has_a_name(tab: Tab) -> None:
+    tab.page.check("#txt2img_subseed_show input")
+    for name in ("reading", "solver", "spacing", "guidance", "computing"):
+        tab.page.click(f"#txt2img_{name} > button")
+    nameless = """() => [...document.querySelectorAll('#tab_txt2img :is(button, input, textarea, select, a[href]), #quicksettings :is(button, input)')]
+        .filter((one) => one.offsetParent !== null)
+        .filter((one) => !(one.getAttribute('aria-label') || one.title || one.textContent.trim() || [...(one.labels || [])].some((label) => label.textContent.trim())))
+        .map((one) => one.outerHTML.slice(0, 200))"""
+    assert tab.page.evaluate(nameless) == []
+
+
+WEIGHED = [
+    # text with | where the selection begins and ends (one | for a caret), direction -> the same afterwards
+    ("a c|at", 1, "a (|cat|:1.1)"),
+    ("a (|cat|:1.1)", 1, "a (|cat|:1.2)"),
+    ("a (c|at:1.1)", -1, "a |cat|"),
+    ("a |cat|", -1, "a (|cat|:0.9)"),
+    ("a |big cat| here", 1, "a (|big cat|:1.1) here"),
+    ("a |big cat |here", 1, "a (|big cat|:1.1) here"),
+    ("a |(cat)|", 1, "a (|cat|:1.2)"),
+    ("a |(cat:1.4)|", -1, "a (|cat|:1.3)"),
+    ("(big c|at, dog:1.2)", 1, "(|big cat, dog|:1.3)"),
+    ("a \\(c|at\\)", 1, "a \\((|cat|:1.1)\\)"),
+    ("<lora:de|tail:0.8>", 1, "<lora:de|tail:0.85>"),
+    ("<lora:de|tail>", -1, "<lora:de|tail:0.95>"),
+    ("one, t|wo, three", 1, "one, (|two|:1.1), three"),
+    ("a  |", 1, "a  |"),
+    ("|", 1, "|"),
+]
+
+
+def test_weights_of_words(tab: Tab) -> None:
+    for text, direction, wanted in WEIGHED:
+        start = text.index("|")
+        plain = text.replace("|", "")
+        end = text.rindex("|") - (1 if text.count("|") == 2 else 0)
+        got = tab.page.evaluate("([text, start, end, by]) => window.easel.weighed(text, start, end, by)", [plain, start, end, direction])
+        if got is None:
+            assert wanted == text
+            continue
+        marked = (
+            got["text"][: got["start"]] + "|" + got["text"][got["start"] : got["end"]] + ("|" if got["end"] > got["start"] else "") + got["text"][got["end"] :]
+        )
+        assert marked == wanted, text
+
+
+def test_weights_by_key_can_be_undone(tab: Tab) -> None:
+    tab.page.click("#txt2img_prompt textarea")
+    tab.page.keyboard.type("a red apple")
+    tab.page.keyboard.press("Control+ArrowUp")
+    tab.page.keyboard.press("Control+ArrowUp")
+    assert tab.value("prompt") == "a red (apple:1.2)"
+    tab.page.keyboard.press("Control+ArrowDown")
+    tab.page.keyboard.press("Control+ArrowDown")
+    assert tab.value("prompt") == "a red apple"
+    tab.page.keyboard.press("Control+z")
+    assert tab.value("prompt") == "a red (apple:1.1)"
+
+
+def test_gallery_by_keys(tab: Tab) -> None:
+    tab.fill(prompt=PROMPT, steps=2, batch_count=3, seed=60)
+    tab.generate()
+    tab.until("() => window.easel.jobs()[0].state === 'done' && document.querySelectorAll('.easel-strip button').length === 3")
+    tab.page.locator(".easel-strip button").nth(0).click()
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.evaluate("window.easel.shown.seed") == "61"
+    tab.page.click("#txt2img_gallery img.shown")
+    dialog = tab.page.locator("#lightboxModal")
+    expect(dialog).to_be_visible()
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.evaluate("window.easel.shown.seed") == "62"
+    tab.page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.click("#txt2img_reuse_seed")
+    assert tab.value("seed") in ("61", "62")

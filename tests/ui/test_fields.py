@@ -1,0 +1,75 @@
+"""Declarations become the widgets that a hand expects."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from modules.core.params import named, walk
+from modules.core.request import GenerationRequest
+from modules.ui import fields
+
+KINDS: list[tuple[str, type]] = [
+    ("prompt", gr.Textbox),
+    ("sampler", gr.Dropdown),
+    ("text.emphasis", gr.Dropdown),
+    ("steps", gr.Slider),
+    ("width", gr.Slider),
+    ("cfg_scale", gr.Slider),
+    ("variation.strength", gr.Slider),
+    ("seed", gr.Textbox),
+    ("solver.eta", gr.Textbox),
+    ("solver.ensd", gr.Number),
+    ("spacing.sigma_max", gr.Number),
+    ("tiling", gr.Checkbox),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_kind(name: str, kind: type) -> None:
+    field = named(GenerationRequest, name)
+    made = fields.widget(field, field.default)
+    assert type(made) is kind
+    assert getattr(made, "label") == field.param.label  # noqa: B009
+
+
+def test_every_parameter_but_dictionaries_has_a_widget() -> None:
+    for field in walk(GenerationRequest):
+        if field.name != "embeddings":
+            fields.widget(field, field.default)
+
+
+def test_a_slider_ends_at_the_usual_and_makes_room_for_more() -> None:
+    width = named(GenerationRequest, "width")
+    assert fields.slider_end(width) == width.param.usual
+    assert fields.shown(width, 4096) == {"value": 4096, "maximum": 4096}
+    assert fields.widget(width, 4096).maximum == 4096
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "value"),
+    [
+        ("seed", "9223372036854775807", 2**63 - 1),
+        ("seed", " -1 ", -1),
+        ("seed", "", -1),
+        ("seed", None, -1),
+        ("seed", "abc", "abc"),
+        ("steps", 20.0, 20),
+        ("steps", 20.5, 20.5),
+        ("steps", None, 20),
+        ("solver.eta", "", None),
+        ("solver.eta", "0.67", 0.67),
+        ("solver.eta", "nan or so", "nan or so"),
+        ("cfg_scale", 7, 7),
+        ("prompt", "", ""),
+        ("prompt", "12", "12"),
+    ],
+)
+def test_meant(name: str, raw: object, value: object) -> None:
+    assert fields.meant(named(GenerationRequest, name), raw) == value
+
+
+def test_a_menu_takes_choices_from_outside() -> None:
+    menu = fields.widget(named(GenerationRequest, "model"), "b", choices=[("Model B", "b"), ("Model A", "a")])
+    assert isinstance(menu, gr.Dropdown)
+    assert menu.value == "b"

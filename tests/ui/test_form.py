@@ -1,0 +1,126 @@
+"""Request into widgets, widgets into request: exact, also for values that a browser would round."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.components import Component
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modules.core.errors import InvalidRequest
+from modules.core.params import Field, is_optional, literal_names, walk, with_values
+from modules.core.request import GenerationRequest
+from modules.ui import layout
+from modules.ui.form import Form
+
+FORMED = [field for field in walk(GenerationRequest) if field.name not in layout.HIDDEN]
+
+
+@pytest.fixture(scope="module")
+def form() -> Iterator[Form[GenerationRequest]]:
+    with gr.Blocks(analytics_enabled=False):
+        form = Form(GenerationRequest(), "test")
+        for field in FORMED:
+            form.put(field.name, **({"choices": ["a", "b"]} if field.name == "model" else {}))
+        form.switch("variation", "Extra", layout.VARIATION)
+    yield form
+
+
+def browser(value: Any) -> Any:
+    """What comes back from JavaScript: JSON, in which 7.0 is 7 and every number a double."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = int(float(value))
+    return json.loads(json.dumps(value))
+
+
+def held(form: Form[GenerationRequest], request: GenerationRequest) -> dict[Component, Any]:
+    """The widgets' values after a fill, as the browser sends them."""
+    return {component: browser(update["value"]) for component, update in form.fill(request).items()}
+
+
+def values_of(field: Field) -> st.SearchStrategy[Any]:
+    names = field.param.names() or literal_names(field.type)
+    if names:
+        return st.sampled_from(names)
+    if field.type is bool:
+        return st.booleans()
+    if field.type is str:
+        return st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+    low, high = field.param.minimum, field.param.maximum
+    if field.type is int:
+        return st.integers(int(low or 0), int(high or 0))
+    numbers = st.floats(low, high, allow_nan=False)
+    return st.none() | numbers if is_optional(field.type) else numbers
+
+
+REQUESTS = st.fixed_dictionaries({}, optional={field.name: values_of(field) for field in FORMED}).map(lambda values: with_values(GenerationRequest(), values))
+
+
+@settings(max_examples=150, deadline=None)
+@given(REQUESTS)
+def test_round_trip(form: Form[GenerationRequest], request: GenerationRequest) -> None:
+    assert form.collect(held(form, request)) == request
+
+
+def test_a_parameter_has_one_place() -> None:
+    with gr.Blocks(analytics_enabled=False):
+        form = Form(GenerationRequest(), "test")
+        form.put("steps")
+        with pytest.raises(ValueError, match="twice"):
+            form.put("steps")
+
+
+def test_what_has_no_widget_keeps_the_value_of_the_start() -> None:
+    start = with_values(GenerationRequest(), {"sampler": "Heun"})
+    with gr.Blocks(analytics_enabled=False):
+        form = Form(start, "test")
+        steps = form.put("steps")
+    assert form.collect({steps: 7}) == with_values(start, {"steps": 7})
+
+
+def test_a_switch_that_is_off_keeps_defaults_whatever_the_boxes_hold(form: Form[GenerationRequest]) -> None:
+    varied = with_values(GenerationRequest(), {"variation.seed": 5, "variation.strength": 0.5})
+    values = held(form, varied)
+    box = form.switches["variation"].box
+    assert values[box] is True
+    assert form.collect({**values, box: False}).variation == GenerationRequest().variation
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("seed", "ten"),
+        ("steps", 0),
+        ("steps", 151),
+        ("steps", {"a": 1}),
+        ("width", -8),
+        ("cfg_scale", math.inf),
+        ("sampler", 5),
+        ("prompt", "x" * 20_001),
+        ("tiling", "perhaps"),
+    ],
+)
+def test_what_is_wrong_is_named(form: Form[GenerationRequest], name: str, raw: object) -> None:
+    values = held(form, GenerationRequest()) | {form.widgets[name]: raw}
+    with pytest.raises(InvalidRequest) as caught:
+        form.collect(values)
+    said = form.explain(caught.value)
+    assert caught.value.field == name
+    assert said.title == form.widgets[name].label
+    assert said.kind == "error"
+    assert name + " =" not in said.text
+
+
+def test_refill_takes_what_is_usable_and_passes_over_the_rest(form: Form[GenerationRequest]) -> None:
+    noted = {"prompt": "kept", "steps": 31, "seed": "x", "width": [1], "sampler": None, "paths": "/etc", "variation": True, "cfg_scale": "4.5"}
+    updates = form.refill(noted)
+    shown = {name: updates[component]["value"] for name, component in form.parts().items() if component in updates}
+    assert shown == {"prompt": "kept", "steps": 31, "cfg_scale": 4.5, "variation": True, "sampler": GenerationRequest().sampler}

@@ -1,0 +1,132 @@
+"""What a picture says reaches the form, and nothing else."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from modules.core.errors import BadPicture
+from modules.core.params import with_values
+from modules.core.request import GenerationRequest
+from modules.infotext import write
+from modules.infotext.read import Reading, read_text
+from modules.infotext.reading import Row
+from modules.ui import png_info, txt2img
+from modules.ui.form import Form
+from modules.ui.reading import Reader
+from modules.ui.talk import Talk, uploaded
+from tests.ui.conftest import DrawnApp
+
+TEXT = "a cat\nNegative prompt: a dog\nSteps: 17, Sampler: Euler a, Schedule type: Automatic, CFG scale: 4.5, Seed: 99, Size: 256x320, Model hash: 0123456789, Model: another"
+
+
+@pytest.fixture
+def reader(app: DrawnApp) -> Reader:
+    with gr.Blocks(analytics_enabled=False):
+        form: Form[GenerationRequest] = Form(app.default_request(), "txt2img")
+        form.put("model", choices=["easel-starter"])
+        return txt2img.build(app, form, lambda request, user: "", Talk())
+
+
+def values(reader: Reader, **held: Any) -> dict[Any, Any]:
+    return {component: held.get(name) for name, component in reader.form.parts().items()}
+
+
+def shown(reader: Reader, updates: Any) -> dict[str, Any]:
+    return {name: updates[component]["value"] for name, component in reader.form.parts().items() if component in updates}
+
+
+def test_the_arrow_reads_a_pasted_text(reader: Reader) -> None:
+    answer = reader.on_arrow(values(reader, prompt=TEXT, model="easel-starter"), "")
+    form = shown(reader, answer.updates)
+    assert (form["prompt"], form["negative_prompt"], form["steps"], form["sampler"], form["seed"]) == ("a cat", "a dog", 17, "Euler a", "99")
+    assert (form["cfg_scale"], form["width"], form["height"]) == (4.5, 256, 320)
+    assert not {"model", "count", "batch_size"} & form.keys()
+    assert "another" in answer.said.text and "not here" in answer.said.text
+
+
+def test_the_arrow_takes_the_last_picture_when_the_prompt_is_empty(app: DrawnApp, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no earlier picture" in reader.on_arrow(values(reader, prompt=" "), "").said.text
+    finished = app.drawing._finished
+
+    def with_text(request: GenerationRequest, index: int, save: bool) -> Any:
+        import dataclasses
+
+        return dataclasses.replace(finished(request, index, save), infotext=write.infotext(request, version="t", checkpoint="easel-starter"))
+
+    monkeypatch.setattr(app.drawing, "_finished", with_text)
+    app.until(app.submit(GenerationRequest(prompt="the last one", steps=3, width=64, height=64, seed=5)).id, "done")
+    answer = reader.on_arrow(values(reader, prompt="", model="easel-starter"), "")
+    assert shown(reader, answer.updates)["prompt"] == "the last one"
+    assert reader.on_arrow(values(reader, prompt=""), "").updates
+
+
+def test_a_plain_prompt_is_left_alone(reader: Reader) -> None:
+    answer = reader.on_arrow(values(reader, prompt="a cat, sitting: on a mat"), "")
+    assert not answer.updates and answer.said.title == "Nothing to read"
+
+
+def test_a_dropped_picture_fills_the_form(reader: Reader, tmp_path: Path) -> None:
+    texts = PngInfo()
+    texts.add_text("parameters", TEXT)
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=texts)
+    assert shown(reader, reader.on_drop(tmp_path / "x.png", values(reader)).updates)["seed"] == "99"
+
+
+def test_a_dropped_file_that_is_no_picture_is_refused(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    with pytest.raises(BadPicture):
+        reader.on_drop(tmp_path / "x.png", values(reader))
+
+
+def test_a_picture_without_parameters(reader: Reader, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    answer = reader.on_drop(tmp_path / "x.png", values(reader))
+    assert not answer.updates and answer.said.text
+
+
+@pytest.mark.parametrize(
+    ("model", "sha256", "says"),
+    [("easel-starter", "", ""), ("EASEL-STARTER", "", ""), ("", "", ""), ("gone", "", "not here"), ("", "abcdef0123", "not here")],
+)
+def test_what_is_said_of_the_model(reader: Reader, model: str, sha256: str, says: str) -> None:
+    reading = Reading(with_values(GenerationRequest(), {"model": model, "model_hash": sha256}), "Easel")
+    note = reader.model_note(reading, "easel-starter")
+    assert note == "" if not says else says in note
+
+
+def test_the_table_shows_what_became_of_each_value_and_trusts_nothing() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    rows = [Row("Steps", "20"), Row(evil, evil, "approximated", evil), Row("Hires upscale", "2", "not restored", "Not there yet.")]
+    page = png_info.table(Reading(GenerationRequest(), evil, rows, [evil]), evil)
+    assert "<img" not in page and page.count("&lt;img") == 6
+    assert 'class="not-restored"' in page and "Not there yet." in page
+
+
+def test_an_a1111_text_in_full() -> None:
+    reading = read_text(TEXT)
+    page = png_info.table(reading, "")
+    assert "Made with AUTOMATIC1111" in page and "Euler a" in page
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"), [({"path": "/tmp/a.png"}, Path("/tmp/a.png")), (None, None), ({}, None), ("x", None), ({"path": 5}, None), ([], None)]
+)
+def test_uploaded(raw: object, path: Path | None) -> None:
+    assert uploaded(raw) == path
+
+
+def test_texts_of_a_file_without_a1111s_text() -> None:
+    from modules.infotext import files
+
+    chunks = PngInfo()
+    chunks.add_text("Comment", "made by hand")
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(data, "png", pnginfo=chunks)
+    assert png_info.texts(files.read(data.getvalue())) == "Comment: made by hand"
