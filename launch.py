@@ -16,6 +16,7 @@ Standard library only, and written so that any Python 3.6 or later can read it a
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import platform
@@ -25,10 +26,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO, Any, Iterator
 
 PROJECT = Path(__file__).resolve().parent
 VENV = PROJECT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 STAMP = VENV / "easel-installed.json"
 UNFINISHED = VENV / "easel-unfinished"
 LOCK = PROJECT / ".venv.lock"
@@ -60,7 +62,7 @@ def arguments(typed: list, environ: dict) -> list:
     return given + typed
 
 
-def split(line: str, windows: bool = os.name == "nt") -> list:
+def split(line: str, windows: bool = sys.platform == "win32") -> list:
     """A command line into words. On Windows a backslash is part of a path, not an escape."""
     if not windows:
         return shlex.split(line)
@@ -138,7 +140,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def alone():
+def alone() -> Iterator[IO[str]]:
     """Holds .venv.lock, so that two starts do not install at once. pip inherits it: the lock lives as long as an orphaned pip does."""
     try:
         handle = open(str(LOCK), "w")
@@ -156,9 +158,9 @@ def alone():
         yield handle
 
 
-def try_lock(handle) -> bool:
+def try_lock(handle: IO[str]) -> bool:
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
@@ -171,11 +173,10 @@ def try_lock(handle) -> bool:
     return True
 
 
-def call(lock, *command: str) -> bool:
+def call(lock: IO[str], *command: str) -> bool:
     """Runs a program with its output in plain sight; True when it went well."""
-    inherited = {} if os.name == "nt" else {"pass_fds": (lock.fileno(),)}
     try:
-        return subprocess.run(command, **inherited).returncode == 0
+        return subprocess.run(command, pass_fds=() if sys.platform == "win32" else (lock.fileno(),)).returncode == 0
     except OSError as error:
         raise Trouble("{} could not be started: {}.".format(command[0], error.strerror)) from None
 
@@ -191,7 +192,7 @@ def pip_settings() -> dict:
     return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
 
-def make_venv(lock) -> None:
+def make_venv(lock: IO[str]) -> None:
     """A .venv that works. One that we left unfinished, or whose Python is gone, is made anew; one that is not ours is never deleted."""
     works = version_of(PYTHON) in ["%d.%d" % python for python in PYTHONS]
     if works and not UNFINISHED.exists():
@@ -263,7 +264,7 @@ def load_once() -> None:
         say("Something could not be loaded; the lines above say what. `python launch.py doctor` may say what to do.")
 
 
-def install_packages(lock, before: dict, goal: dict) -> None:
+def install_packages(lock: IO[str], before: dict, goal: dict) -> None:
     if before and all(before.get(key) == goal[key] for key in ("python", "torch", "TORCH_COMMAND", "TORCH_INDEX_URL")):
         say("2 of 3  Installing the packages that changed")
         done = before.get("requirements") == goal["requirements"] or call(lock, *pip("-r", str(REQUIREMENTS)))
@@ -279,7 +280,7 @@ def install_packages(lock, before: dict, goal: dict) -> None:
         )
 
 
-def install_with_torch(lock, plan: str, choice: dict) -> bool:
+def install_with_torch(lock: IO[str], plan: str, choice: dict) -> bool:
     packages = ["-r", str(REQUIREMENTS)]
     if plan == "command":
         words = split(choice["TORCH_COMMAND"])
@@ -314,7 +315,7 @@ def own_environment() -> bool:
 def start_with(python: str, words: list) -> int:
     """The same file again, by another Python. On POSIX we become it; Windows has no such call."""
     command = [python, str(PROJECT / "launch.py")] + words
-    if os.name != "nt":
+    if sys.platform != "win32":
         sys.stdout.flush()
         os.execv(python, command)
     child = subprocess.Popen(command)
@@ -325,12 +326,9 @@ def start_with(python: str, words: list) -> int:
             continue  # the child has seen Ctrl+C, too, and is about to end
 
 
-def serve(app, options) -> int:
+def serve(app: Any, options: Any) -> int:
     """Layer 8 is handed to layer 7 here, and imported only when a page or an API is to be served."""
-    if options.serve.nowebui:
-        from modules.serve import bare as way
-    else:
-        from modules.serve import page as way
+    way = importlib.import_module("modules.serve.bare" if options.serve.nowebui else "modules.serve.page")
     return way.serve(app, options)
 
 

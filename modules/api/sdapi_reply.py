@@ -38,7 +38,7 @@ def _info(result: Result, wish: Wish) -> dict[str, Any]:
         "seed": request.seed,
         "all_seeds": [one.seed for one in each],
         "subseed": request.variation.seed,
-        "all_subseeds": [one.variation.seed for one in each],
+        "all_subseeds": [one.variation.seed if request.variation.seed >= 0 else -1 for one in each],
         "subseed_strength": request.variation.strength,
         "width": request.width,
         "height": request.height,

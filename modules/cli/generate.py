@@ -26,8 +26,9 @@ from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
 from modules.infotext import files
+from modules.infotext.files import Format
 
-FORMATS = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif"}
+FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif"}
 INTERRUPTED = 130
 A1111_PRECISION = {"full": "fp32", "half": "fp16", "autocast": "auto"}
 
@@ -122,7 +123,7 @@ def put(picture: Picture, where: Path, text: str, of: int) -> Path:
     return path
 
 
-def in_format(data: bytes, format: str) -> bytes:
+def in_format(data: bytes, format: Format) -> bytes:
     """A PNG of ours in another format, its texts with it."""
     if format == "png":
         return data

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from modules.core.records.samplers import SAMPLERS, SamplerRecord, resolved_schedule
+from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.request import GenerationRequest
 from modules.engine.plan import Stage
 from modules.families.family import Model
 from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import Table, downcast, zero_terminal_snr
+from modules.sampling.parameterization import Table, table_of
 from modules.sampling.samplers import SAMPLERS as FUNCTIONS
-from modules.sampling.schedules import ddim_timesteps, sigmas
+from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Denoise, SamplerOptions, Step, drive
 
 
@@ -22,8 +22,8 @@ def sample(stage: Stage, model: Model, requests: Sequence[GenerationRequest], de
     """requests: of the single pictures evaluated together; they differ in their seeds alone. -> latents [B, C, h, w], float32 on the model's device."""
     request = requests[0]
     record = SAMPLERS.get(request.sampler)
-    table = table_of(model, request)
-    schedule = torch.empty(0) if record.timesteps else schedule_of(request, record, table)
+    table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
+    schedule = torch.empty(0) if record.timesteps else schedule_for(record.name, request.schedule, request.steps, table, request.spacing)
     options = options_of(request, record, table, schedule)
     noise = noise_of(stage, model, requests, options)
     x = noise.first()
@@ -32,22 +32,6 @@ def sample(stage: Stage, model: Model, requests: Sequence[GenerationRequest], de
     total = request.steps
     calls = total * (2 if record.second_order else 1)
     return drive(FUNCTIONS[record.name](x, schedule, noise, options), denoise_with(table), Step(calls=calls, total=total))
-
-
-def table_of(model: Model, request: GenerationRequest) -> Table:
-    """The model's noise table as the request bends it (parity rule 15)."""
-    cumprod = model.alphas_cumprod
-    if request.spacing.downcast_alphas:
-        cumprod = downcast(cumprod)
-    if request.spacing.noise_schedule == "Zero Terminal SNR":
-        cumprod = zero_terminal_snr(cumprod)
-    return Table(cumprod)
-
-
-def schedule_of(request: GenerationRequest, record: SamplerRecord, table: Table) -> Tensor:
-    """The sigmas of the whole schedule, largest first."""
-    discard = record.discard_penultimate or request.spacing.discard_penultimate
-    return sigmas(resolved_schedule(record.name, request.schedule), request.steps, table, request.spacing, discard)
 
 
 def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, schedule: Tensor) -> SamplerOptions:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,9 @@ from modules.serve.plan import Plan, plan
 from modules.serve.until_told import until_told
 from modules.ui import build
 
+HEAD_START = 1.0
+"""Seconds for the first page to be fetched and drawn, before torch and the model load beside it."""
+
 UPLOAD_LIMIT = "256mb"
 """Of one file that a page sends: a picture to read."""
 
@@ -33,7 +37,8 @@ def serve(app: App, options: Options) -> int:
     blocks = launch(app, options, chosen)
     print(chosen.greeting(), flush=True)
     try:
-        app.start()  # torch and the model load only now: the page is up already
+        time.sleep(HEAD_START)
+        app.start()
         until_told()
     finally:
         app.stop()

@@ -43,10 +43,8 @@ def page(app: App) -> Page:
     form = Form(replace(app.default_request(), model=menu.default(app)), "txt2img", layout.IDS)
 
     def submit(request: GenerationRequest, user: str) -> str:
-        save = app.settings.value.samples_save
-        ticket = app.submit(request, owner=user, save=save)
-        if not save:
-            pictures.hold(ticket)
+        ticket = app.submit(request, owner=user, save=app.settings.value.samples_save)
+        pictures.hold(ticket)
         return ticket.id
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from modules.app import App
 from modules.core.errors import NotFound, OutputTrouble
-from modules.jobs.job import Job, State
+from modules.jobs.job import Job, PictureRecord, State
 from modules.jobs.live import Live
 from modules.ui.pictures import Pictures
 
@@ -73,6 +73,10 @@ class Overview:
                 pass
         return answer
 
+    def _shown(self, job: Job) -> list[tuple[int, PictureRecord]]:
+        """(number, picture) of those whose bytes are there."""
+        return [(number, record) for number, record in enumerate(job.pictures) if self.pictures.available(job, record)]
+
     def _ids(self) -> tuple[str, ...]:
         return tuple(job.id for job in self.app.queue.jobs())
 
@@ -87,7 +91,7 @@ class Overview:
         """One line of the queue. Of another user's job only that it is there."""
         if not visible(job, user):
             return {"id": job.id, "own": False, "state": job.state.value, "prompt": "Another user's pictures", "wanted": job.request.pictures, "made": 0}
-        request = job.resolved or job.request
+        request, shown = job.resolved or job.request, self._shown(job)
         return {
             "id": job.id,
             "own": True,
@@ -98,15 +102,15 @@ class Overview:
             "steps": request.steps,
             "model": request.model,
             "wanted": job.request.pictures,
-            "made": len(job.pictures),
+            "made": len(shown),
             "finished": job.finished,
             "error": trouble(job),
-            "thumb": f"jobs/{job.id}/thumbs/{len(job.pictures) - 1}" if job.pictures and (job.save or job.state.finished) else "",
+            "thumb": f"jobs/{job.id}/thumbs/{shown[-1][0]}" if shown else "",
         }
 
     def detail(self, job: Job, here: Callable[[], bool]) -> dict[str, Any]:
         """A job with its pictures. here(): whether the browser is on this machine, so that a folder can be shown."""
-        shown = [(number, record) for number, record in enumerate(job.pictures) if record.path or job.state.finished]
+        shown = self._shown(job)
         folder = bool(shown) and here()
         pictures = [
             {
@@ -118,6 +122,7 @@ class Overview:
                 "width": record.width,
                 "height": record.height,
                 "infotext": record.infotext,
+                "complete": record.complete,
                 "folder": folder and bool(record.path),
             }
             for number, record in shown

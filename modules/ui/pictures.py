@@ -5,6 +5,7 @@ Knows jobs and files. A page asks by job and number, never by path.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -41,11 +42,18 @@ class Pictures:
         self._unsaved: OrderedDict[str, dict[int, Picture]] = OrderedDict()
 
     def hold(self, ticket: Ticket) -> None:
-        """Keeps the claim on a job whose pictures are not saved, so that they can be shown."""
+        """Keeps the claim on a job, so that those of its pictures can be shown which are no files: unsaved and interrupted ones."""
         with self._lock:
             self._tickets[ticket.id] = ticket
-            while len(self._tickets) > 100:
-                self._tickets.popitem(last=False)
+            self._collect()
+
+    def available(self, job: Job, record: PictureRecord) -> bool:
+        """Whether there are bytes to show: in a file, or still held."""
+        if record.path:
+            return True
+        with self._lock:
+            self._collect()
+            return record.index in self._unsaved.get(job.id, {})
 
     def name(self, record: PictureRecord) -> str:
         """The file's name, for the person who saves it."""
@@ -101,20 +109,20 @@ class Pictures:
 
     def _never_saved(self, id: str, record: PictureRecord) -> bytes:
         with self._lock:
-            ticket = self._tickets.get(id)
-            if ticket is not None and ticket.done:
-                del self._tickets[id]
-                try:
-                    self._unsaved[id] = {picture.index: picture for picture in ticket.result(0).pictures}
-                except EaselError:  # taken or dropped meanwhile: said below
-                    self._unsaved[id] = {}
-                self._forget_old()
+            self._collect()
             picture = self._unsaved.get(id, {}).get(record.index)
         if picture is None:
             raise NotFound("This picture was not saved.", 'Switch on "Always save all generated images" in Settings to keep every one.')
         return picture.data
 
-    def _forget_old(self) -> None:
+    def _collect(self) -> None:
+        """Takes the results of finished jobs; of them only what is no file stays in memory."""
+        for id, ticket in [item for item in self._tickets.items() if item[1].done]:
+            del self._tickets[id]
+            with contextlib.suppress(EaselError):  # the job failed, or its result was let go: there is nothing to show then
+                unsaved = {picture.index: picture for picture in ticket.result(0).pictures if picture.path is None}
+                if unsaved:
+                    self._unsaved[id] = unsaved
         while len(self._unsaved) > 1 and sum(len(picture.data) for pictures in self._unsaved.values() for picture in pictures.values()) > UNSAVED_KEPT:
             self._unsaved.popitem(last=False)
 

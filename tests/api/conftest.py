@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 
+from modules.app import App
 from modules.core.options import Options
 from modules.core.paths import Paths
 from tests.api.painting import PaintedApp, checkpoint, service
@@ -22,9 +24,9 @@ LOGINS = {"ann": "a", "bob": "b"}
 
 @dataclass
 class Server:
-    """client: without a login. as_user: one that sends a login."""
+    """app: a PaintedApp, or the App as it is. client: without a login. as_user: one that sends a login."""
 
-    app: PaintedApp
+    app: Any
     url: str
     client: httpx.Client
     as_user: Callable[[str], httpx.Client]
@@ -44,6 +46,10 @@ def serve(tmp_path: Path, logins: dict[str, str]) -> Iterator[Server]:
     checkpoint(models / "Stable-diffusion" / "one.safetensors", 1)
     checkpoint(models / "Stable-diffusion" / "two.safetensors", 2)
     app = PaintedApp(Options(paths=Paths(data=tmp_path, models=models)))
+    yield from served(app, logins)
+
+
+def served(app: App, logins: dict[str, str]) -> Iterator[Server]:
     app.start()
     server = uvicorn.Server(uvicorn.Config(service(app, logins), log_level="warning", lifespan="off"))
     listener = socket.create_server(("127.0.0.1", 0))
@@ -58,7 +64,8 @@ def serve(tmp_path: Path, logins: dict[str, str]) -> Iterator[Server]:
         return clients[-1]
 
     yield Server(app, url, client(), client)
-    app.painter.gate.set()
+    if isinstance(app, PaintedApp):
+        app.painter.gate.set()
     app.stop()
     for one in clients:
         one.close()

@@ -57,7 +57,9 @@ def test_a_picture_with_its_texts(steady: Server) -> None:
 def test_every_picture_of_every_batch(steady: Server) -> None:
     reply = draw(steady.client, n_iter=2, batch_size=2)
     assert [picture(data).getpixel((0, 0)) for data in reply["images"]] == [colour(seed) for seed in (7, 8, 9, 10)]
-    assert json.loads(reply["info"])["all_seeds"] == [7, 8, 9, 10]
+    info = json.loads(reply["info"])
+    assert info["all_seeds"] == [7, 8, 9, 10]
+    assert info["all_subseeds"] == [-1, -1, -1, -1]
 
 
 def test_extra_parameters_are_told_as_values(steady: Server) -> None:

@@ -32,7 +32,7 @@ def test_pictures_are_made_named_and_made_again(easel: Command, tmp_path: Path) 
     assert "Steps: 2, Sampler: Euler a" in Image.open(paths[0]).info["parameters"]
 
     changed = Image.open(paths[1]).convert("RGB")
-    changed.putpixel((0, 0), tuple(255 - value for value in changed.getpixel((0, 0))))  # type: ignore[arg-type,union-attr]
+    changed.putpixel((0, 0), tuple(255 - value for value in changed.getpixel((0, 0))))  # type: ignore[union-attr]
     touched = tmp_path / "touched.png"
     keep_texts(paths[1], changed, touched)
     again = easel("rerun", str(paths[1]), str(touched), "--verify", "--out", str(tmp_path / "again"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_memory(size: int, mark: str) -> None:
 
 
 def test_wrong_packages_are_named() -> None:
-    wanted = [Requirement("pytest==0.1"), Requirement("no-such-package==1.0"), Requirement(f"pydantic=={machine.importlib.metadata.version('pydantic')}")]
+    wanted = [Requirement("pytest==0.1"), Requirement("no-such-package==1.0"), Requirement(f"pydantic=={version('pydantic')}")]
     found = machine.wrong_packages(wanted)
     assert len(found) == 2
     assert found[0].endswith("(0.1 is pinned)")

@@ -7,7 +7,11 @@ import socket
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.routing import WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from modules.serve.hosts import HostAndOrigin, Hosts, bare
 
@@ -102,6 +106,21 @@ def test_two_host_headers_are_refused() -> None:
     filter = HostAndOrigin(nothing, Hosts("127.0.0.1"))
     assert filter.refusal(Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")]))
     assert filter.refusal(Headers(raw=[]))
+
+
+def test_websockets_are_checked_as_well() -> None:
+    async def greet(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text("hello")
+        await socket.close()
+
+    inside = Starlette(routes=[WebSocketRoute("/talk", greet)])
+    client = TestClient(HostAndOrigin(inside, Hosts("127.0.0.1")), base_url="http://localhost")
+    with client.websocket_connect("/talk", headers={"host": "localhost"}) as socket:
+        assert socket.receive_text() == "hello"
+    for headers in ({"host": "localhost", "origin": "https://evil.example"}, {"host": "evil.example"}):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/talk", headers=headers):
+            pass
 
 
 @given(st.text(max_size=40))

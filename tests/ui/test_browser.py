@@ -57,7 +57,7 @@ class Tab:
         self.wrong: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
+        self.page.on("console", lambda message: self.wrong.append(f"{message.text} {message.location.get('url', '')}") if message.type == "error" else None)
         self.page.goto(f"{address}/{query}")
         at.ready(self.page)
         self.page.wait_for_function("() => window.easel.jobs() !== null")
@@ -79,7 +79,18 @@ class Tab:
         self.page.locator("#txt2img_prompt textarea").press("Control+Enter")
 
     def until(self, condition: str) -> None:
-        self.page.wait_for_function(condition, polling=30)
+        try:
+            self.page.wait_for_function(condition, polling=30)
+        except Exception:
+            self.page.screenshot(path="/tmp/w/ui/fail.png")
+            print(
+                "STATE",
+                self.page.evaluate(
+                    "[document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent, (document.querySelector('#easel_messages')||{}).textContent, JSON.stringify(window.easel.jobs())]"
+                ),
+                self.wrong,
+            )
+            raise
 
     def jobs(self) -> list[dict[str, Any]]:
         return self.page.evaluate("async () => (await (await fetch('easel/live')).json()).jobs")
@@ -112,7 +123,7 @@ def tab(browser: Browser, address: str) -> Iterator[Tab]:
     tab.until_all_done()
     hosts = {urlsplit(url).netloc for url in tab.asked if urlsplit(url).scheme in ("http", "https", "ws")}
     tab.page.context.close()
-    assert hosts == {urlsplit(address).netloc}, "the page asked another host"
+    assert hosts <= {urlsplit(address).netloc}, f"the page asked another host: {hosts}"
     assert tab.wrong == []
 
 
@@ -176,7 +187,9 @@ def test_skip_goes_on_with_the_next_picture(tab: Tab) -> None:
     tab.page.keyboard.press("Alt+Enter")
     tab.until(at.IDLE)
     job = tab.jobs()[0]
-    assert job["state"] == "done" and job["made"] == 2
+    assert job["state"] == "done"
+    pictures = tab.page.evaluate("(id) => window.easel.ask(`jobs/${id}`)", job["id"])["pictures"]
+    assert {picture["seed"] for picture in pictures if picture["complete"]} == {"41", "42"}
 
 
 def test_reload_and_second_page_while_running(browser: Browser, address: str, tab: Tab) -> None:
@@ -344,7 +357,7 @@ def test_dark_and_light(browser: Browser, address: str, tab: Tab) -> None:
         other = Tab(browser, address, query, color_scheme=scheme)
         assert other.page.evaluate(dark) is wanted, (query, scheme)
         colour = other.page.evaluate(
-            "() => getComputedStyle(document.querySelector('.gradio-container')).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+            "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
         )
         assert (max(colour) < 80) is wanted
         other.page.context.close()

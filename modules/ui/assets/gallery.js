@@ -77,7 +77,7 @@
         strip();
         if (pictures.length) select(Math.min(index, pictures.length - 1), chosen);
         else if (found.state !== "running" && found.state !== "queued") nothing();
-        notes();
+        if (!pictures.length) notes();
     };
 
     const nothing = () => {
@@ -126,6 +126,7 @@
         easel.shown = { job: detail.id, at, ...picture, subseed: subseed ? subseed[1] : "" };
         [...find(".easel-strip").children].forEach((button, number) => button.setAttribute("aria-current", number === at ? "true" : "false"));
         info(picture);
+        notes();
         buttons();
     };
 
@@ -141,7 +142,8 @@
         const log = easel.byId("html_log_txt2img");
         const lines = [];
         if (detail.seconds !== null) lines.push(easel.make("p", { class: "time" }, spent()));
-        if (detail.state === "cancelled") lines.push(easel.make("p", {}, "Interrupted."));
+        if (easel.shown && easel.shown.job === detail.id && !easel.shown.complete) lines.push(easel.make("p", {}, "This picture was interrupted; it is not among the saved ones."));
+        else if (detail.state === "cancelled") lines.push(easel.make("p", {}, "Interrupted."));
         if (detail.error) lines.push(easel.make("p", { class: "error", role: "alert" }, detail.error));
         for (const note of detail.notes) lines.push(easel.make("p", {}, note));
         log.replaceChildren(...lines);

@@ -31,8 +31,7 @@
     };
     easel.hurry = () => {
         eagerUntil = performance.now() + 3000;
-        clearTimeout(timer);
-        timer = setTimeout(tick, 30);
+        schedule(30);
     };
 
     const candidates = () => {
@@ -63,20 +62,26 @@
     easel.when("#txt2img_skip", (button) => button.addEventListener("click", () => easel.stop("skip")));
     easel.when("#txt2img_generate", (button) => button.addEventListener("click", easel.hurry));
 
-    const tick = async () => {
+    // One question at a time, one timer at a time.
+    let asking = false;
+    const schedule = (wait) => {
         clearTimeout(timer);
+        if (!asking) timer = setTimeout(tick, wait);
+    };
+    const tick = async () => {
+        asking = true;
         try {
-            const answer = await easel.ask(`live?since=${version}&preview=${preview}`);
-            take(answer);
+            take(await easel.ask(`live?since=${version}&preview=${preview}`));
             lost = "";
         } catch (error) {
             lost = error.status === 401 ? "Easel asks for a login again: reload the page. What you typed is kept." : "No connection to Easel. Trying again…";
             version = "";
             preview = -1;
         }
-        show();
+        asking = false;
         const busy = running() || performance.now() < eagerUntil;
-        timer = setTimeout(tick, lost ? LOST : document.hidden ? HIDDEN : busy ? BUSY : IDLE);
+        schedule(lost ? LOST : document.hidden ? HIDDEN : busy ? BUSY : IDLE);
+        show();
     };
     document.addEventListener("visibilitychange", () => {
         if (!document.hidden) easel.hurry();
@@ -195,7 +200,7 @@
 
     easel.when("#txt2img_gallery", () => {
         easel.queue.render(jobs);
-        tick();
+        schedule(0);
     });
     easel.when("#tab_queue", () => easel.queue.render(jobs));
 })();

@@ -4,12 +4,15 @@
     const easel = window.easel;
     const root = new URL((window.gradio_config || {}).root || "/", location.href).pathname.replace(/\/$/, "");
 
+    const PATIENCE = 20000;
+
     easel.byId = (id) => document.getElementById(id);
     easel.url = (path) => `${root}/easel/${path}`;
 
     // -> the answer's JSON. body: sent as JSON by POST. Throws an Error whose message is for a person.
     easel.ask = async (path, body) => {
-        const options = body === undefined ? { cache: "no-store" } : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+        // What only looks gives up after a while and may ask again; what acts waits for its answer.
+        const options = body === undefined ? { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
         const answer = await fetch(easel.url(path), options);
         const found = await answer.json().catch(() => ({}));
         if (!answer.ok) {
@@ -112,7 +115,6 @@
         const dark = chosen() === "dark" || (chosen() === "system" && system.matches);
         document.body.classList.toggle("dark", dark);
         document.documentElement.style.colorScheme = dark ? "dark" : "light";
-        document.body.style.background = "";
     };
     paint();
     system.addEventListener("change", () => setTimeout(paint));
