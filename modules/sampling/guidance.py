@@ -12,6 +12,7 @@ from torch import Tensor
 from modules.core.request import Guidance
 from modules.sampling.step import Step
 
+
 def combine(x0s: Sequence[Tensor], weights: Sequence[float], uncond: Tensor, scale: float) -> Tensor:
     """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11). All tensors of one shape.
 

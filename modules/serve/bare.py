@@ -16,9 +16,9 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.options import Options
 from modules.serve.address import BARE_PORT
+from modules.serve.ending import Ending
 from modules.serve.outputs import outputs_route
 from modules.serve.plan import Plan, plan
-from modules.serve.until_told import until_told
 
 START_SECONDS = 20.0
 
@@ -26,14 +26,15 @@ START_SECONDS = 20.0
 def serve(app: App, options: Options) -> int:
     """Serves until Ctrl+C or SIGTERM. -> exit code. Raises InvalidRequest when it cannot begin."""
     chosen = plan(options.serve, BARE_PORT)
-    server = launch(app, options, chosen)
-    print(chosen.greeting(), flush=True)
-    try:
-        app.start()
-        until_told()
-    finally:
-        app.stop()
-        server.should_exit = True
+    with Ending() as ending:
+        server = launch(app, options, chosen)
+        print(chosen.greeting(), flush=True)
+        try:
+            app.start()
+            ending.wait()
+        finally:
+            app.stop()
+            server.should_exit = True
     return 0
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,9 +18,9 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.options import Options
 from modules.serve.address import PAGE_PORT
+from modules.serve.ending import Ending
 from modules.serve.outputs import outputs_route
 from modules.serve.plan import Plan, plan
-from modules.serve.until_told import until_told
 from modules.ui import build
 
 HEAD_START = 1.0
@@ -34,15 +33,16 @@ UPLOAD_LIMIT = "256mb"
 def serve(app: App, options: Options) -> int:
     """Serves until Ctrl+C or SIGTERM. -> exit code. Raises InvalidRequest when it cannot begin."""
     chosen = plan(options.serve, PAGE_PORT)
-    blocks = launch(app, options, chosen)
-    print(chosen.greeting(), flush=True)
-    try:
-        time.sleep(HEAD_START)
-        app.start()
-        until_told()
-    finally:
-        app.stop()
-        blocks.close(verbose=False)
+    with Ending() as ending:
+        blocks = launch(app, options, chosen)
+        print(chosen.greeting(), flush=True)
+        try:
+            if not ending.wait(HEAD_START):
+                app.start()
+                ending.wait()
+        finally:
+            app.stop()
+            blocks.close(verbose=False)
     return 0
 
 

@@ -17,7 +17,6 @@ from modules.sampling.samplers.levels import slope, table_of
 from modules.sampling.schedules import ddim_timesteps
 from modules.sampling.step import Ask, Noise, SamplerOptions, Sampling
 
-
 CFG_PP = 12.5
 """A1111's divisor that brings its usual CFG scales (7) into CFG++'s range of 0 to 1."""
 

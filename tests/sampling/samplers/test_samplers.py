@@ -101,6 +101,16 @@ def test_asks_are_float32_on_the_cpu_and_go_forward(name: str) -> None:
     assert indices == sorted(indices) and indices[0] == 0 and indices[-1] < 9
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ALONE])
+def test_nothing_waits_for_the_device(name: str) -> None:
+    """On the "meta" device tensors have no values, so whoever tried to read one would fail."""
+    x = torch.empty(2, *SHAPE, device="meta")
+    sigmas = schedule_for(name, "Automatic", 21, TABLE, Spacing())
+    own = options(name, sigmas, 21, eta=1.0, churn=3.0)
+    found = drive(SAMPLERS[name](x, sigmas, Quiet(x), own), lambda x, sigma, step: Denoised(x * sigma, x, x), Step())
+    assert found.device.type == "meta" and found.shape == x.shape and found.dtype == torch.float32
+
+
 CALLS = {
     1: ("Euler", "Euler a", "LMS", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE", "LCM", "DPM fast"),
     2: ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart"),
