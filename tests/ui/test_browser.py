@@ -15,7 +15,7 @@ from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from tests.ui import page as at
 
@@ -81,16 +81,9 @@ class Tab:
     def until(self, condition: str) -> None:
         try:
             self.page.wait_for_function(condition, polling=30)
-        except Exception:
-            self.page.screenshot(path="/tmp/w/ui/fail.png")
-            print(
-                "STATE",
-                self.page.evaluate(
-                    "[document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent, (document.querySelector('#easel_messages')||{}).textContent, JSON.stringify(window.easel.jobs())]"
-                ),
-                self.wrong,
-            )
-            raise
+        except TimeoutError:
+            seen = "() => [document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent]"
+            raise AssertionError(f"it never became true: {condition}\n{self.page.evaluate(seen)}\n{self.messages()}\n{self.jobs()}\n{self.wrong}") from None
 
     def jobs(self) -> list[dict[str, Any]]:
         return self.page.evaluate("async () => (await (await fetch('easel/live')).json()).jobs")
@@ -356,9 +349,7 @@ def test_dark_and_light(browser: Browser, address: str, tab: Tab) -> None:
     for query, scheme, wanted in (("?__theme=dark", "light", True), ("?__theme=light", "dark", False), ("", "dark", True), ("", "light", False)):
         other = Tab(browser, address, query, color_scheme=scheme)
         assert other.page.evaluate(dark) is wanted, (query, scheme)
-        colour = other.page.evaluate(
-            "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
-        )
+        colour = other.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
         assert (max(colour) < 80) is wanted
         other.page.context.close()
 
@@ -382,7 +373,7 @@ def test_nothing_sticks_out(browser: Browser, address: str, width: int) -> None:
 
 def test_nothing_jumps(tab: Tab) -> None:
     places = "() => ['#txt2img_generate_box', '#txt2img_tools', '#txt2img_columns', '.easel-stage', '#image_buttons_txt2img', '#html_info_txt2img'].map((s) => Math.round(document.querySelector(s).getBoundingClientRect().top + scrollY))"
-    tab.fill(prompt=PROMPT, steps=60, seed=2)
+    tab.fill(prompt=PROMPT, steps=30, seed=2, batch_count=3)
     before = tab.page.evaluate(places)
     tab.generate()
     tab.until(at.STEPPING)
@@ -478,3 +469,23 @@ def test_gallery_by_keys(tab: Tab) -> None:
     tab.page.keyboard.press("ArrowLeft")
     tab.page.click("#txt2img_reuse_seed")
     assert tab.value("seed") in ("61", "62")
+
+
+def test_behind_a_login_and_under_a_subpath(browser: Browser, tmp_path: Path) -> None:
+    with at.serving(tmp_path, "--subpath", "/art", "--gradio-auth", "ann:secret", "--theme", "dark") as address:
+        page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+        page.set_default_timeout(at.PATIENCE * 1000)
+        page.goto(f"{address}/art/")
+        page.get_by_label("username").fill("ann")
+        page.get_by_label("password").fill("secret")
+        page.get_by_role("button", name="Login").click()
+        at.ready(page)
+        assert page.evaluate("document.body.classList.contains('dark')")
+        page.fill("#txt2img_steps input[type=number]", "2")
+        page.fill("#txt2img_prompt textarea", PROMPT)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(at.SHOWN)
+        assert page.evaluate("window.easel.shown.url").startswith("/art/easel/jobs/")
+        page.click("#txt2img_send_pnginfo")
+        expect(page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+        page.context.close()
