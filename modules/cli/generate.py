@@ -47,14 +47,12 @@ def run(words: Sequence[str]) -> int:
     if found.out:
         check_place(where, found.out)
     with opened(options_of(found)) as app:
-        request = wish(app, values)
+        ticket = app.submit(wish(app, values), save=not found.out)
         app.start()
+        result = wait_for(app, ticket, lambda record: print_path(app, record))
         if found.out:
-            result = wait_for(app, app.submit(request, save=False))
             for picture in filter(lambda picture: picture.complete, result.pictures):
                 print(put(picture, where, found.out, len(result.pictures)), flush=True)
-        else:
-            result = wait_for(app, app.submit(request), lambda record: print_path(app, record))
     return INTERRUPTED if result.cancelled is Cancel.STOP else 0
 
 
