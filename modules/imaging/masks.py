@@ -135,8 +135,11 @@ def region(
 
 
 def network_picture(image: Image.Image, where: Region, upscaler: Upscaler | None = None) -> Image.Image:
-    """The part of an RGB picture that the network sees, at width x height."""
+    """The part of an RGB picture that the network sees, at width x height; with the resize mode LATENT and no crop the picture as it is, since then
+    its latents are resized."""
     if where.crop is None:
+        if where.resize_mode == ResizeMode.LATENT:
+            return image
         return resize_image(where.resize_mode, image, where.width, where.height, upscaler)
     return resize_image(ResizeMode.FILL, image.crop(where.crop), where.width, where.height, upscaler)
 

@@ -40,7 +40,12 @@ def engine(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Engine
 def draw(engine: Engine) -> Draw:
     """draw(prompt="...", steps=3, ..., report=, cancel=) at 64 x 64, three steps, seed 1 unless said otherwise."""
 
-    def run(report: Callable[[Progress | Picture], None] = lambda event: None, cancel: Callable[[], Cancel] = lambda: Cancel.NONE, save: bool = False, **values: object) -> Result:
+    def run(
+        report: Callable[[Progress | Picture], None] = lambda event: None,
+        cancel: Callable[[], Cancel] = lambda: Cancel.NONE,
+        save: bool = False,
+        **values: object,
+    ) -> Result:
         tree = {"prompt": "a cat", "width": 64, "height": 64, "steps": 3, "seed": 1, "sampler": "Euler a", **values}
         return engine.run(from_dict(GenerationRequest, tree), report, cancel, save)
 
