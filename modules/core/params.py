@@ -164,7 +164,8 @@ def _explain(error: Mapping[str, Any]) -> InvalidRequest:
         "string_type": "Give a text.",
     }
     remedy = remedies.get(error["type"], "").format(**{"ge": "", "le": "", "max_length": "", "expected": "", **context})
-    return InvalidRequest(f"{name or 'The request'} = {shown} is not usable: {error['msg']}.", remedy, name)
+    why = "" if remedy else f": {error['msg']}"  # pydantic's words only where there are none of ours
+    return InvalidRequest(f"{name or 'The request'} = {shown} is not usable{why}.", remedy, name)
 
 
 def _shown(value: Any) -> str:

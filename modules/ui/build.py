@@ -72,25 +72,26 @@ def page(app: App) -> Page:
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 choices = settings.build(app, models, talk)
-        menu.build(app, form, refresh, talk)
+        last = menu.build(app, form, refresh, talk)
         txt2img.keep(form)
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
         def on_load(noted: str) -> dict[Component, Any]:
             """The menu and the settings as they are now; the form as it was before a reload of its tab, or else as it suits the default model."""
             updates = txt2img.restored(form, noted) or menu.fresh(app, form)
-            chosen = updates.get(form.widgets["model"], {}).get("value", menu.default(app))
-            return {**updates, form.widgets["model"]: menu.listed(menu.entries(app), chosen), **choices.fill(app.settings.value)}
+            model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
+            return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
 
-        blocks.load(on_load, kept, [*form.inputs, *choices.inputs], js=KEPT, **QUIET)
-    return Page(blocks, launch(app), live.routes(app, pictures))
+        loaded = blocks.load(on_load, kept, [*form.inputs, last, *choices.inputs], js=KEPT, **QUIET)
+        txt2img.mark(form, loaded)
+    return Page(blocks, launch(app, form), live.routes(app, pictures))
 
 
-def launch(app: App) -> dict[str, Any]:
+def launch(app: App, form: Form[GenerationRequest]) -> dict[str, Any]:
     """Styles and scripts as arguments of `Blocks.launch`. They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {name if name in layout.WITHOUT_PREFIX else f"txt2img_{name}": text for name, (_, text) in layout.TOOLS.items()}
-    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme}
+    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": txt2img.usual(form)}
     scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
     styles = (ASSETS / "easel.css").read_text("utf-8")
     head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"

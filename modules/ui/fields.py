@@ -21,6 +21,9 @@ EXACT = 2**53
 LONG = 1000
 """A text that may be longer than this gets several lines."""
 
+FURTHER = "easel-further"
+"""Class of a slider whose number box takes more than the slider's end (`assets/prompt.js`)."""
+
 Choices = Sequence[str] | Sequence[tuple[str, str]]
 
 
@@ -57,7 +60,8 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, **look: 
     if names or choices is not None:
         return gr.Dropdown(names, value=value or None, **look)
     if (end := slider_end(field, value)) is not None:
-        return gr.Slider(param.minimum or 0, end, value, step=param.step, **look)
+        classes = FURTHER if param.usual is not None and param.usual != param.maximum else None
+        return gr.Slider(param.minimum or 0, end, value, **{"step": param.step, "elem_classes": classes, **look})
     if is_typed(field):
         return gr.Textbox(typed(value), max_lines=1, **look)
     if number_type(field) is not None:

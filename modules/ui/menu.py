@@ -47,17 +47,20 @@ def fresh(app: App, form: Form[GenerationRequest]) -> dict[Component, Any]:
     return {**form.fill(request, names), form.widgets["prompt"]: gr.update(placeholder=layout.prompt_hint(app.example()))}
 
 
-def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Talk) -> None:
-    """Wires the menu and its button."""
+def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Talk) -> gr.Textbox:
+    """Wires the menu and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
     menu, prompt = form.widgets["model"], form.widgets["prompt"]
+    last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
         model = str(values[menu] or "")
+        if model == str(values[last] or ""):  # a menu that is only left tells of an input too
+            return Answer()
         request, names = suited(app, model)
         card = app.card(model)
         told = f"{request.width} × {request.height}, {request.steps} steps, {request.sampler}, CFG {request.cfg_scale:g}."
         said = Said(told, f"Set to what suits {card.name}") if card else Said()
-        return Answer(form.fill(request, names) | {prompt: gr.update(placeholder=layout.prompt_hint(app.example(model)))}, said)
+        return Answer(form.fill(request, names) | {prompt: gr.update(placeholder=layout.prompt_hint(app.example(model))), last: model}, said)
 
     def on_refresh(values: Mapping[Component, Any], user: str) -> Answer:
         before = {value for _, value in entries(app)}
@@ -65,10 +68,12 @@ def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Tal
         found = entries(app)
         new = [value for _, value in found if value not in before]
         told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
-        return Answer({menu: listed(found, values[menu])}, Said(told, "Checkpoints"))
+        update = listed(found, values[menu])
+        return Answer({menu: update, last: update["value"] or ""}, Said(told, "Checkpoints"))
 
-    talk.on(menu.input, on_choice, {menu}, form.inputs)
-    talk.on(refresh.click, on_refresh, {menu}, [menu])
+    talk.on(menu.input, on_choice, {menu, last}, [*form.inputs, last])
+    talk.on(refresh.click, on_refresh, {menu}, [menu, last])
+    return last
 
 
 def listed(found: list[tuple[str, str]], chosen: Any) -> dict[str, Any]:

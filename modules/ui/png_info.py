@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,9 @@ NOTHING = '<p class="easel-hint">The parameters of a picture appear here: from E
 
 TEXT_SHOWN = 50_000
 """Characters."""
+
+MODEL_ROWS = ("Model", "Model hash")
+"""Of these only the note beside the picture speaks: Send does not take them."""
 
 STATES = {"restored": "✓ restored", "approximated": "≈ approximated", "not restored": "✕ not restored"}
 
@@ -76,6 +80,8 @@ def table(reading: Reading, model_note: str) -> str:
     """Rows of key, value and what became of it. Everything in it comes from a file of anyone's making, so all is escaped."""
     rows = []
     for row in reading.rows:
+        if model_note and row.key in MODEL_ROWS and row.state == "restored":
+            row = dataclasses.replace(row, state="not restored", note="The checkpoint menu is left as it is.")
         kind = row.state.replace(" ", "-")
         note = f"<small>{html.escape(row.note)}</small>" if row.note else ""
         state = html.escape(STATES.get(row.state, row.state))

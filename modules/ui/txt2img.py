@@ -12,13 +12,16 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from modules.app import App
+from modules.core.errors import EaselError
+from modules.core.params import walk
 from modules.core.request import GenerationRequest
-from modules.ui import layout
+from modules.ui import fields, layout
 from modules.ui.form import Form
 from modules.ui.reading import Reader
-from modules.ui.talk import Answer, Said, Talk, uploaded
+from modules.ui.talk import Answer, Said, Talk, explained, uploaded
 
 GALLERY = """
 <div class="easel-show">
@@ -111,8 +114,11 @@ def build(app: App, form: Form[GenerationRequest], submit: Callable[[GenerationR
         return Answer(said=Said(job=submit(form.collect(values), user)))
 
     def on_drop(values: Mapping[Component, Any], user: str) -> Answer:
-        answer = reader.on_drop(uploaded(values[drop]), values)
-        return Answer({**answer.updates, drop: None}, answer.said)
+        try:
+            answer = reader.on_drop(uploaded(values[drop]), values)
+        except EaselError as error:
+            answer = Answer(said=explained(error))
+        return Answer({**answer.updates, drop: None}, answer.said)  # emptied also after a bad file: a full box takes no other
 
     talk.on(generate.click, on_generate, form.inputs, explain=form.explain)
     talk.on(paste.click, reader.on_arrow, form.inputs, form.inputs)
@@ -131,6 +137,21 @@ def keep(form: Form[GenerationRequest]) -> None:
         js=f"(...values) => window.easel.keep({json.dumps([*parts])}, values)",
         show_progress="hidden",
     )
+
+
+def mark(form: Form[GenerationRequest], loaded: Dependency) -> None:
+    """After a load, accordions in which something is set are marked, as at every change (assets/prompt.js). Sends nothing."""
+    parts = form.parts()
+    loaded.then(None, [*parts.values()], None, js=f"(...values) => window.easel.mark({json.dumps([*parts])}, values)", show_progress="hidden")
+
+
+def usual(form: Form[GenerationRequest]) -> dict[str, dict[str, Any]]:
+    """Element id of each accordion -> name of each parameter in it -> what its widget holds while nobody has touched it."""
+    declared = {field.name: field for field in walk(GenerationRequest)}
+    return {
+        f"{form.prefix}_{elem_id}": {name: fields.shown(declared[name], declared[name].default)["value"] for names in rows for name in names}
+        for _, elem_id, rows in layout.ACCORDIONS
+    }
 
 
 def restored(form: Form[GenerationRequest], text: str) -> dict[Component, Any]:

@@ -186,6 +186,86 @@ def test_skip_goes_on_with_the_next_picture(tab: Tab) -> None:
     tab.until_state(id, "done")
     pictures = tab.page.evaluate("(id) => window.easel.ask(`jobs/${id}`)", id)["pictures"]
     assert {picture["seed"] for picture in pictures if picture["complete"]} == {"41", "42"}
+    tab.until_shown(id)
+    assert tab.page.evaluate("window.easel.shown.seed") == "41", "not the one that was skipped"
+    broken = tab.page.locator(".easel-strip button.incomplete")
+    assert broken.count() == len(pictures) - 2
+    assert all("not saved" in (one.get_attribute("title") or "") for one in broken.all())
+
+
+def test_leaving_a_menu_changes_nothing(tab: Tab) -> None:
+    tab.fill(prompt=PROMPT, steps=120, batch_count=20)
+    with tab.page.expect_response(lambda answer: "/gradio_api/" in answer.url) as answer:
+        tab.page.locator("#setting_sd_model_checkpoint input").focus()
+        tab.page.keyboard.press("Tab")
+    answer.value.finished()
+    tab.page.wait_for_timeout(300)
+    assert (tab.value("steps"), tab.value("batch_count"), tab.messages()) == ("120", "20", "")
+    tab.page.locator("#txt2img_sampling input").focus()
+    tab.page.keyboard.press("Tab")
+    tab.page.wait_for_timeout(100)
+    assert tab.page.locator("[role=combobox][aria-expanded=true], ul[role=listbox]").count() == 0
+    id = tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.locator("#txt2img_sampling input").focus()
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Escape")
+    tab.until_state(id, "cancelled")
+
+
+def test_typing_in_a_menu_replaces_the_name(tab: Tab) -> None:
+    menu = tab.page.locator("#txt2img_sampling input")
+    menu.click()
+    tab.page.wait_for_timeout(100)
+    tab.page.keyboard.type("heun")
+    assert menu.input_value() == "heun"
+    tab.page.keyboard.press("Enter")
+    expect(menu).to_have_value("Heun")
+
+
+def test_a_second_page_after_an_interrupt(browser: Browser, address: str, tab: Tab) -> None:
+    second = Tab(browser, address)
+    tab.fill(prompt=PROMPT, steps=150, seed=3)
+    id = tab.generate()
+    for one in (tab, second):
+        one.until("() => document.querySelector('.easel-stage').classList.contains('previewing')")
+    tab.page.keyboard.press("Escape")
+    tab.until_state(id, "cancelled")
+    second.until("() => !document.querySelector('.easel-stage.previewing')")
+    second.page.context.close()
+
+
+def test_numbers_beyond_the_slider(tab: Tab) -> None:
+    tab.fill(width=4096)
+    tab.box("width").press("Tab")
+    tab.fill(steps=9999)
+    tab.box("steps").press("Tab")
+    tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('9999')")
+    assert (tab.value("width"), tab.value("steps")) == ("4096", "150")
+    tab.page.click("#txt2img_res_switch_btn")
+    assert (tab.value("width"), tab.value("height")) == ("128", "4096")
+    assert "4096" not in tab.messages()
+
+
+def test_accordions_tell_what_is_set_in_them(tab: Tab) -> None:
+    marked = "() => [...document.querySelectorAll('.easel-accordion[data-changed]')].map((one) => one.id).join()"
+    assert tab.page.evaluate(marked) == ""
+    tab.page.click("#txt2img_solver > button")
+    tab.fill(solver_eta="0.5")
+    tab.until(f"() => ({marked})() === 'txt2img_solver'")
+    tab.page.reload()
+    at.ready(tab.page)
+    tab.until(f"() => ({marked})() === 'txt2img_solver'")
+
+
+def test_a_prompt_that_is_too_long(tab: Tab) -> None:
+    tab.page.route("**/easel/tokens", lambda route: route.continue_())
+    tab.fill(neg_prompt="a car", prompt="word " * 40_000)
+    expect(tab.page.locator("#txt2img_token_counter")).to_have_text("too long")
+    expect(tab.page.locator("#txt2img_negative_token_counter")).to_contain_text("2/")
+    tab.wrong = [line for line in tab.wrong if "400 (Bad Request)" not in line]
+    tab.fill(prompt="a cat")
+    expect(tab.page.locator("#txt2img_token_counter")).to_contain_text("2/")
 
 
 def test_reload_and_second_page_while_running(browser: Browser, address: str, tab: Tab) -> None:
@@ -281,6 +361,11 @@ def test_reading_a_picture_and_a_text_in_the_prompt_box(tab: Tab) -> None:
     tab.page.click("#txt2img_clear_prompt")
     assert tab.value("prompt") == ""
     tab.fill(seed=-1)
+    broken = tab.page.evaluate_handle(
+        "() => { const data = new DataTransfer(); data.items.add(new File(['no picture'], 'y.png', { type: 'image/png' })); return data; }"
+    )
+    tab.page.dispatch_event("#txt2img_prompt textarea", "drop", {"dataTransfer": broken})
+    tab.until("() => (document.querySelector('#easel_messages .error') || {}).textContent?.includes('did not work')")
     tab.page.dispatch_event("#txt2img_prompt textarea", "drop", {"dataTransfer": carrier})
     tab.until("() => document.querySelector('#txt2img_seed input').value === '4321'")
     assert tab.value("prompt") == "dropped"

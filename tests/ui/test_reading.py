@@ -109,6 +109,12 @@ def test_the_table_shows_what_became_of_each_value_and_trusts_nothing() -> None:
     assert 'class="not-restored"' in page and "Not there yet." in page
 
 
+@pytest.mark.parametrize(("note", "lost"), [("", 0), ("It was made with another checkpoint.", 2)])
+def test_a_model_that_the_menu_keeps_is_not_called_restored(note: str, lost: int) -> None:
+    page = png_info.table(read_text(TEXT), note)
+    assert page.count("The checkpoint menu is left as it is.") == lost == page.count('class="not-restored"')
+
+
 def test_an_a1111_text_in_full() -> None:
     reading = read_text(TEXT)
     page = png_info.table(reading, "")

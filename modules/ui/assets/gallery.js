@@ -63,7 +63,7 @@
     const render = async (found) => {
         const pictures = found.pictures;
         detail = found;
-        if (!chosen) index = running() ? Math.max(pictures.length - 1, 0) : 0;
+        if (!chosen) index = running() ? Math.max(pictures.length - 1, 0) : Math.max(pictures.findIndex((picture) => picture.complete), 0);
         if (pictures.length) {
             // Decoded before it is put in place, so that the stage never flashes empty.
             const ready = new Image();
@@ -105,7 +105,9 @@
         pictures.slice(place.children.length).forEach((picture) => {
             const at = place.children.length;
             const image = easel.make("img", { src: picture.thumb, alt: "", loading: "lazy", width: 64, height: 64 });
-            place.append(easel.make("button", { type: "button", "data-job": detail.id, "aria-label": `Picture ${at + 1}, seed ${picture.seed}`, onclick: () => select(at, true) }, image));
+            const broken = picture.complete ? {} : { class: "incomplete", title: "interrupted, not saved" };
+            const name = `Picture ${at + 1}, seed ${picture.seed}${picture.complete ? "" : ", interrupted, not saved"}`;
+            place.append(easel.make("button", { type: "button", "data-job": detail.id, "aria-label": name, ...broken, onclick: () => select(at, true) }, image));
         });
     };
 

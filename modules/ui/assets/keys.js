@@ -24,8 +24,8 @@
             event.preventDefault();
             if (!event.repeat) easel.stop("skip");
         } else if (event.key === "Escape") {
-            const open = document.querySelector('dialog[open], [role="combobox"][aria-expanded="true"]');
-            if (!open && visible("txt2img_generate")) easel.stop("stop");
+            const list = document.activeElement && document.activeElement.closest('[role="combobox"][aria-expanded="true"]');
+            if (!list && !document.querySelector("dialog[open]") && visible("txt2img_generate")) easel.stop("stop");
         } else if (command && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
             const area = event.target;
             if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;

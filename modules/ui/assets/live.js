@@ -118,6 +118,9 @@
     };
 
     const follow = () => {
+        // First what is shown: it may have come to its end without a picture, and then there is nothing to go on to.
+        const shown = jobs.find((one) => one.id === easel.gallery.job);
+        if (shown) easel.gallery.refresh(shown);
         const choice = candidates();
         const job = choice.find((one) => one.state === "running") || choice.find((one) => one.made || one.state === "failed" || one.state === "done");
         if (!job) return;
@@ -125,11 +128,7 @@
             followed = job.id;
             began = true;
             easel.gallery.open(job);
-        } else {
-            easel.gallery.refresh(job);
         }
-        const shown = jobs.find((one) => one.id === easel.gallery.job);
-        if (shown && shown.id !== job.id) easel.gallery.refresh(shown);
     };
 
     const clock = (seconds) => {
@@ -161,6 +160,7 @@
         const own = waitingOfMine();
         if (box) {
             box.classList.toggle("busy", Boolean(job || own));
+            box.classList.toggle("waiting", Boolean(!job && own));
             box.classList.toggle("stopping", Boolean(job && (stopping === job.id || (live && live.cancel === "stop"))));
         }
         const share = live ? live.share : 0;

@@ -97,6 +97,17 @@
         requestAnimationFrame(look);
     }).observe(document.documentElement, { childList: true, subtree: true });
 
+    // Menus. Tab leaves one with its list closed (Gradio would open it again on any key), the list itself is no stop of Tab, and what is typed replaces the old name.
+    const menuOf = (event) => event.target instanceof HTMLInputElement && event.target.getAttribute("role") === "combobox" ? event.target : null;
+    window.addEventListener("keydown", (event) => {
+        if (event.key === "Tab" && menuOf(event)) event.stopPropagation();
+    }, true);
+    easel.when('ul[role="listbox"]', (list) => { list.tabIndex = -1; });
+    document.addEventListener("focusin", (event) => {
+        const menu = menuOf(event);
+        if (menu) setTimeout(() => { if (document.activeElement === menu) menu.select(); });
+    });
+
     for (const [id, name] of Object.entries(easel.names)) {
         easel.when(`#${id}`, (button) => {
             button.title = name;

@@ -15,11 +15,21 @@
         const wanted = JSON.stringify([model(), texts]);
         if (wanted === asked) return;
         asked = wanted;
+        const counted = async (some) => (await easel.ask("tokens", { model: model(), texts: some })).counts.map((count) => count.join("/"));
+        // The server refuses a text that is too long; asked for each by itself, the other one still gets its count.
+        const refused = (error) => {
+            if (error.status !== 400) throw error;
+            return ["too long"];
+        };
         try {
-            const { counts } = await easel.ask("tokens", { model: model(), texts });
+            const counts = await counted(texts).catch(async (error) => {
+                refused(error);
+                return (await Promise.all(texts.map((text) => counted([text]).catch(refused)))).flat();
+            });
+            if (asked !== wanted) return;
             ["txt2img_token_counter", "txt2img_negative_token_counter"].forEach((id, index) => {
                 const place = document.querySelector(`#${id} .counter`);
-                if (place && counts[index]) place.textContent = counts[index].join("/");
+                if (place && counts[index]) place.textContent = counts[index];
             });
         } catch {
             asked = "";
@@ -53,7 +63,17 @@
     const keepPrompts = () => keep({ prompt: (box("txt2img_prompt") || {}).value || "", negative_prompt: (box("txt2img_neg_prompt") || {}).value || "" });
     easel.keep = (names, values) => {
         keep(Object.fromEntries(names.map((name, index) => [name, values[index]])));
+        easel.mark(names, values);
         easel.countSoon();
+    };
+    // An accordion in which something differs from the usual has a dot in its title. A data attribute: Gradio writes the classes.
+    const same = (left, right) => String(left ?? "").trim() === String(right ?? "").trim();
+    easel.mark = (names, values) => {
+        for (const [id, usual] of Object.entries(easel.usual)) {
+            const accordion = easel.byId(id);
+            const differs = names.some((name, index) => name in usual && !same(values[index], usual[name]));
+            if (accordion) accordion.toggleAttribute("data-changed", differs);
+        }
     };
     const before = sessionStorage.getItem("easel-form") || "";
     easel.kept = () => before;
@@ -71,6 +91,7 @@
             }
             await new Promise((done) => setTimeout(done, 50));
         }
+        easel.say("The file could not be handed over: the file before it is still being read. Try again in a moment; if that does not help, reload the page.", "error");
     };
     easel.hand = hand;
 
@@ -189,6 +210,21 @@
             });
         });
     }
+    // Gradio brings a slider's number back to the slider's end when its box is left. Where the parameter goes further the number stays; elsewhere the change is said.
+    document.addEventListener("blur", (event) => {
+        const input = event.target;
+        if (!(input instanceof HTMLInputElement) || input.type !== "number" || input.value === "") return;
+        const block = input.closest(".block:has(input[type='range'])");
+        if (!block) return;
+        const [value, least, most] = [input.value, input.min, input.max].map(Number);
+        if (value > most && block.classList.contains("easel-further")) {
+            event.stopImmediatePropagation();
+        } else if (value > most || value < least) {
+            const label = (block.querySelector('[data-testid="block-info"]') || {}).textContent || "";
+            const [limit, word] = value > most ? [most, "most"] : [least, "least"];
+            easel.say(`${value} was changed to ${limit}, the ${word} that is possible here.`, "note", label.trim());
+        }
+    }, true);
     easel.when("#txt2img_res_switch_btn", (button) => button.addEventListener("click", () => {
         const [width, height] = ["width", "height"].map((name) => document.querySelector(`#txt2img_${name} input[type="number"]`));
         const old = width.value;
