@@ -69,19 +69,19 @@ def split(line: str, windows: bool = sys.platform == "win32") -> list:
     return [word[1:-1] if word[:1] in "'\"" and word[-1:] == word[:1] and len(word) > 1 else word for word in shlex.split(line, posix=False)]
 
 
-def torch_plan(environ: dict, pip_settings: dict, system: str, machine: str) -> str:
+def torch_plan(environ: dict, pip_settings: dict, system: str, machine: str, mac: str = "") -> str:
     """How torch is to be installed: "command", "index", "pip" or "uv".
 
     What the environment says wins. Where pip was told where to look, it knows better than we do. Otherwise uv picks the build
-    for the GPU it finds (NVIDIA, AMD, Intel, none). system, machine: as `platform` names them. pip_settings: from `pip config list`.
+    for the GPU it finds (NVIDIA, AMD, Intel, none). system, machine, mac: as `platform` names them. pip_settings: from `pip config list`.
     """
     if environ.get("TORCH_COMMAND"):
         return "command"
     if environ.get("TORCH_INDEX_URL"):
         return "index"
-    if system == "Darwin" and machine == "x86_64":
+    if system == "Darwin" and (machine == "x86_64" or mac and int(mac.split(".")[0]) < 14):
         raise Trouble(
-            "There is no build of {} for a Mac with an Intel processor. If you have one, name its place with TORCH_INDEX_URL or TORCH_COMMAND.".format(TORCH)
+            "{} is built for Macs with Apple's processors and macOS 14 or later. For another build, name its place with TORCH_INDEX_URL.".format(TORCH)
         )
     if any(name.split(".")[-1] in PIP_PLACES and value for name, value in pip_settings.items()):
         return "pip"
@@ -270,7 +270,7 @@ def install_packages(lock: IO[str], before: dict, goal: dict) -> None:
         done = before.get("requirements") == goal["requirements"] or call(lock, *pip("-r", str(REQUIREMENTS)))
     else:
         choice = {name: goal[name] for name in ("TORCH_COMMAND", "TORCH_INDEX_URL")}
-        done = install_with_torch(lock, torch_plan(choice, pip_settings(), platform.system(), platform.machine()), choice)
+        done = install_with_torch(lock, torch_plan(choice, pip_settings(), platform.system(), platform.machine(), platform.mac_ver()[0]), choice)
     if done and goal["tests"] and goal["tests"] != before.get("tests"):
         done = call(lock, *pip("-r", str(TEST_REQUIREMENTS)))
     if not done:

@@ -60,8 +60,10 @@ def test_where_torch_comes_from(environ: dict[str, str], pip: dict[str, str], sy
 
 
 def test_a_mac_without_a_build_of_torch_is_told_so() -> None:
-    with pytest.raises(launch.Trouble, match="Intel processor.*TORCH_INDEX_URL"):
-        launch.torch_plan({}, {}, "Darwin", "x86_64")
+    for machine, version in (("x86_64", "15.1"), ("arm64", "13.6.1")):
+        with pytest.raises(launch.Trouble, match="macOS 14 or later.*TORCH_INDEX_URL"):
+            launch.torch_plan({}, {}, "Darwin", machine, version)
+    assert launch.torch_plan({}, {}, "Darwin", "arm64", "14.0") == "uv"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from modules.core.request import NoiseSource
+from modules.sampling.brownian import BrownianPath
 from modules.sampling.noise import PictureNoise, SeedVariation, pasted, slerp
 
 SHAPE = (4, 8, 6)
@@ -133,6 +134,8 @@ def test_brownian_noise_walks_the_path_downwards() -> None:
     upper, lower = noise.brownian(a, b) * 5**0.5, noise.brownian(b, c) * 3**0.5
     assert torch.allclose(noise.brownian(a, c) * 8**0.5, upper + lower, atol=1e-4)
     assert torch.allclose(noise.brownian(b, a), -noise.brownian(a, b))
+    path = BrownianPath(5, 0.03, 14.6, plain)
+    assert torch.allclose(noise.brownian(a, b)[0], -path.increment(4.0, 9.0) / 5**0.5)
 
 
 @pytest.mark.parametrize("source", SOURCES)

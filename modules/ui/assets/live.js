@@ -60,7 +60,10 @@
     };
     easel.when("#txt2img_interrupt", (button) => button.addEventListener("click", () => easel.stop("stop")));
     easel.when("#txt2img_skip", (button) => button.addEventListener("click", () => easel.stop("skip")));
-    easel.when("#txt2img_generate", (button) => button.addEventListener("click", easel.hurry));
+    easel.when("#txt2img_generate", (button) => button.addEventListener("click", () => {
+        if (lost) easel.say(lost, "error", "Not sent");
+        easel.hurry();
+    }));
 
     // One question at a time, one timer at a time.
     let asking = false;
@@ -189,7 +192,7 @@
             status.title = now && now.warmth ? "You can press Generate already: the picture is made as soon as this is ready." : "";
         }
         const reports = easel.byId("easel_reports");
-        if (reports && now) text(reports, (now.reports || []).join(" "));
+        if (reports && now && !lost) text(reports, (now.reports || []).join(" "));
         const tab = easel.byId("tab_queue-button");
         const count = waiting.length + (other ? 1 : 0);
         if (tab) tab.dataset.count = count ? String(count) : "";
