@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
+from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, InvalidRequest
 from modules.core.files import sweep
 from modules.core.options import Looks, Options
@@ -39,6 +40,7 @@ class App:
         self.options = options
         self.paths = options.paths
         self.settings = SettingsStore(self.paths.settings)
+        self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
@@ -129,7 +131,7 @@ class App:
         from modules.engine.generate import Engine
         from modules.engine.save import Outputs
 
-        engine = Engine(self.library, Outputs(self.paths.outputs), self.options.device, self._looks)
+        engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks)
         try:
             card = self.card()
             if card is not None:

@@ -6,23 +6,27 @@ from dataclasses import dataclass, replace
 
 from modules.core.errors import InvalidRequest
 from modules.core.records.families import FamilyRecord
-from modules.core.records.samplers import split_sampler
+from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.request import GenerationRequest
+from modules.imaging.sizes import Enlarged, enlarged
+
+LARGEST = 16384
+"""Pixels of a side."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """One run of a sampler. latent: (channels, height, width) of what it works on. request: what it draws with: its own prompts, sampler, schedule, steps.
     strength: how much of its start is drawn anew; None when it starts from noise. fix_steps: do exactly that many steps.
-    first_pass: steps of the pass before, which its prompt schedules go on from. enlarged: for hires, the size before the surplus is cut off."""
+    first_pass: the request of the pass before, which its prompt schedules go on from. enlarged: what hires fix enlarges to."""
 
     name: str
     latent: tuple[int, int, int]
     request: GenerationRequest
     strength: float | None = None
     fix_steps: bool = False
-    first_pass: int | None = None
-    enlarged: tuple[int, int] = (0, 0)
+    first_pass: GenerationRequest | None = None
+    enlarged: Enlarged = Enlarged(0, 0)
 
 
 def plan(request: GenerationRequest, record: FamilyRecord) -> tuple[Stage, ...]:
@@ -36,10 +40,11 @@ def plan(request: GenerationRequest, record: FamilyRecord) -> tuple[Stage, ...]:
 
 def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
     hires = request.hires
-    width, height = enlarged(request)
-    surplus_x = (width - hires.width) // record.multiple if hires.width and hires.height else 0
-    surplus_y = (height - hires.height) // record.multiple if hires.width and hires.height else 0
-    latent = (record.latent_channels, height // record.multiple - surplus_y, width // record.multiple - surplus_x)
+    larger = enlarged(request.width, request.height, hires.scale, hires.width, hires.height)
+    if max(larger.width, larger.height) > LARGEST:
+        what = f"The second pass would be {larger.width} x {larger.height} pixels; at most {LARGEST} a side are drawn."
+        raise InvalidRequest(what, "Give a smaller scale or size.", "hires.scale")
+    latent = (record.latent_channels, larger.height // record.multiple - larger.cut[1], larger.width // record.multiple - larger.cut[0])
     sampler, named = split_sampler(hires.sampler) if hires.sampler else (request.sampler, "")
     second = replace(
         request,
@@ -49,28 +54,12 @@ def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
         schedule=hires.schedule or named or request.schedule,
         steps=hires.steps or request.steps,
     )
-    return Stage("hires", latent, second, hires.strength, True, request.steps, (width, height))
-
-
-def enlarged(request: GenerationRequest) -> tuple[int, int]:
-    """(width, height) in pixels that the second pass enlarges to: by the scale, or so that the wanted size is covered (parity rule 7.6)."""
-    hires, width, height = request.hires, request.width, request.height
-    if not hires.width and not hires.height:
-        return int(width * hires.scale), int(height * hires.scale)
-    if not hires.height or (hires.width and width * hires.height < height * hires.width):
-        return hires.width, hires.width * height // width
-    return hires.height * width // height, hires.height
+    return Stage("hires", latent, second, hires.strength, True, request, larger)
 
 
 def takes(request: GenerationRequest) -> list[range]:
-    """Which pictures are evaluated together: one by one (bit-identical alone and in a batch), or a batch at once when the request says so."""
-    if not request.batched:
+    """Which pictures are evaluated together: one by one (bit-identical alone and in a batch), or a batch at once when the request says so
+    and its sampler's steps do not depend on the whole batch."""
+    if not request.batched or SAMPLERS.get(request.sampler).alone:
         return [range(index, index + 1) for index in range(request.pictures)]
     return [range(start, start + request.batch_size) for start in range(0, request.pictures, request.batch_size)]
-
-
-def check_sizes(request: GenerationRequest) -> None:
-    """Raises InvalidRequest for a second pass that nobody could hold."""
-    if request.hires.enabled and max(enlarged(request)) > 16384:
-        width, height = enlarged(request)
-        raise InvalidRequest(f"The second pass would be {width} x {height} pixels; at most 16384 a side are drawn.", "Give a smaller scale.", "hires.scale")

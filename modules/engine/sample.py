@@ -31,7 +31,9 @@ class Course:
     whole: tuple[float, float]
 
 
-def sample(stage: Stage, model: Model, requests: Sequence[GenerationRequest], denoise_with: Callable[[Table], Denoise], latents: Tensor | None = None) -> Tensor:
+def sample(
+    stage: Stage, model: Model, requests: Sequence[GenerationRequest], denoise_with: Callable[[Table], Denoise], latents: Tensor | None = None
+) -> Tensor:
     """requests: of the single pictures evaluated together; they differ in their seeds alone. latents: what the stage starts from, [B, C, h, w]; None: noise.
     -> [B, C, h, w], float32 on the model's device."""
     request = stage.request
@@ -39,7 +41,7 @@ def sample(stage: Stage, model: Model, requests: Sequence[GenerationRequest], de
     table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
     walk = course(stage, record, table)
     options = options_of(request, record, table, walk)
-    noise = noise_of(stage, model, requests, options)
+    noise = noise_of(stage, model, requests, walk.whole)
     x = begin(stage, walk, noise.first(), latents)
     calls = walk.steps * (2 if record.second_order else 1)
     return drive(FUNCTIONS[record.name](x, walk.sigmas, noise, options), denoise_with(table), Step(calls=calls, total=walk.steps))
@@ -66,6 +68,13 @@ def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
     if strength is None:
         return Course(sigmas, None, None, done, whole)
     return Course(sigmas[max(steps - done, 0) :], None, None, done, whole)
+
+
+def steps_of(stage: Stage) -> int:
+    """Steps that a stage does, for progress."""
+    if stage.strength is None or stage.fix_steps:
+        return stage.request.steps
+    return int(min(stage.strength, 0.999) * stage.request.steps) + 1
 
 
 def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> Tensor:
@@ -101,7 +110,7 @@ def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, 
     )
 
 
-def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], options: SamplerOptions) -> PictureNoise:
+def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], whole: tuple[float, float]) -> PictureNoise:
     """Each stage draws anew from the same seeds, at its own size."""
     first = requests[0]
     return PictureNoise(
@@ -111,5 +120,5 @@ def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], 
         model.device,
         ([request.variation.seed for request in requests], first.variation.strength, (first.variation.width, first.variation.height)),
         first.solver.ensd,
-        options.sigma_range,
+        whole,
     )

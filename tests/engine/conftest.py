@@ -12,6 +12,7 @@ from PIL import Image
 
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
+from modules.core.blobs import Blobs
 from modules.core.options import Looks
 from modules.core.params import from_dict
 from modules.core.paths import Paths
@@ -33,14 +34,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.fixture(scope="session")
 def engine(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return Engine(library, Outputs(tmp_path_factory.mktemp("outputs")), looks=lambda: Looks(preview_interval=0.001))
+    return Engine(library, Outputs(tmp_path_factory.mktemp("outputs")), Blobs(tmp_path_factory.mktemp("inputs")), looks=lambda: Looks(preview_interval=0.001))
 
 
 @pytest.fixture
 def draw(engine: Engine) -> Draw:
     """draw(prompt="...", steps=3, ..., report=, cancel=) at 64 x 64, three steps, seed 1 unless said otherwise."""
 
-    def run(report: Callable[[Progress | Picture], None] = lambda event: None, cancel: Callable[[], Cancel] = lambda: Cancel.NONE, save: bool = False, **values: object) -> Result:
+    def run(
+        report: Callable[[Progress | Picture], None] = lambda event: None,
+        cancel: Callable[[], Cancel] = lambda: Cancel.NONE,
+        save: bool = False,
+        **values: object,
+    ) -> Result:
         tree = {"prompt": "a cat", "width": 64, "height": 64, "steps": 3, "seed": 1, "sampler": "Euler a", **values}
         return engine.run(from_dict(GenerationRequest, tree), report, cancel, save)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.core.request import Guidance, GenerationRequest, Text
+from modules.core.request import GenerationRequest, Guidance, Text
 from modules.engine.conditioning import conditioning, equal_lengths, padded, spoken
 from modules.engine.generate import Engine
 
