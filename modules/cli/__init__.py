@@ -15,7 +15,7 @@ from modules.cli.environment import keep_to_ourselves
 from modules.cli.flags import folded, options_of, serve_parser
 from modules.cli.generate import INTERRUPTED
 from modules.cli.parser import BadWords, nearest
-from modules.core.errors import EaselError, NotFound, OutOfMemory, OutputTrouble
+from modules.core.errors import EaselError, NotFound, OutOfMemory, OutputTrouble, Unavailable
 from modules.core.options import Options
 
 Serve = Callable[[App, Options], int]
@@ -36,7 +36,7 @@ def main(words: Sequence[str], serve: Serve) -> int:
     except BadWords as error:
         return complain(str(error), 2)
     except EaselError as error:
-        return complain(str(error), 1 if isinstance(error, OutputTrouble | OutOfMemory) else 2, error.candidates if isinstance(error, NotFound) else ())
+        return complain(str(error), 1 if isinstance(error, OutputTrouble | OutOfMemory | Unavailable) else 2, error.candidates if isinstance(error, NotFound) else ())
     except KeyboardInterrupt:
         return INTERRUPTED
 

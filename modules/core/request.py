@@ -73,6 +73,7 @@ class Solver:
     tmax: Annotated[float, Param("Sigma tmax", 0, 1000, 0.01, text="Sigma tmax", hint="0: no limit.")] = 0.0
     noise: Annotated[float, Param("Sigma noise", 0, 10, 0.001, text="Sigma noise")] = 1.0
     ensd: Annotated[int, Param("Eta noise seed delta", -(2**31), 2**31, 1, text="ENSD", hint="Added to the seed after the first draw. 31337 is NovelAI's.")] = 0
+    named: Annotated[bool, Param("Churn and its limits in the picture's text", hint="Off: as A1111's API, which leaves them out.")] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ class Mask:
     invert: Annotated[bool, Param("Inpaint not masked")] = False
     content: Annotated[MaskedContent, Param("Masked content", text="Masked content", hint="What the masked part starts from.")] = "original"
     area: Annotated[MaskArea, Param("Inpaint area", text="Inpaint area", hint="Only masked draws that part at full size.")] = "Whole picture"
-    padding: Annotated[int, Param("Only masked padding, pixels", 0, 256, 4, text="Masked area padding")] = 32
+    padding: Annotated[int, Param("Only masked padding, pixels", 0, 4096, 4, usual=256, text="Masked area padding")] = 32
     round: Annotated[bool, Param("Sharp latent mask", hint="Off: half-masked latents are half drawn anew.")] = True
     overlay: Annotated[bool, Param("Put the original back outside of the mask", hint="Keeps its pixels exactly.")] = True
     soft: SoftInpainting = field(default_factory=SoftInpainting)
@@ -159,11 +160,11 @@ class Hires:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     enabled: Annotated[bool, Param("Hires. fix")] = False
-    scale: Annotated[float, Param("Upscale by", 1, 4, 0.05, text="Hires upscale")] = 2.0
+    scale: Annotated[float, Param("Upscale by", 1, 16, 0.05, usual=4, text="Hires upscale")] = 2.0
     width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the height.")] = 0
     height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the width.")] = 0
     upscaler: Annotated[str, Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=80)] = "Latent"
-    steps: Annotated[int, Param("Hires steps", 0, 150, 1, text="Hires steps", hint="0: as many as in the first pass.")] = 0
+    steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as many as in the first pass.")] = 0
     strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01)] = 0.7
     sampler: Annotated[str, Param("Hires sampling method", text="Hires sampler", max_length=80)] = ""
     schedule: Annotated[str, Param("Hires schedule type", text="Hires schedule type", max_length=80)] = ""
@@ -192,7 +193,7 @@ class GenerationRequest:
     model_hash: Annotated[str, Param("Model hash", text="Model hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
     sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
     schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
-    steps: Annotated[int, Param("Sampling steps", 1, 150, 1, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
+    steps: Annotated[int, Param("Sampling steps", 1, 1000, 1, usual=150, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
     width: Annotated[int, Param("Width", 64, 16384, 8, text="Size", usual=2048)] = 512
     height: Annotated[int, Param("Height", 64, 16384, 8, usual=2048)] = 512
     cfg_scale: Annotated[
@@ -200,8 +201,9 @@ class GenerationRequest:
         Param(
             "CFG Scale",
             0,
-            30,
+            100,
             0.5,
+            usual=30,
             text="CFG scale",
             flag="cfg",
             hint="How strictly the prompt is followed: 1 to 3 freer, 5 to 9 balanced, over 10 strong with artifacts.",

@@ -22,7 +22,7 @@ NOISE = (
     " If the picture comes out another one, try CPU."
 )
 _FIELDS = {field.param.text.casefold(): field.name for field in walk(GenerationRequest) if field.param.text}
-_OWN_RULE = {"sampler", "schedule type", "size", "model", "model hash", "ti hashes", "eta", "eta ddim", "rng", "seed resize from"}
+_OWN_RULE = {"sampler", "schedule type", "size", "model", "model hash", "ti hashes", "eta", "eta ddim", "rng", "seed resize from", "denoising strength", "hires resize", "mask blur", "mask mode"}
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
 _EMBEDDING = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
@@ -46,6 +46,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sampling(draft, said)
     _sizes(draft, full)
     _model(draft, said)
+    _passes(draft, said, full)
     for key, value in said.items():
         _one(draft, key, value, said)
     for key in ("Old prompt editing timelines", "Downcast alphas_cumprod", "Pad conds v0"):
@@ -80,8 +81,6 @@ def _one(draft: Draft, key: str, value: object, said: Mapping[str, Any], note: s
         draft.fact(key, value)
     elif plain in _FIELDS:
         draft.take(key, _FIELDS[plain], value, note)
-    elif key == "Denoising strength":
-        draft.leave(key, value, keys.HIRES if any(other.startswith("Hires") for other in said) else keys.INIT)
     elif key.endswith("-1") and f"{key[:-2]}-2" in said:
         draft.leave(key[:-2], f"{value}x{said[f'{key[:-2]}-2']}", keys.reason(key))
     elif not (key.endswith("-2") and f"{key[:-2]}-1" in said):
@@ -107,6 +106,25 @@ def _sizes(draft: Draft, full: Mapping[str, Any]) -> None:
             draft.size(key, full[f"{key}-1"], full[f"{key}-2"], names=names)
         else:
             draft.leave(key, full.get(key), "A size reads like 512x768.")
+
+
+def _passes(draft: Draft, said: Mapping[str, Any], full: Mapping[str, Any]) -> None:
+    """The second pass of a hires fix, or what was told of a start picture that is not in the file."""
+    strength = said.get("Denoising strength")
+    if any(key.startswith("Hires ") for key in said):
+        draft.values["hires.enabled"] = True
+        draft.take("Denoising strength", "hires.strength", strength)
+        if "Hires resize-1" in said:
+            draft.size("Hires resize", full["Hires resize-1"], full["Hires resize-2"], names=("hires.width", "hires.height"))
+    elif strength is not None:
+        draft.take("Denoising strength", "init.strength", strength)
+        draft.say(keys.INIT)
+    if "Mask blur" in said:
+        draft.take("Mask blur", "mask.blur_x", said["Mask blur"])
+        draft.values["mask.blur_y"] = draft.values.get("mask.blur_x", 4)
+        draft.say(keys.MASK)
+    if "Mask mode" in said:
+        draft.take("Mask mode", "mask.invert", str(said["Mask mode"]) == "Inpaint not masked", said=said["Mask mode"])
 
 
 def _model(draft: Draft, said: Mapping[str, Any]) -> None:

@@ -20,9 +20,14 @@ FIRST = (
     "Cache FP16 weight for LoRA", "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength",
     "Conditional mask weight", "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash", "RNG", "Tiling",
 )  # fmt: skip
+SOFT = (
+    "Soft inpainting enabled", "Soft inpainting schedule bias", "Soft inpainting preservation strength", "Soft inpainting transition contrast boost",
+    "Soft inpainting mask influence", "Soft inpainting difference threshold", "Soft inpainting difference contrast",
+)  # fmt: skip
 THEN = (
-    "Old prompt editing timelines", "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Discard penultimate sigma", "Schedule min sigma",
-    "Schedule max sigma", "Schedule rho", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Eta", "Eta DDIM", "Sigma churn", "Sigma tmin",
+    *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", "Hires sampler", "Hires prompt", "Hires negative prompt",
+    "Hires schedule type", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Old prompt editing timelines", "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
+    "Schedule max sigma", "Schedule rho", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn", "Sigma tmin",
     "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "Pad conds",
 )  # fmt: skip
 ALWAYS = ("Steps", "CFG scale", "Seed")
@@ -111,6 +116,41 @@ def _varied(value: Callable[[GenerationRequest], Any]) -> Callable[[GenerationRe
     return lambda request, record: value(request) if request.variation.strength else None
 
 
+def _begun(value: Callable[[GenerationRequest], Any]) -> Callable[[GenerationRequest, SamplerRecord | None], object]:
+    """Said only of pictures made from another one."""
+    return lambda request, record: value(request) if request.init.image else None
+
+
+def _masked(value: Callable[[GenerationRequest], Any]) -> Callable[[GenerationRequest, SamplerRecord | None], object]:
+    return lambda request, record: (value(request) or None) if request.init.image and request.mask.image else None
+
+
+def _soft(name: str) -> Callable[[GenerationRequest, SamplerRecord | None], object]:
+    def rule(request: GenerationRequest, record: SamplerRecord | None) -> object:
+        if not (request.init.image and request.mask.image and request.mask.soft.enabled):
+            return None
+        value = getattr(request.mask.soft, name)
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    return rule
+
+
+def _hires(value: Callable[[GenerationRequest], Any]) -> Callable[[GenerationRequest, SamplerRecord | None], object]:
+    """Said only when there is a second pass; what repeats the first one is left out."""
+    return lambda request, record: (value(request) or None) if request.hires.enabled and not request.init.image else None
+
+
+def _other(name: str) -> Callable[[GenerationRequest], object]:
+    """A value of the second pass where it differs from the first one's."""
+    return lambda request: getattr(request.hires, name) if getattr(request.hires, name) != getattr(request, name) else None
+
+
+def _strength(request: GenerationRequest, record: SamplerRecord | None) -> object:
+    if request.init.image:
+        return float(request.init.strength)
+    return float(request.hires.strength) if request.hires.enabled else None
+
+
 RULES: Mapping[str, Callable[[GenerationRequest, SamplerRecord | None], object]] = {
     "Sampler": lambda request, record: record.name if record else request.sampler,
     "Schedule type": _schedule,
@@ -129,6 +169,23 @@ RULES: Mapping[str, Callable[[GenerationRequest, SamplerRecord | None], object]]
     "Discard penultimate sigma": lambda request, record: True if request.spacing.discard_penultimate and not (record and record.discard_penultimate) else None,
     "Beta schedule alpha": _beta("beta_alpha"),
     "Beta schedule beta": _beta("beta_beta"),
+    "Denoising strength": _strength,
+    "Noise multiplier": _begun(lambda request: float(request.init.noise_multiplier) if request.init.noise_multiplier != 1 else None),
+    "Extra noise": lambda request, record: float(request.init.extra_noise) if request.init.extra_noise and (request.init.image or request.hires.enabled) else None,
+    "Mask mode": _masked(lambda request: request.mask.invert and "Inpaint not masked"),
+    "Mask blur": _masked(lambda request: request.mask.blur_x == request.mask.blur_y and request.mask.blur_x),
+    "Inpaint area": _masked(lambda request: request.mask.area == "Only masked" and "Only masked"),
+    "Masked area padding": _masked(lambda request: str(request.mask.padding) if request.mask.area == "Only masked" else None),
+    "Masked content": _masked(lambda request: request.mask.content != "original" and request.mask.content),
+    **dict(zip(SOFT, map(_soft, ("enabled", "bias", "preservation", "contrast", "influence", "threshold", "difference_contrast")), strict=True)),
+    "Hires sampler": _hires(_other("sampler")),
+    "Hires prompt": _hires(_other("prompt")),
+    "Hires negative prompt": _hires(_other("negative_prompt")),
+    "Hires schedule type": _hires(_other("schedule")),
+    "Hires upscale": _hires(lambda request: float(request.hires.scale) if not (request.hires.width or request.hires.height) else None),
+    "Hires resize": _hires(lambda request: f"{request.hires.width}x{request.hires.height}" if request.hires.width or request.hires.height else None),
+    "Hires steps": _hires(lambda request: request.hires.steps),
+    "Hires upscaler": _hires(lambda request: request.hires.upscaler),
     "Eta": _eta("Eta"),
     "Eta DDIM": _eta("Eta DDIM"),
 }

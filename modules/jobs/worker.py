@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, Unavailable
 from modules.core.result import Cancel, Picture, Progress, Result
 from modules.jobs.fault import trace
 from modules.jobs.job import Job
@@ -97,7 +97,7 @@ class Worker:
             except BaseException as error:  # a library may call sys.exit; this thread must not end by it
                 logger.error("The engine could not be started.\n%s", trace(error))
                 what = f"The engine could not be started ({type(error).__name__})."
-                raise EaselError(what, "The log says more; `python launch.py doctor` checks what is installed.") from None
+                raise Unavailable(what, "The log says more; `python launch.py doctor` checks what is installed.") from None
         return self._runner
 
 

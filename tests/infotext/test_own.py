@@ -52,7 +52,7 @@ def test_pasted() -> None:
 @pytest.mark.parametrize(
     "changes, expected, row",
     [
-        ({"steps": 9999}, {"steps": 150}, "Sampling steps"),
+        ({"steps": 9999}, {"steps": 1000}, "Sampling steps"),
         ({"steps": "many"}, {"steps": 20}, "Sampling steps"),
         ({"cfg_scale": float("nan")}, {"cfg_scale": 7.0}, "CFG Scale"),
         ({"noise_source": "moon"}, {"noise_source": "CPU"}, "Noise source"),
