@@ -22,12 +22,14 @@ from modules.sampling.step import Denoise, SamplerOptions, Step, drive
 @dataclass(frozen=True)
 class Course:
     """What a sampler walks. sigmas: largest first (empty for samplers that walk timesteps). timesteps: ascending, for those. start: alphas_cumprod at the
-    level where a cut walk of timesteps begins; None when it begins with plain noise. steps: to be done. whole: ends of the schedule before any cut."""
+    level where a cut walk of timesteps begins; None when it begins with plain noise. steps: to be done. asked, whole: steps and ends of the schedule before
+    any cut."""
 
     sigmas: Tensor
     timesteps: Tensor | None
     start: Tensor | None
     steps: int
+    asked: int
     whole: tuple[float, float]
 
 
@@ -59,15 +61,15 @@ def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
     if record.timesteps:
         timesteps = ddim_timesteps(max(steps, 1) + (1 if request.spacing.discard_penultimate else 0))
         if strength is None:
-            return Course(torch.empty(0), timesteps, None, done, (table.sigma_min, table.sigma_max))
+            return Course(torch.empty(0), timesteps, None, done, steps, (table.sigma_min, table.sigma_max))
         kept = min(done - 1, len(timesteps) - 1)
-        return Course(torch.empty(0), timesteps[:kept], table.alphas_cumprod[timesteps[kept]], kept, (table.sigma_min, table.sigma_max))
+        return Course(torch.empty(0), timesteps[:kept], table.alphas_cumprod[timesteps[kept]], kept, steps, (table.sigma_min, table.sigma_max))
     sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing)
     positive = sigmas[sigmas > 0].tolist() or [table.sigma_min, table.sigma_max]
     whole = (min(positive), max(positive))
     if strength is None:
-        return Course(sigmas, None, None, done, whole)
-    return Course(sigmas[max(steps - done, 0) :], None, None, done, whole)
+        return Course(sigmas, None, None, done, steps, whole)
+    return Course(sigmas[max(steps - done, 0) :], None, None, done, steps, whole)
 
 
 def steps_of(stage: Stage) -> int:
@@ -103,7 +105,7 @@ def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, 
         tmin=solver.tmin,
         tmax=solver.tmax or float("inf"),
         noise=solver.noise,
-        steps=walk.steps,
+        steps=walk.asked,
         alphas_cumprod=table.alphas_cumprod,
         timesteps=walk.timesteps,
         sigma_range=walk.whole,
