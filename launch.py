@@ -52,7 +52,9 @@ class Trouble(Exception):
 
 
 def arguments(typed: list, environ: dict) -> list:
-    """COMMANDLINE_ARGS before what was typed, so that what was typed wins; a sub-command stays in front."""
+    """COMMANDLINE_ARGS before what was typed, so that what was typed wins; a sub-command stays in front. What follows `test` is for pytest."""
+    if typed[:1] == ["test"]:
+        return typed
     try:
         given = split(environ.get("COMMANDLINE_ARGS", ""))
     except ValueError as error:

@@ -6,6 +6,7 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,14 @@ class App:
         if request.model or request.model_hash:
             self._usable(self.library.checkpoint(request.model, request.model_hash))
         return self.queue.submit(request, owner=owner, save=save)
+
+    def unload(self) -> Future[None]:
+        """Frees the memory that models take, between two jobs."""
+        return self.worker.ask(lambda runner: runner.unload())
+
+    def reload(self) -> Future[None]:
+        """Loads the default model, between two jobs. The future may raise EaselError."""
+        return self.worker.ask(lambda runner: None if runner.warm() else None)
 
     def card(self, model: str = "") -> Card | None:
         """The card of a model by name, title or hash; of the default one for "". None when there is no model at all. Raises NotFound."""

@@ -6,8 +6,10 @@ Read off the syntax trees, so a rule holds for every line and not only for those
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +46,9 @@ LATE = {"modules.app": ("modules.engine.",)}
 
 STANDARD_LATE = ("ctypes", "winreg", "msvcrt", "fcntl")
 """Modules of the standard library that some systems lack."""
+
+DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "cv2": "opencv-python-headless"}
+"""Where a package is not called as it is imported."""
 
 WITHOUT_TORCH = ("modules.core", "modules.infotext", "modules.catalog", "modules.jobs", "modules.app", "modules.ui", "modules.api", "modules.cli", "modules.serve")
 LIGHT_PROMPT = ("modules.prompt.grammar", "modules.prompt.timeline", "modules.prompt.tokens")
@@ -172,6 +177,14 @@ def test_libraries_stay_with_their_owners(library: str) -> None:
     users = [found for found in IMPORTS if found.target.split(".")[0] == library]
     owners = [f"modules.{owner}" for owner in OWNERS[library]]
     assert not shown([found for found in users if not any(f"{found.source}.".startswith(f"{owner}.") for owner in owners)])
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that is only there because another one needs it may be gone tomorrow."""
+    declared = {re.split("[=<>]", line)[0].lower() for line in tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]}
+    ours = {*sys.stdlib_module_names, "modules"}
+    imported = {found.target.split(".")[0] for found in IMPORTS if not found.typing} - ours
+    assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported} <= declared
 
 
 def test_pixels_cannot_be_reached_by_settings() -> None:

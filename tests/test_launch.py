@@ -73,6 +73,7 @@ def test_a_mac_without_a_build_of_torch_is_told_so() -> None:
         (["--port", "1"], "--listen --port 2", ["--listen", "--port", "2", "--port", "1"]),
         (["generate", "a cat"], '--data-dir "/my data"', ["generate", "--data-dir", "/my data", "a cat"]),
         (["serve"], "--share", ["serve", "--share"]),
+        (["test", "-k", "x"], "--share", ["test", "-k", "x"]),
         (["--theme", "dark"], "", ["--theme", "dark"]),
     ],
 )

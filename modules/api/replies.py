@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
-from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unsupported
+from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
 
 STATUS: Mapping[type[EaselError], int] = {
     InvalidRequest: 400,
@@ -21,6 +21,7 @@ STATUS: Mapping[type[EaselError], int] = {
     Unsupported: 400,
     OutputTrouble: 507,
     OutOfMemory: 507,
+    Unavailable: 503,
 }
 
 

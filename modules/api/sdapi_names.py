@@ -15,7 +15,9 @@ from modules.core.request import MaskArea, MaskedContent, ResizeMode
 
 Tab = Literal["txt2img", "img2img"]
 
-NOTHING: tuple[Any, ...] = (None, False, 0, "", "None", "none", "Automatic", [], {})
+SAME = ("Use same checkpoint", "Use same sampler", "Use same scheduler")
+"""What A1111's menus of hires fix hold where nothing is chosen."""
+NOTHING: tuple[Any, ...] = (None, False, 0, "", "None", "none", "Automatic", "automatic", *SAME, [], {})
 """Values that ask for nothing, whatever the name."""
 
 

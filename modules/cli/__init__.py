@@ -6,22 +6,22 @@ Imports neither torch nor gradio, so `--help` answers at once. Knows no web serv
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from modules.app import App
 from modules.cli import doctor, generate, rerun, tests
+from modules.cli.complaint import complain
 from modules.cli.environment import keep_to_ourselves
 from modules.cli.flags import folded, options_of, serve_parser
 from modules.cli.generate import INTERRUPTED
 from modules.cli.parser import BadWords, nearest
-from modules.core.errors import EaselError, NotFound, OutOfMemory, OutputTrouble, Unavailable
+from modules.core.errors import EaselError
 from modules.core.options import Options
 
 Serve = Callable[[App, Options], int]
 """Serves until it is told to end; -> exit code."""
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"generate": generate.run, "rerun": rerun.run, "test": tests.run, "doctor": doctor.run}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"generate": generate.run, "rerun": rerun.run, "test": tests.run, "doctor": doctor.run}
 
 
 def main(words: Sequence[str], serve: Serve) -> int:
@@ -33,10 +33,8 @@ def main(words: Sequence[str], serve: Serve) -> int:
             options = options_of(serve_parser().read(rest))
             return serve(App(options), options)
         return COMMANDS[name](rest)
-    except BadWords as error:
-        return complain(str(error), 2)
-    except EaselError as error:
-        return complain(str(error), 1 if isinstance(error, OutputTrouble | OutOfMemory | Unavailable) else 2, error.candidates if isinstance(error, NotFound) else ())
+    except (BadWords, EaselError) as error:
+        return complain(str(error), error)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -48,10 +46,3 @@ def command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     if words[0] not in ("serve", *COMMANDS):
         raise BadWords(f"There is no command {words[0][:80]!r}. {nearest(words[0], ['serve', *COMMANDS])}")
     return words[0], words[1:]
-
-
-def complain(text: str, code: int, candidates: Sequence[str] = ()) -> int:
-    """One line on stderr; the nearest names too, where the message does not hold them already."""
-    missing = [name for name in candidates if name not in text]
-    print(f"error: {' '.join(text.split())}" + (f" Nearest: {', '.join(missing)}." if missing else ""), file=sys.stderr, flush=True)
-    return code

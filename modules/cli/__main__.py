@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 from modules.app import App
-from modules.cli import complain, main
+from modules.cli import main
+from modules.cli.complaint import complain
 from modules.core.options import Options
 
 
 def _serve(app: App, options: Options) -> int:
-    return complain("The page is started by `python launch.py`.", 2)
+    return complain("The page is started by `python launch.py`.")
 
 
 if __name__ == "__main__":

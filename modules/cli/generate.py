@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
 from modules.infotext import files
 from modules.infotext.files import Format
+from modules.jobs.job import PictureRecord
 
-FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif"}
+FORMATS: Mapping[str, Format] = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif"}
 INTERRUPTED = 130
 A1111_PRECISION = {"full": "fp32", "half": "fp16", "autocast": "auto"}
 
@@ -46,15 +47,19 @@ def run(words: Sequence[str]) -> int:
     if found.out:
         check_place(where, found.out)
     with opened(options_of(found)) as app:
-        request = wish(app, values)
+        ticket = app.submit(wish(app, values), save=not found.out)
         app.start()
+        result = wait_for(app, ticket, lambda record: print_path(app, record))
         if found.out:
-            result = wait_for(app, app.submit(request, save=False))
-            for picture in result.pictures:
+            for picture in filter(lambda picture: picture.complete, result.pictures):
                 print(put(picture, where, found.out, len(result.pictures)), flush=True)
-        else:
-            result = wait_for(app, app.submit(request), lambda record: print(app.paths.outputs / record.path, flush=True))
     return INTERRUPTED if result.cancelled is Cancel.STOP else 0
+
+
+def print_path(app: App, record: PictureRecord) -> None:
+    """Of a picture that was saved; one that was interrupted is not."""
+    if record.path:
+        print(app.paths.outputs / record.path, flush=True)
 
 
 def wishes(found: argparse.Namespace) -> dict[str, Any]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from modules.app import App
-from modules.cli.compare import changed_facts, difference
+from modules.cli.compare import Difference, changed_facts, difference
+from modules.cli.complaint import complain
 from modules.cli.flags import add_running, add_serving, options_of
-from modules.cli.generate import INTERRUPTED, check_names, opened
+from modules.cli.generate import INTERRUPTED, check_names, opened, print_path
 from modules.cli.parser import BadWords, Parser
 from modules.cli.progress import wait_for
 from modules.cli.request_flags import value_of_text
-from modules.core.errors import BadPicture, EaselError, NotFound, OutputTrouble
+from modules.core.errors import BadPicture, EaselError, NotFound
 from modules.core.files import make_folder, write_new
 from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
@@ -24,9 +25,25 @@ from modules.core.result import Cancel, Picture
 from modules.infotext.reading import Reading
 
 DIFFERENT = 1
-BAD_INPUT = 2
 LARGEST = 2**29
 """Bytes."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How files are made again. folder: where copies go, None for the usual place. tolerance: dB that pass for identical, None for none."""
+
+    changes: Mapping[str, Any]
+    folder: Path | None
+    verify: bool
+    tolerance: float | None
+
+    @property
+    def save(self) -> bool:
+        return not self.verify and self.folder is None
+
+    def passes(self, apart: Difference) -> bool:
+        return apart.identical or self.tolerance is not None and not apart.sizes and apart.psnr >= self.tolerance
 
 
 def run(words: Sequence[str]) -> int:
@@ -35,64 +52,61 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--verify", action="store_true", help="compare with the file, pixel by pixel; 0: identical, 1: not, 2: cannot be made")
     parser.add_argument("--out", metavar="DIR", default="", help="folder for the new pictures (outputs/txt2img-images; with --verify nowhere)")
     parser.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", default=[], help="change a value of the request, for example --set steps=30; may be given several times"
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="change a value of the request, as in --set steps=30; as often as you like"
     )
     parser.add_argument("--tolerance", metavar="DB", default="", help="with --verify: a PSNR of this many dB or more passes, too")
     add_running(parser)
     add_serving(parser, shown=False)
     found = parser.read(words)
-    changes, tolerance = changes_of(found.set), tolerance_of(found.tolerance)
-    folder = Path(found.out).expanduser() if found.out else None
-    if folder:
-        make_folder(folder)
+    way = Way(changes_of(found.set), Path(found.out).expanduser() if found.out else None, found.verify, tolerance_of(found.tolerance))
+    if way.folder:
+        make_folder(way.folder)
     worst = 0
     with opened(options_of(found)) as app:
         start = cache(app.start)
         for name in found.files:
             try:
-                worst = max(worst, again(app, Path(name).expanduser(), changes, folder, found, tolerance, start))
+                worst = max(worst, again(app, Path(name).expanduser(), way, start))
             except EaselError as error:
-                near = [name for name in error.candidates if name not in str(error)] if isinstance(error, NotFound) else []
-                print(f"error: {name}: {error}" + (f" Nearest: {', '.join(near)}." if near else ""), file=sys.stderr, flush=True)
-                worst = max(worst, DIFFERENT if isinstance(error, OutputTrouble) else BAD_INPUT)
+                worst = max(worst, complain(f"{name}: {error}", error))
             if worst == INTERRUPTED:
                 break
     return worst
 
 
-def again(
-    app: App, file: Path, changes: dict[str, Any], folder: Path | None, found: argparse.Namespace, tolerance: float | None, start: Callable[[], None]
-) -> int:
-    """One file. start: the app, unless it was started already. -> exit code. Raises EaselError."""
+def again(app: App, file: Path, way: Way, start: Callable[[], None]) -> int:
+    """One file. start: starts the app, unless that was done for a file before. -> exit code. Raises EaselError."""
     data = read_bytes(file)
     reading = app.read_picture(data)
     request = request_of(reading, file)
-    changed = with_values(request, changes)
+    changed = with_values(request, way.changes)
     check_names(changed)
-    ticket = app.submit(changed, save=not found.verify and folder is None)
+    ticket = app.submit(changed, save=way.save)
     start()
-    result = wait_for(app, ticket, lambda record: _print_path(app, record.path))
+    result = wait_for(app, ticket, lambda record: print_path(app, record))
     if result.cancelled is Cancel.STOP or not result.pictures:
         return INTERRUPTED
     picture = result.pictures[0]
-    if folder:
-        print(copy_beside(folder, file, picture), flush=True)
-    if not found.verify:
+    if way.folder:
+        print(copy_beside(way.folder, file, picture), flush=True)
+    if not way.verify:
         return 0
     apart = difference(data, picture.data)
-    passes = apart.identical or tolerance is not None and not apart.sizes and apart.psnr >= tolerance
-    facts = [] if apart.identical else why(reading, request, picture, result.facts, changes)
-    print(f"{file}: {'; '.join([str(apart) + (' (within tolerance)' if passes and not apart.identical else ''), *facts])}", flush=True)
-    return 0 if passes else DIFFERENT
+    clauses = [str(apart)]
+    if not apart.identical:
+        clauses += ["within the tolerance"] if way.passes(apart) else []
+        clauses += why(reading, request, picture, result.facts, way.changes)
+    print(f"{file}: {'; '.join(clauses)}", flush=True)
+    return 0 if way.passes(apart) else DIFFERENT
 
 
-def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: dict[str, str], changes: dict[str, Any]) -> list[str]:
+def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: Mapping[str, str], changes: Mapping[str, Any]) -> list[str]:
     """What may explain a difference, one clause each."""
     clauses = [f"changed by --set: {', '.join(changes)}"] if changes else []
     made = picture.request
     before = {name.lower(): value for name, value in reading.facts.items() if name.lower() in facts}
     before |= {"dtype": request.precision.replace("auto", ""), "model hash": request.model_hash}
-    after = facts | {"dtype": made.precision, "model hash": made.model_hash[: len(request.model_hash)]}
+    after = {**facts, "dtype": made.precision, "model hash": made.model_hash[: len(request.model_hash)]}
     before = {name: value for name, value in before.items() if value}
     if differing := changed_facts(before, after):
         clauses.append(f"facts that differ: {', '.join(differing)}")
@@ -153,8 +167,3 @@ def tolerance_of(text: str) -> float | None:
     if not 0 <= value < 1000:
         raise BadWords(f"--tolerance = {text[:80]!r} is not usable. Give a number of dB, for example 40.")
     return value
-
-
-def _print_path(app: App, path: str) -> None:
-    if path:
-        print(app.paths.outputs / path, flush=True)

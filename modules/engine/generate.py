@@ -87,6 +87,10 @@ class Engine:
         self._load(card, request)
         return card.name
 
+    def unload(self) -> None:
+        """Lets go of every model."""
+        self._models.clear()
+
     @torch.inference_mode()
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""

@@ -58,8 +58,8 @@ def conduct(request: GenerationRequest, run_part: RunPart, tools: Tools, report:
         outcome = _driven(sweep, run)
     finally:
         sweep.close()
-    pictures, notes = run.told_of(outcome, script.grid_name, tools)
-    notes = tuple(dict.fromkeys((*run.notes, *outcome.notes, *notes)))
+    pictures = run.told_of(outcome, script.grid_name, tools)
+    notes = tuple(dict.fromkeys((*run.notes, *outcome.notes)))
     facts = run.facts or dict(tools.facts())
     return Result(outcome.request, pictures, notes, time.monotonic() - began, run.cancelled, facts, outcome.first, outcome.infotexts)
 
@@ -113,9 +113,9 @@ class _Conductor:
         self.cancelled = result.cancelled if result.cancelled is not Cancel.NONE else self.cancelled
         return replace(result, pictures=tuple(replace(picture, index=before + picture.index) for picture in result.pictures))
 
-    def told_of(self, outcome: Outcome, grid_name: str, tools: Tools) -> tuple[tuple[Picture, ...], list[str]]:
-        """The pictures of the outcome, the composed ones among them saved and reported; and notes of the saving."""
-        pictures, notes = [], []
+    def told_of(self, outcome: Outcome, grid_name: str, tools: Tools) -> tuple[Picture, ...]:
+        """The pictures of the outcome, the composed ones among them saved and reported."""
+        pictures = []
         for place, picture in enumerate(outcome.pictures):
             if picture.index not in self.told:
                 picture = replace(picture, index=self.done)
@@ -123,8 +123,8 @@ class _Conductor:
                 if self.save:
                     path, note = tools.store(picture.data, picture.request, grid_name if place < outcome.grids else "")
                     picture = replace(picture, path=path)
-                    notes += [note] if note else []
+                    self.notes += [note] if note else []
                 self.told.add(picture.index)
                 self.report(picture)
             pictures.append(picture)
-        return tuple(pictures), notes
+        return tuple(pictures)

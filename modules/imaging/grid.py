@@ -9,6 +9,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from modules.core.errors import InvalidRequest
+from modules.imaging.background import color
 
 
 class Layout(NamedTuple):
@@ -39,7 +40,7 @@ def grid(images: Sequence[Image.Image], rows: int | None = None, *, full: bool =
     """The pictures row by row in cells of the largest width and height, smaller ones in the middle of theirs. rows, full: as in `layout`."""
     spread = layout(len(images), rows, full=full)
     width, height = cell_size(images)
-    sheet = Image.new("RGB", (spread.columns * width, spread.rows * height), background)
+    sheet = Image.new("RGB", (spread.columns * width, spread.rows * height), color(background))
     for index, image in enumerate(images):
         row, column = divmod(index, spread.columns)
         sheet.paste(image, (column * width + (width - image.width) // 2, row * height + (height - image.height) // 2))

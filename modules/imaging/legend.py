@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from modules.imaging.background import color
+
 FONT = Path(__file__).parent / "fonts" / "Roboto-Regular.ttf"
 ACTIVE, INACTIVE = "#000000", "#999999"
 STROKE = 4
@@ -50,6 +52,7 @@ def legend(
     """`sheet` (a grid of cells of `cell` width and height) with the labels of its columns above and those of its rows at the left.
 
     columns, rows: for each column or row its labels, one below the other; a grid without some has [[Label("")]] * n. margin: pixels between cells.
+    font: a TrueType file; the bundled one takes the place of one that cannot be read.
     """
     width, height = cell
     size = (width + height) // 25
@@ -61,7 +64,7 @@ def legend(
     tall = [sum(line.height + spacing for line in lines) - spacing for lines in above]
     top = 0 if sum(tall) == 0 else max(tall) + 2 * spacing
 
-    canvas = Image.new("RGB", (sheet.width + left + margin * (len(columns) - 1), sheet.height + top + margin * (len(rows) - 1)), background)
+    canvas = Image.new("RGB", (sheet.width + left + margin * (len(columns) - 1), sheet.height + top + margin * (len(rows) - 1)), color(background))
     for row in range(len(rows)):
         for column in range(len(columns)):
             part = sheet.crop((width * column, height * row, width * (column + 1), height * (row + 1)))
@@ -82,7 +85,11 @@ class _Pen:
 
     def __init__(self, font: Path, size: int) -> None:
         self.path, self.size = font, max(size, 1)
-        self.font = self._font(self.size)
+        try:
+            self.font = self._font(self.size)
+        except OSError:
+            self.path = FONT
+            self.font = self._font(self.size)
 
     def lines(self, labels: Sequence[Label], room: int) -> list[_Line]:
         found = []

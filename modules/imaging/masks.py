@@ -13,8 +13,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from modules.core.errors import InvalidRequest
 from modules.imaging.overlay import Box
 from modules.imaging.resize import ResizeMode, Upscaler, resize_image
+
+MAX_BLUR = 1024
+"""Pixels. A kernel beyond that takes seconds and leaves nothing of a mask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,10 @@ def grey(mask: Image.Image, rounding: bool = True) -> Image.Image:
 
 
 def blurred(mask: Image.Image, x: float, y: float) -> Image.Image:
-    """L, by OpenCV's Gaussian of sigma x along rows, then sigma y along columns; 0 leaves a direction alone. The kernel reaches 2.5 sigma."""
+    """L, by OpenCV's Gaussian of sigma x along rows, then sigma y along columns; 0 leaves a direction alone. The kernel reaches 2.5 sigma.
+    Raises InvalidRequest above MAX_BLUR."""
+    if max(x, y) > MAX_BLUR:
+        raise InvalidRequest(f"A mask blur of {max(x, y):g} pixels is too large.", f"Give 0 to {MAX_BLUR}.")
     array = np.array(mask)
     for sigma, shape in ((x, (1, 0)), (y, (0, 1))):
         if sigma > 0:
@@ -70,7 +77,7 @@ def blurred(mask: Image.Image, x: float, y: float) -> Image.Image:
 def crop_box(mask: Image.Image, padding: int, width: int, height: int) -> Box | None:
     """What surrounds all that is not black in a mask, with padding, grown to the shape of width x height as far as the picture reaches.
     None: all is black."""
-    box = mask.getbbox()
+    box, padding = mask.getbbox(), max(padding, 0)
     if box is None:
         return None
     left, top, right, bottom = max(box[0] - padding, 0), max(box[1] - padding, 0), min(box[2] + padding, mask.width), min(box[3] + padding, mask.height)

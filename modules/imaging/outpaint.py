@@ -38,6 +38,10 @@ class Growth(NamedTuple):
     width: int
     height: int
 
+    def sides(self) -> list[tuple[Direction, int]]:
+        """The growing sides and their pixels, in the order in which mk2 takes them."""
+        return [(name, pixels) for name, pixels in zip(DIRECTIONS, self, strict=False) if pixels]
+
 
 def growth(size: tuple[int, int], pixels: int, directions: Collection[str]) -> Growth:
     """`pixels` at each chosen side, and more where needed to make the canvas a multiple of 64: shared by both ends if both grow, the odd one right or
@@ -59,13 +63,14 @@ def growth(size: tuple[int, int], pixels: int, directions: Collection[str]) -> G
 
 @dataclass(frozen=True)
 class Extension:
-    """One job of mk2. image, mask, latent: what the job is given, of one size; masks are L, 255 = repainted, the first to be blurred.
+    """One job of mk2. image, mask, latent: what the job is given, of one size; masks are L, 255 = repainted, the first to be blurred by `blur`.
     canvas: the whole picture with noise where it grows. size: what is kept of it, from the upper left."""
 
     direction: Direction
     image: Image.Image
     mask: Image.Image
     latent: Image.Image
+    blur: tuple[int, int]
     canvas: Image.Image
     size: tuple[int, int]
 
@@ -74,7 +79,9 @@ def extension(
     image: Image.Image, direction: Direction, pixels: int, blur: tuple[int, int], limit: tuple[int, int], *, falloff: float = 1.0, variation: float = 0.05
 ) -> Extension:
     """An RGB picture about to grow by `pixels` on one side. blur: mk2's mask blur in x and y, 0 for a direction in which no side grows at all.
-    limit: largest width and height of a job, across the growing side; along it the job takes the whole canvas. falloff, variation: `shaped_noise`."""
+    limit: largest width (growing left or right) and height (up or down) of a job; in the other direction it takes the whole canvas.
+    falloff, variation: as in `shaped_noise`.
+    """
     across = direction in ("left", "right")
     size = (image.width + pixels, image.height) if across else (image.width, image.height + pixels)
     whole = filled(size[0], MULTIPLE), filled(size[1], MULTIPLE)
@@ -88,7 +95,7 @@ def extension(
     left, top = _corner(direction, whole, job)
     box = left, top, left + job[0], top + job[1]
     latent = _keeping(job, _kept(job, size, direction, pixels, (2 * blur[0], 2 * blur[1])))
-    return Extension(direction, canvas.crop(box), mask.crop(box), latent, canvas, size)
+    return Extension(direction, canvas.crop(box), mask.crop(box), latent, (MK2_BLUR * blur[0], MK2_BLUR * blur[1]), canvas, size)
 
 
 def extended(work: Extension, result: Image.Image) -> Image.Image:
@@ -124,12 +131,13 @@ def _corner(direction: Direction, sheet: tuple[int, int], part: tuple[int, int])
 
 @dataclass(frozen=True)
 class PoorMans:
-    """A picture grown at all sides at once. canvas: RGB, black where it grows. mask, latent: L of its size, the first to be blurred.
-    inside: where the picture lies. Each tile that reaches beyond it is a job."""
+    """A picture grown at all sides at once. canvas: RGB, black where it grows. mask, latent: L of its size, the first to be blurred
+    by `blur`. inside: where the picture lies. Each tile that reaches beyond it is a job."""
 
     canvas: Image.Image
     mask: Image.Image
     latent: Image.Image
+    blur: int
     inside: Box
     tiles: Tiles
 
@@ -158,4 +166,4 @@ def poor_mans(image: Image.Image, pixels: int, blur: int, directions: Collection
         left, top, right, bottom = (margin if side else 0 for side in grown)
         return _keeping(size, (inside[0] + left, inside[1] + top, inside[2] - right, inside[3] - bottom))
 
-    return PoorMans(canvas, keeping(2 * blur), keeping(blur // 2), inside, Tiles(*size, *tile, pixels))
+    return PoorMans(canvas, keeping(POOR_BLUR * blur), keeping(blur // 2), POOR_BLUR * blur, inside, Tiles(*size, *tile, pixels))

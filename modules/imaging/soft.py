@@ -45,10 +45,11 @@ def blend(init: Tensor, latents: Tensor, mask: Tensor, sigma: float, soft: Softn
     Mixed vectors are shorter than their parts, which would dim the seam; so each pixel's length over the channels is set to a power mean of the two.
     """
     share = mask.float() ** (sigma**soft.bias * soft.preservation)
+    wide = torch.float32 if init.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
     mixed = init * (1 - share).to(init.dtype) + latents * share.to(latents.dtype)
 
     def length(vectors: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(vectors, dim=1, keepdim=True).double()
+        return torch.linalg.vector_norm(vectors, dim=1, keepdim=True).to(wide)
 
     wanted = ((1 - share) * length(init) ** soft.contrast + share * length(latents) ** soft.contrast) ** (1 / soft.contrast)
     return mixed * (wanted / (length(mixed) + 1e-5)).to(mixed.dtype)

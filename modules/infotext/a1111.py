@@ -13,7 +13,7 @@ from typing import Any
 from modules.core.params import walk
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest
-from modules.infotext import grammar, keys
+from modules.infotext import grammar, keys, passes
 from modules.infotext.foreign import samplers
 from modules.infotext.reading import Draft, Reading
 
@@ -22,7 +22,7 @@ NOISE = (
     " If the picture comes out another one, try CPU."
 )
 _FIELDS = {field.param.text.casefold(): field.name for field in walk(GenerationRequest) if field.param.text}
-_OWN_RULE = {"sampler", "schedule type", "size", "model", "model hash", "ti hashes", "eta", "eta ddim", "rng", "seed resize from", "denoising strength", "hires resize", "mask blur", "mask mode"}
+_OWN_RULE = {"sampler", "schedule type", "size", "model", "model hash", "ti hashes", "eta", "eta ddim", "rng", "seed resize from"}
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
 _EMBEDDING = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
@@ -46,9 +46,10 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sampling(draft, said)
     _sizes(draft, full)
     _model(draft, said)
-    _passes(draft, said, full)
+    dealt = _OWN_RULE | passes.from_text(draft, said)
     for key, value in said.items():
-        _one(draft, key, value, said)
+        if _plain(key) not in dealt:
+            _one(draft, key, value, said)
     for key in ("Old prompt editing timelines", "Downcast alphas_cumprod", "Pad conds v0"):
         if full.get(key) is True and key not in said:
             _one(draft, key, True, said, f"A1111 {draft.facts.get('Version', '')} did so without saying it.")
@@ -72,11 +73,14 @@ def _tool(said: Mapping[str, Any]) -> str:
     return "Civitai" if {"Civitai resources", "Civitai metadata"} & set(said) else "AUTOMATIC1111"
 
 
+def _plain(key: str) -> str:
+    """Without what `grammar.values` adds to the keys of a size."""
+    return re.sub(r"-[12]$", "", key).casefold()
+
+
 def _one(draft: Draft, key: str, value: object, said: Mapping[str, Any], note: str = "") -> None:
     """One key of the line that has no rule of its own."""
-    plain = re.sub(r"-[12]$", "", key).casefold()
-    if plain in _OWN_RULE:
-        return
+    plain = _plain(key)
     if plain in keys.SILENT:
         draft.fact(key, value)
     elif plain in _FIELDS:
@@ -106,25 +110,6 @@ def _sizes(draft: Draft, full: Mapping[str, Any]) -> None:
             draft.size(key, full[f"{key}-1"], full[f"{key}-2"], names=names)
         else:
             draft.leave(key, full.get(key), "A size reads like 512x768.")
-
-
-def _passes(draft: Draft, said: Mapping[str, Any], full: Mapping[str, Any]) -> None:
-    """The second pass of a hires fix, or what was told of a start picture that is not in the file."""
-    strength = said.get("Denoising strength")
-    if any(key.startswith("Hires ") for key in said):
-        draft.values["hires.enabled"] = True
-        draft.take("Denoising strength", "hires.strength", strength)
-        if "Hires resize-1" in said:
-            draft.size("Hires resize", full["Hires resize-1"], full["Hires resize-2"], names=("hires.width", "hires.height"))
-    elif strength is not None:
-        draft.take("Denoising strength", "init.strength", strength)
-        draft.say(keys.INIT)
-    if "Mask blur" in said:
-        draft.take("Mask blur", "mask.blur_x", said["Mask blur"])
-        draft.values["mask.blur_y"] = draft.values.get("mask.blur_x", 4)
-        draft.say(keys.MASK)
-    if "Mask mode" in said:
-        draft.take("Mask mode", "mask.invert", str(said["Mask mode"]) == "Inpaint not masked", said=said["Mask mode"])
 
 
 def _model(draft: Draft, said: Mapping[str, Any]) -> None:
@@ -171,7 +156,7 @@ def _without_json(text: str) -> tuple[str, dict[str, Any]]:
     found: dict[str, Any] = {}
     for key in _JSON_TAILS:
         match = re.search(rf"(?:^|, ?){key}: ?(?=[\[{{])", line)
-        if not match:
+        if not match or _quoted(line[: match.start()]):
             continue
         try:
             found[key], end = json.JSONDecoder().raw_decode(line, match.end())
@@ -179,6 +164,11 @@ def _without_json(text: str) -> tuple[str, dict[str, Any]]:
             continue
         line = line[: match.start()] + line[end:]
     return text[:start] + line, found
+
+
+def _quoted(before: str) -> bool:
+    """Whether what follows stands inside a quoted value."""
+    return sum(mark == '"' for mark in re.findall(r'\\.|"', before)) % 2 == 1
 
 
 def _json(text: str) -> Any:

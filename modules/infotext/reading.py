@@ -89,11 +89,13 @@ class Draft:
             reasons = dict.fromkeys(row.note for row in rows if row.note)
             self.rows[before:] = [Row(clean(key), f"{shown(width)}x{shown(height)}", worst, " ".join(reasons))]
 
-    def prompt(self, key: str, text: object, *, negative: bool = False, note: str = "") -> None:
-        """A prompt. Files hold prompts whose comments are gone, so a # that is still there was meant as a character."""
+    def prompt(self, key: str, text: object, *, negative: bool = False, note: str = "", group: str = "") -> None:
+        """A prompt. Files hold prompts whose comments are gone, so a # that is still there was meant as a character.
+
+        group: "hires." for one of the second pass."""
         if not isinstance(text, str):
             return self.leave(key, text, "This is no text.")
-        self.take(key, "negative_prompt" if negative else "prompt", text, note)
+        self.take(key, group + ("negative_prompt" if negative else "prompt"), text, note)
         if "#" in text:
             self.values["text.comments"] = False
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from gradio.components import Component
@@ -26,6 +27,13 @@ STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
 THEME_BUTTON = """<button type="button" id="easel_theme" class="tool" title="Dark or light" aria-label="Dark or light"><span class="sun">☀️</span><span class="moon">🌙</span></button>"""
 KEPT = '() => window.easel && window.easel.kept ? window.easel.kept() : sessionStorage.getItem("easel-form") || ""'
+
+
+ICON = "data:image/svg+xml," + quote(
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32' fill='none' stroke='#d15c17' stroke-width='2.6' stroke-linecap='round'>"
+    "<path d='M16 2v3M10 22 6 30M22 22l4 8M16 22v6M5 22h22'/><rect x='7' y='5' width='18' height='14' rx='1.5' fill='#fdcba6'/></svg>"
+)
+"""An easel, in the page itself: it needs no path, so it is there under every subpath."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,10 @@ def page(app: App) -> Page:
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
         def on_load(noted: str) -> dict[Component, Any]:
-            """The menu and the settings as they are now, and the form as it was before a reload of its tab."""
-            updates = txt2img.restored(form, noted)
-            menu_update = updates.get(form.widgets["model"], {"value": form.start.model})
-            return updates | {form.widgets["model"]: menu.listed(menu.entries(app), menu_update["value"])} | choices.fill(app.settings.value)
+            """The menu and the settings as they are now; the form as it was before a reload of its tab, or else as it suits the default model."""
+            updates = txt2img.restored(form, noted) or menu.fresh(app, form)
+            chosen = updates.get(form.widgets["model"], {}).get("value", menu.default(app))
+            return {**updates, form.widgets["model"]: menu.listed(menu.entries(app), chosen), **choices.fill(app.settings.value)}
 
         blocks.load(on_load, kept, [*form.inputs, *choices.inputs], js=KEPT, **QUIET)
     return Page(blocks, launch(app), live.routes(app, pictures))
@@ -85,5 +93,5 @@ def launch(app: App) -> dict[str, Any]:
     given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme}
     scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
     styles = (ASSETS / "easel.css").read_text("utf-8")
-    head = f"<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"
+    head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"
     return {"theme": theme(), "head": head, "footer_links": []}

@@ -41,6 +41,12 @@ def suited(app: App, model: str) -> tuple[GenerationRequest, list[str]]:
     return request, [name for name in dict.fromkeys((*SUITED, *advised)) if name not in ("model", "model_hash", "prompt", "seed")]
 
 
+def fresh(app: App, form: Form[GenerationRequest]) -> dict[Component, Any]:
+    """Updates that bring a new page to the default model as it is now: the settings may have changed since the page was built."""
+    request, names = suited(app, "")
+    return {**form.fill(request, names), form.widgets["prompt"]: gr.update(placeholder=layout.prompt_hint(app.example()))}
+
+
 def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Talk) -> None:
     """Wires the menu and its button."""
     menu, prompt = form.widgets["model"], form.widgets["prompt"]

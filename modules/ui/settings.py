@@ -23,7 +23,7 @@ def build(app: App, models: list[tuple[str, str]], talk: Talk) -> Form[Settings]
     with gr.Column(elem_id="settings_sections"):
         apply = gr.Button("Apply settings", elem_id="settings_submit", variant="primary")
         for field in walk(Settings):
-            choices = [STARTER, *models] if field.name == "sd_model_checkpoint" else None
+            choices = checkpoints(models, app.settings.value.sd_model_checkpoint) if field.name == "sd_model_checkpoint" else None
             with gr.Row(elem_classes="easel-setting"):
                 form.put(field.name, choices=choices)
 
@@ -37,3 +37,9 @@ def build(app: App, models: list[tuple[str, str]], talk: Talk) -> Form[Settings]
 
     talk.on(apply.click, on_apply, form.inputs, explain=form.explain)
     return form
+
+
+def checkpoints(models: list[tuple[str, str]], chosen: str) -> list[tuple[str, str]]:
+    """The menu's entries, with one for "none in particular", and the chosen one even if it is not there at the moment."""
+    gone = [] if not chosen or chosen in (value for _, value in models) else [(f"{chosen} (not found)", chosen)]
+    return [STARTER, *models, *gone]

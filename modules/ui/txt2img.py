@@ -21,16 +21,19 @@ from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Said, Talk, uploaded
 
 GALLERY = """
-<div class="easel-stage">
-  <img class="shown" alt="" tabindex="0" hidden>
-  <img class="preview" alt="The picture so far">
-  <div class="easel-empty"><p>Your pictures appear here.</p>{example}</div>
-  <p class="easel-failure"></p>
+<div class="easel-show">
+  <div class="easel-stage">
+    <img class="shown" alt="" tabindex="0" hidden>
+    <img class="preview" alt="The picture so far">
+    <div class="easel-empty"><p>Your pictures appear here.</p>{example}</div>
+    <p class="easel-failure"></p>
+  </div>
+  <div class="easel-strip" hidden></div>
 </div>
 <div class="easel-progress" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><div class="bar"></div></div>
 <div class="easel-progress-text"><span class="doing"></span><span class="left"></span><button type="button" class="waiting" hidden></button></div>
-<div class="easel-strip" hidden></div>
 """
+"""The strip of small pictures takes its room from the stage, so that nothing below moves when it comes."""
 
 BELOW = """
 <div id="image_buttons_txt2img" class="off">

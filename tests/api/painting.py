@@ -39,6 +39,14 @@ class Painter:
         self.gate.set()
         self.failure: Exception | None = None
         self.seen: list[GenerationRequest] = []
+        self.loaded = True
+
+    def warm(self) -> str:
+        self.loaded = True
+        return "one"
+
+    def unload(self) -> None:
+        self.loaded = False
 
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
         self.seen.append(request)

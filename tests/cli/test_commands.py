@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
 from pathlib import Path
 
@@ -17,10 +16,6 @@ from modules.infotext import files
 from tests.conftest import Command
 
 SMALL = ("--steps", "2", "--width", "64", "--height", "64", "--seed", "7")
-
-
-def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
 
 
 def test_pictures_are_made_named_and_made_again(easel: Command, tmp_path: Path) -> None:
@@ -106,11 +101,12 @@ def test_a_missing_model_is_named_with_its_hash_and_the_nearest(tmp_path: Path, 
         assert part in line
 
 
-def test_a_folder_that_is_a_file_is_trouble_on_the_way(easel: Command, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_trouble_on_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "outputs").write_text("in the way")
-    done = easel("generate", "x", *SMALL)
-    assert done.returncode == 1
-    assert "outputs" in errors(done)[0]
+    assert main(["generate", "x", *SMALL, "--data-dir", str(tmp_path)], lambda app, options: 99) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "outputs" in line
 
 
 def test_help_is_there_without_the_engine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,13 +25,18 @@ def test_without_flags_everything_is_as_declared() -> None:
 def test_flags_that_serve() -> None:
     serve = options(
         "--port", "7870", "--listen", "--server-name", "10.0.0.5", "--share", "--gradio-auth", "ann:se:cret, bob:b", "--api-auth", "prog:ram", "--nowebui",
-        "--autolaunch", "--theme", "dark", "--subpath", "easel/", "--cors-allow-origins", "https://a.example/,http://b", "--allowed-hosts", "paint.example", "--no-api",
+        "--autolaunch", "--theme", "dark", "--subpath", "easel/", "--cors-allow-origins", "https://a.example/,http://b", "--allowed-hosts", "paint.example",
     ).serve  # fmt: skip
-    assert (serve.port, serve.listen, serve.server_name, serve.share, serve.nowebui, serve.autolaunch, serve.api) == (7870, True, "10.0.0.5", True, True, True, False)
+    assert (serve.port, serve.listen, serve.server_name, serve.share, serve.nowebui, serve.autolaunch, serve.api) == (7870, True, "10.0.0.5", True, True, True, True)
     assert serve.logins == (("ann", "se:cret"), ("bob", "b"))
     assert serve.api_logins == (("prog", "ram"),)
     assert (serve.theme, serve.subpath, serve.allowed_hosts) == ("dark", "/easel", ("paint.example",))
     assert serve.cors_origins == ("https://a.example", "http://b")
+
+
+def test_the_api_can_be_left_out_but_not_with_the_page() -> None:
+    assert not options("--no-api").serve.api
+    assert options("--no-api", "--nowebui").serve.api
 
 
 def test_logins_from_a_file(tmp_path: Path) -> None:

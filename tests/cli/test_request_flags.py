@@ -81,7 +81,7 @@ def test_an_empty_optional_is_none() -> None:
     [
         (["--steps", "abc"], "steps"),
         (["--steps", "0"], "steps"),
-        (["--steps", "151"], "steps"),
+        (["--steps", "1001"], "steps"),
         (["--steps", "1e400"], "steps"),
         (["--width", "-512"], "width"),
         (["--cfg", "nan"], "cfg_scale"),

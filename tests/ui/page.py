@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
-PATIENCE = 40.0
+PATIENCE = 180.0
 """Seconds. Never a measure of speed: a busy machine may take long."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -85,6 +85,8 @@ def _until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) 
         try:
             with urllib.request.urlopen(address + "/easel/live", timeout=5):
                 return
+        except urllib.error.HTTPError:  # it wants a login, so it is there
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise RuntimeError(f"the server does not answer:\n{log.read_text()}")

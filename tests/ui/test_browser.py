@@ -15,13 +15,14 @@ from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from tests.ui import page as at
 
 pytestmark = pytest.mark.browser
 
 PROMPT = "a rocket under a night sky"
+SUBMITTED = "() => JSON.parse(sessionStorage.getItem('easel-jobs') || '[]')"
 expect.set_options(timeout=at.PATIENCE * 1000)
 
 
@@ -75,22 +76,19 @@ class Tab:
         for name, value in values.items():
             self.box(name).fill(str(value))
 
-    def generate(self) -> None:
+    def generate(self) -> str:
+        """Ctrl+Enter. -> the id of the job that it made."""
+        before = self.page.evaluate(SUBMITTED)
         self.page.locator("#txt2img_prompt textarea").press("Control+Enter")
+        self.page.wait_for_function(f"(before) => ({SUBMITTED})().length > before.length", arg=before)
+        return str(self.page.evaluate(SUBMITTED)[-1])
 
     def until(self, condition: str) -> None:
         try:
             self.page.wait_for_function(condition, polling=30)
-        except Exception:
-            self.page.screenshot(path="/tmp/w/ui/fail.png")
-            print(
-                "STATE",
-                self.page.evaluate(
-                    "[document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent, (document.querySelector('#easel_messages')||{}).textContent, JSON.stringify(window.easel.jobs())]"
-                ),
-                self.wrong,
-            )
-            raise
+        except TimeoutError:
+            seen = "() => [document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent]"
+            raise AssertionError(f"it never became true: {condition}\n{self.page.evaluate(seen)}\n{self.messages()}\n{self.jobs()}\n{self.wrong}") from None
 
     def jobs(self) -> list[dict[str, Any]]:
         return self.page.evaluate("async () => (await (await fetch('easel/live')).json()).jobs")
@@ -98,10 +96,15 @@ class Tab:
     def until_all_done(self) -> None:
         self.until("() => window.easel.jobs().every((job) => !['running', 'queued'].includes(job.state))")
 
-    def until_shown(self, seed: object) -> None:
-        self.page.wait_for_function(
-            "(seed) => window.easel.shown && window.easel.shown.seed === String(seed) && !document.querySelector('.easel-stage.previewing')", arg=seed
-        )
+    def until_state(self, id: str, state: str) -> dict[str, Any]:
+        """-> the job's row, once it is in this state."""
+        self.page.wait_for_function("([id, state]) => window.easel.jobs().some((job) => job.id === id && job.state === state)", arg=[id, state])
+        return next(job for job in self.jobs() if job["id"] == id)
+
+    def until_shown(self, id: str) -> None:
+        """The finished job's picture is in the gallery."""
+        self.page.wait_for_function("(id) => window.easel.shown && window.easel.shown.job === id && window.easel.shown.state === 'done'", arg=id)
+        self.until("() => !document.querySelector('.easel-stage.previewing')")
         self.until(at.SHOWN)
 
     def picture(self) -> bytes:
@@ -138,14 +141,13 @@ def test_first_picture(tab: Tab, data: Path) -> None:
     tab.page.keyboard.type(PROMPT, delay=10)
     assert [url for url in tab.asked if "/easel/" not in url] == [], "typing asks Gradio for nothing"
     tab.until("() => Number(document.querySelector('#txt2img_token_counter .counter').textContent.split('/')[0]) > 3")
-    tab.fill(steps=40)
-    tab.generate()
+    tab.fill(steps=100)
+    job = tab.generate()
     tab.until("() => document.querySelector('.easel-stage').classList.contains('previewing')")
     tab.until(at.STEPPING)
-    tab.until(at.IDLE)
-    tab.until(at.SHOWN)
+    tab.until_shown(job)
     info = tab.page.locator("#html_info_txt2img").inner_text()
-    assert PROMPT in info and "Steps: 40" in info
+    assert PROMPT in info and "Steps: 100" in info
     assert "Time taken" in tab.page.locator("#html_log_txt2img").inner_text()
     first = tab.picture()
     assert first in [file.read_bytes() for file in data.rglob("*.png")], "what is shown is the saved file, byte for byte"
@@ -153,10 +155,7 @@ def test_first_picture(tab: Tab, data: Path) -> None:
     tab.page.click("#txt2img_reuse_seed")
     seed = tab.value("seed")
     assert int(seed) >= 0 and f"Seed: {seed}" in info
-    tab.generate()
-    tab.until("() => window.easel.jobs().filter((job) => job.state === 'done').length === 2")
-    tab.page.wait_for_function("(url) => window.easel.shown && window.easel.shown.url !== url", arg=tab.page.evaluate("window.easel.url('none')"))
-    tab.until_shown(seed)
+    tab.until_shown(tab.generate())
     assert pixels(tab.picture()) == pixels(first), "the same seed, the same picture"
     tab.page.click("#txt2img_random_seed")
     assert tab.value("seed") == "-1"
@@ -172,29 +171,26 @@ def test_the_example_prompt(tab: Tab) -> None:
 
 def test_interrupt(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=150, batch_count=20)
-    tab.generate()
+    id = tab.generate()
     tab.until(at.STEPPING)
     tab.page.keyboard.press("Escape")
+    assert tab.until_state(id, "cancelled")["made"] <= 1
     tab.until(at.IDLE)
-    job = tab.jobs()[0]
-    assert job["state"] == "cancelled" and job["made"] <= 1
 
 
 def test_skip_goes_on_with_the_next_picture(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=60, batch_count=3, seed=40)
-    tab.generate()
+    id = tab.generate()
     tab.until(at.STEPPING)
     tab.page.keyboard.press("Alt+Enter")
-    tab.until(at.IDLE)
-    job = tab.jobs()[0]
-    assert job["state"] == "done"
-    pictures = tab.page.evaluate("(id) => window.easel.ask(`jobs/${id}`)", job["id"])["pictures"]
+    tab.until_state(id, "done")
+    pictures = tab.page.evaluate("(id) => window.easel.ask(`jobs/${id}`)", id)["pictures"]
     assert {picture["seed"] for picture in pictures if picture["complete"]} == {"41", "42"}
 
 
 def test_reload_and_second_page_while_running(browser: Browser, address: str, tab: Tab) -> None:
     tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=120, seed=77)
-    tab.generate()
+    job = tab.generate()
     tab.until(at.STEPPING)
     tab.page.reload()
     at.ready(tab.page)
@@ -205,7 +201,7 @@ def test_reload_and_second_page_while_running(browser: Browser, address: str, ta
     assert (tab.value("neg_prompt"), tab.value("steps"), tab.value("seed")) == ("a car", "120", "77"), "a reload loses nothing"
     assert second.value("prompt") == ""
     for one in (tab, second):
-        one.until_shown(77)
+        one.until_shown(job)
         assert "a cactus in a desert" in one.page.locator("#html_info_txt2img").inner_text()
     assert second.wrong == []
     second.page.context.close()
@@ -245,8 +241,7 @@ def test_png_info_round_trip(browser: Browser, address: str, tab: Tab, tmp_path:
     tab.page.get_by_role("option", name="Euler a", exact=True).click()
     tab.page.check("#txt2img_subseed_show input")
     tab.fill(subseed=5, subseed_strength=0.25)
-    tab.generate()
-    tab.until_shown(1234)
+    tab.until_shown(tab.generate())
     with tab.page.expect_download() as download:
         tab.page.click("#save_txt2img")
     file = tmp_path / download.value.suggested_filename
@@ -264,19 +259,14 @@ def test_png_info_round_trip(browser: Browser, address: str, tab: Tab, tmp_path:
     other.until("() => document.querySelector('#txt2img_seed input').value === '1234'")
     for name in ("prompt", "neg_prompt", "steps", "seed", "width", "height", "cfg_scale", "sampling", "scheduler", "subseed", "subseed_strength"):
         assert other.value(name) == tab.value(name), name
-    other.generate()
-    other.page.wait_for_function(
-        "(job) => window.easel.shown && window.easel.shown.job !== job && window.easel.shown.seed === '1234'", arg=tab.page.evaluate("window.easel.shown.job")
-    )
-    other.until(at.IDLE)
+    other.until_shown(other.generate())
     assert pixels(other.picture()) == pixels(file.read_bytes())
     other.page.context.close()
 
 
 def test_sending_a_picture_to_png_info(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=2, seed=8)
-    tab.generate()
-    tab.until_shown(8)
+    tab.until_shown(tab.generate())
     tab.page.click("#txt2img_send_pnginfo")
     expect(tab.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
     expect(tab.page.locator("#pnginfo_zone img")).to_be_visible()
@@ -284,8 +274,7 @@ def test_sending_a_picture_to_png_info(tab: Tab) -> None:
 
 def test_reading_a_picture_and_a_text_in_the_prompt_box(tab: Tab) -> None:
     tab.fill(prompt="dropped", steps=2, seed=4321)
-    tab.generate()
-    tab.until_shown(4321)
+    tab.until_shown(tab.generate())
     carrier = tab.page.evaluate_handle(
         "async () => { const data = new DataTransfer(); data.items.add(new File([await (await fetch(window.easel.shown.url)).blob()], 'x.png', { type: 'image/png' })); return data; }"
     )
@@ -315,7 +304,7 @@ def test_reading_a_picture_and_a_text_in_the_prompt_box(tab: Tab) -> None:
 
 def test_what_is_wrong_is_said_and_nothing_is_lost(tab: Tab) -> None:
     tab.fill(prompt="kept", seed="twelve", steps=3)
-    tab.generate()
+    tab.page.locator("#txt2img_prompt textarea").press("Control+Enter")
     tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('Seed')")
     assert tab.value("prompt") == "kept" and tab.value("seed") == "twelve"
     tab.page.click("#tab_pnginfo-button")
@@ -323,8 +312,7 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(tab: Tab) -> None:
     expect(tab.page.locator("#pnginfo_html_info [role=alert]")).to_be_visible()
     tab.page.click("#tab_txt2img-button")
     tab.fill(seed=3)
-    tab.generate()
-    tab.until_shown(3)
+    tab.until_shown(tab.generate())
 
 
 def test_pictures_that_are_not_saved(tab: Tab, data: Path) -> None:
@@ -339,8 +327,7 @@ def test_pictures_that_are_not_saved(tab: Tab, data: Path) -> None:
     save(False)
     before = set(data.rglob("*.png"))
     tab.fill(prompt="not kept", steps=2, seed=555)
-    tab.generate()
-    tab.until_shown(555)
+    tab.until_shown(tab.generate())
     assert tab.picture().startswith(b"\x89PNG")
     assert set(data.rglob("*.png")) == before
     save(True)
@@ -356,9 +343,7 @@ def test_dark_and_light(browser: Browser, address: str, tab: Tab) -> None:
     for query, scheme, wanted in (("?__theme=dark", "light", True), ("?__theme=light", "dark", False), ("", "dark", True), ("", "light", False)):
         other = Tab(browser, address, query, color_scheme=scheme)
         assert other.page.evaluate(dark) is wanted, (query, scheme)
-        colour = other.page.evaluate(
-            "() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
-        )
+        colour = other.page.evaluate("() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
         assert (max(colour) < 80) is wanted
         other.page.context.close()
 
@@ -382,12 +367,12 @@ def test_nothing_sticks_out(browser: Browser, address: str, width: int) -> None:
 
 def test_nothing_jumps(tab: Tab) -> None:
     places = "() => ['#txt2img_generate_box', '#txt2img_tools', '#txt2img_columns', '.easel-stage', '#image_buttons_txt2img', '#html_info_txt2img'].map((s) => Math.round(document.querySelector(s).getBoundingClientRect().top + scrollY))"
-    tab.fill(prompt=PROMPT, steps=60, seed=2)
+    tab.fill(prompt=PROMPT, steps=30, seed=2, batch_count=3)
     before = tab.page.evaluate(places)
-    tab.generate()
+    job = tab.generate()
     tab.until(at.STEPPING)
     assert tab.page.evaluate(places) == before
-    tab.until_shown(2)
+    tab.until_shown(job)
     assert tab.page.evaluate(places) == before
 
 
@@ -463,8 +448,8 @@ def test_weights_by_key_can_be_undone(tab: Tab) -> None:
 
 def test_gallery_by_keys(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=2, batch_count=3, seed=60)
-    tab.generate()
-    tab.until("() => window.easel.jobs()[0].state === 'done' && document.querySelectorAll('.easel-strip button').length === 3")
+    tab.until_shown(tab.generate())
+    expect(tab.page.locator(".easel-strip button")).to_have_count(3)
     tab.page.locator(".easel-strip button").nth(0).click()
     tab.page.keyboard.press("ArrowRight")
     assert tab.page.evaluate("window.easel.shown.seed") == "61"
@@ -478,3 +463,23 @@ def test_gallery_by_keys(tab: Tab) -> None:
     tab.page.keyboard.press("ArrowLeft")
     tab.page.click("#txt2img_reuse_seed")
     assert tab.value("seed") in ("61", "62")
+
+
+def test_behind_a_login_and_under_a_subpath(browser: Browser, tmp_path: Path) -> None:
+    with at.serving(tmp_path, "--subpath", "/art", "--gradio-auth", "ann:secret", "--theme", "dark") as address:
+        page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+        page.set_default_timeout(at.PATIENCE * 1000)
+        page.goto(f"{address}/art/")
+        page.get_by_label("username").fill("ann")
+        page.get_by_label("password").fill("secret")
+        page.get_by_role("button", name="Login").click()
+        at.ready(page)
+        assert page.evaluate("document.body.classList.contains('dark')")
+        page.fill("#txt2img_steps input[type=number]", "2")
+        page.fill("#txt2img_prompt textarea", PROMPT)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(at.SHOWN)
+        assert page.evaluate("window.easel.shown.url").startswith("/art/easel/jobs/")
+        page.click("#txt2img_send_pnginfo")
+        expect(page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+        page.context.close()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from modules.catalog.card import Card
 from modules.core.errors import NotFound
-from modules.ui import menu
+from modules.ui import menu, settings
+from modules.ui.form import Form
 from tests.ui.conftest import DrawnApp
 
 CARDS = [
@@ -56,3 +58,23 @@ def test_a_refreshed_menu_keeps_the_choice(chosen: str | None, kept: str) -> Non
 
 def test_an_empty_menu() -> None:
     assert menu.listed([], "gone")["value"] is None
+
+
+def test_a_new_page_starts_with_the_default_model_of_now(app: DrawnApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        form = Form(app.default_request(), "txt2img")
+        form.put("model", choices=menu.entries(app))
+        form.put("prompt")
+        width = form.put("width")
+    card = app.card()
+    assert card is not None
+    monkeypatch.setattr(app, "card", lambda model="": replace(card, defaults={"width": 640}, example="something new"))
+    updates = menu.fresh(app, form)
+    assert updates[width]["value"] == 640
+    assert "something new" in updates[form.widgets["prompt"]]["placeholder"]
+
+
+def test_settings_keep_a_checkpoint_that_is_away() -> None:
+    models = [("A", "a")]
+    assert [value for _, value in settings.checkpoints(models, "a")] == ["", "a"]
+    assert [value for _, value in settings.checkpoints(models, "gone")] == ["", "a", "gone"]

@@ -123,7 +123,7 @@
         stage.classList.add("filled");
         if (byHand) stage.classList.toggle("previewing", !chosen && running() && stage.classList.contains("previewing"));
         const subseed = picture.infotext.match(/Variation seed: (\d+)/);
-        easel.shown = { job: detail.id, at, ...picture, subseed: subseed ? subseed[1] : "" };
+        easel.shown = { job: detail.id, state: detail.state, at, ...picture, subseed: subseed ? subseed[1] : "" };
         [...find(".easel-strip").children].forEach((button, number) => button.setAttribute("aria-current", number === at ? "true" : "false"));
         info(picture);
         notes();

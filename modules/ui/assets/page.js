@@ -12,7 +12,9 @@
     // -> the answer's JSON. body: sent as JSON by POST. Throws an Error whose message is for a person.
     easel.ask = async (path, body) => {
         // What only looks gives up after a while and may ask again; what acts waits for its answer.
-        const options = body === undefined ? { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+        // text/html: as a page, which has a login of its own; a program would be asked for one by a window of the browser's.
+        const headers = { accept: "application/json, text/html" };
+        const options = body === undefined ? { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) } : { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(body) };
         const answer = await fetch(easel.url(path), options);
         const found = await answer.json().catch(() => ({}));
         if (!answer.ok) {

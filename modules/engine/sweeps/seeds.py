@@ -1,0 +1,35 @@
+"""Seeds of sweeps, and how a sweep's request becomes concrete and each part's plain. A1111 fixes the seeds of a script before its first job."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from modules.core.request import SEED_LIMIT, GenerationRequest, Script
+from modules.engine.sweeps.tools import Tools
+
+SEED_DRAW = 4294967294
+"""A1111 draws seeds below this (parity rule 7.1)."""
+
+
+def drawn() -> int:
+    return random.randrange(SEED_DRAW)
+
+
+def advanced(seed: int, by: int) -> int:
+    """Beyond the largest seed it goes on at 0, as in `core.request.single`."""
+    return (seed + by) % (SEED_LIMIT + 1)
+
+
+def settled(request: GenerationRequest, tools: Tools) -> GenerationRequest:
+    """The whole request made concrete, with both seeds fixed. The script stays, and so do the styles: A1111 merges them into each job's prompts,
+    after the script has changed those."""
+    whole = tools.resolve(replace(request, styles=(), script=Script()))
+    variation = whole.variation if whole.variation.seed >= 0 else replace(whole.variation, seed=drawn())
+    return replace(whole, variation=variation, styles=request.styles, script=request.script)
+
+
+def plain(request: GenerationRequest, **changes: Any) -> GenerationRequest:
+    """A part's request: without the script, and without the record of embeddings, which is the whole prompt's."""
+    return replace(request, script=Script(), embeddings={}, **changes)
