@@ -58,9 +58,9 @@ def answer_for(error: EaselError) -> JSONResponse:
 
 
 def renamed(error: InvalidRequest, name: str) -> InvalidRequest:
-    """The same complaint under the name by which the caller knows the field."""
+    """The same complaint, of the same kind, under the name by which the caller knows the field."""
     what = name + error.what.removeprefix(error.field) if error.field and error.what.startswith(error.field) else error.what
-    return InvalidRequest(what, error.remedy, name)
+    return type(error)(what, error.remedy, name)
 
 
 def wrong_type(error: ValidationError) -> WrongType:

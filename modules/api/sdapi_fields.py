@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from modules.api.replies import renamed
 from modules.api.sdapi_names import Name, Tab, asks_nothing
 from modules.core.errors import InvalidRequest
 from modules.core.params import value_of, walk
@@ -44,9 +45,12 @@ def hires_fields(values: Mapping[str, Any], given: Mapping[str, Any], filled: Ma
     if upscaler := values.get("hires.upscaler"):
         found["hires.upscaler"] = _upscaler(upscaler)
     sampler, schedule = (values.get(f"hires.{name}") or "" for name in ("sampler", "schedule"))
-    sampler, inside = ("", "") if asks_nothing(sampler) else split_sampler(sampler)
-    found["hires.sampler"] = sampler
-    found["hires.schedule"] = inside or ("" if schedule in ("", "Use same scheduler") else SCHEDULES.get(schedule).name)
+    try:
+        sampler, inside = ("", "") if asks_nothing(sampler) else split_sampler(sampler)
+        schedule = inside or ("" if schedule in ("", "Use same scheduler") else SCHEDULES.get(schedule).name)
+    except InvalidRequest as error:
+        raise renamed(error, f"hires.{error.field}") from None
+    found |= {"hires.sampler": sampler, "hires.schedule": schedule}
     first = filled["firstphase_width"] or 0, filled["firstphase_height"] or 0
     if any(first):  # the older way: width and height are the second pass's
         found |= {"hires.width": values["width"], "hires.height": values["height"]}

@@ -29,6 +29,8 @@ def opened(data: bytes) -> Image.Image:
             image.load()
     except BadPicture:
         raise
+    except Image.DecompressionBombError:
+        raise BadPicture("The picture has more pixels than can be opened safely.", f"At most {MOST // 10**6} million are read.") from None
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise BadPicture(f"This is no picture that can be read ({type(error).__name__}).", "Give a PNG, JPEG, WebP or AVIF.") from None
     return ImageOps.exif_transpose(image)

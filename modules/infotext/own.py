@@ -24,7 +24,6 @@ FACTS = 100
 """Entries that are kept."""
 SHOWN = {"prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "width", "height", "cfg_scale", "seed"}
 """Parameters that the table shows even at their defaults."""
-
 REFERENCES = ("init.image", "mask.image", "mask.latent")
 
 _PLACE = re.compile(r"[/\\]|^[A-Za-z]:|^\.*$")
@@ -46,6 +45,7 @@ def read(document: Mapping[str, Any]) -> Reading:
     given = _flat(request)
     for field in walk(GenerationRequest):
         value = given.pop(field.name, None)
+        value = tuple(value) if isinstance(value, list) else value
         if whole is None or value != field.default or field.name in SHOWN:
             draft.take(field.param.label, field.name, value)
     for name, value in given.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import struct
 import threading
@@ -93,6 +94,13 @@ class PaintedApp(App):
 
     def _make_runner(self) -> Painter:
         return self.painter
+
+
+def encoded(image: Image.Image, format: str = "PNG") -> str:
+    """A picture as clients send it."""
+    file = io.BytesIO()
+    image.save(file, format)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def colour(seed: int) -> tuple[int, int, int]:

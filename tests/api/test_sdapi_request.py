@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from modules.api.replies import UnknownScript
 from modules.api.sdapi_names import BODIES, Img2Img, Tab, Txt2Img
 from modules.api.sdapi_request import Desk, Wish, translate
 from modules.api.sdapi_scripts import ScriptDesk
@@ -173,6 +174,12 @@ def test_refusals_name_a1111s_field(body: dict[str, Any], kind: type[EaselError]
         wished(**body)
     assert caught.value.field == field
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("body", [{"script_name": "seed travel"}, {"alwayson_scripts": {"ADetailer": {"args": [True]}}}])
+def test_unknown_scripts_have_a_kind_of_their_own(body: dict[str, Any]) -> None:
+    with pytest.raises(UnknownScript):
+        wished(**body)
 
 
 def test_unknown_names_are_answered_with_the_nearest() -> None:

@@ -18,6 +18,8 @@ from modules.core.errors import InvalidRequest
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Picture
+from modules.imaging.background import flatten
+from modules.imaging.opening import opened
 from modules.imaging.resize import UPSCALERS, Upscaler
 from modules.infotext import files
 
@@ -27,23 +29,22 @@ UNPLACED = -1
 
 @dataclass(frozen=True)
 class Tools:
-    """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. start: the request's start picture, RGB, upright,
-    transparency flattened. store: (file, request, name) -> (path, note) saves a composed picture; name is the basename of a grid, "" for a picture.
-    facts: what beside the request decides the last bits. upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files."""
+    """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (file, request, name) -> (path, note) saves a
+    composed picture; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
+    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files."""
 
     blobs: Blobs
     resolve: Callable[[GenerationRequest], GenerationRequest]
-    start: Callable[[GenerationRequest], Image.Image]
     store: Callable[[bytes, GenerationRequest, str], tuple[Path, str]]
     facts: Callable[[], Mapping[str, str]]
     upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
     saves: bool = True
 
     def started(self, request: GenerationRequest) -> Image.Image:
-        """The start picture. Raises InvalidRequest when there is none."""
+        """The start picture, RGB. Raises InvalidRequest when there is none, NotFound when it is gone, BadPicture when it cannot be read."""
         if not request.init.image:
             raise InvalidRequest(f"{request.script.name} works on a start picture, and there is none.", "Give one (img2img).", "init.image")
-        return self.start(request)
+        return flatten(opened(self.blobs.get(request.init.image, "init.image")), request.init.background)
 
     def keep(self, image: Image.Image) -> str:
         """-> the reference by which a part's request names the picture."""

@@ -171,7 +171,11 @@ def take(
         if ours:
             carried = carried if ours == "Automatic" and carried else ours
             draft.take(
-                schedule_key, f"{group}schedule", carried, "" if same else f"Easel has no schedule {clean(schedule_name)[:60]}; {ours} is near it.", said=schedule_name
+                schedule_key,
+                f"{group}schedule",
+                carried,
+                "" if same else f"Easel has no schedule {clean(schedule_name)[:60]}; {ours} is near it.",
+                said=schedule_name,
             )
             return
         draft.leave(schedule_key, schedule_name, "Easel has no such schedule type.")
