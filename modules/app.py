@@ -14,11 +14,13 @@ from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
-from modules.core.errors import EaselError, InvalidRequest
+from modules.core.errors import EaselError
 from modules.core.files import sweep
 from modules.core.options import Looks, Options
 from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
+from modules.core.records.samplers import split_sampler
+from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
 from modules.infotext import files
@@ -67,10 +69,16 @@ class App:
         return self._warmth
 
     def submit(self, request: GenerationRequest, owner: str = "", save: bool = True) -> Ticket:
-        """Puts a request into the queue, after checking what can be checked without the engine. Raises EaselError."""
-        if request.model or request.model_hash:
-            self._usable(self.library.checkpoint(request.model, request.model_hash))
+        """Puts a request into the queue, checked. Raises EaselError."""
+        self.check(request)
         return self.queue.submit(request, owner=owner, save=save)
+
+    def check(self, request: GenerationRequest) -> None:
+        """What can be said of a request without the engine: its names. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        split_sampler(request.sampler)
+        SCHEDULES.get(request.schedule)
+        if request.model or request.model_hash:
+            self.library.checkpoint(request.model, request.model_hash)
 
     def unload(self) -> Future[None]:
         """Frees the memory that models take, between two jobs."""
@@ -124,10 +132,6 @@ class App:
         """What nobody waits for: leftovers of a killed process swept up, missing hashes computed."""
         sweep(self.paths.outputs)
         self.library.hash_all(self._closing)
-
-    def _usable(self, card: Card) -> None:
-        if card.trouble:
-            raise InvalidRequest(f"The checkpoint {card.name!r} cannot be used: {card.trouble}", "Choose another one.", "model")
 
     def _looks(self) -> Looks:
         settings = self.settings.value

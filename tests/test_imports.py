@@ -50,7 +50,17 @@ STANDARD_LATE = ("ctypes", "winreg", "msvcrt", "fcntl")
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "cv2": "opencv-python-headless"}
 """Where a package is not called as it is imported."""
 
-WITHOUT_TORCH = ("modules.core", "modules.infotext", "modules.catalog", "modules.jobs", "modules.app", "modules.ui", "modules.api", "modules.cli", "modules.serve")
+WITHOUT_TORCH = (
+    "modules.core",
+    "modules.infotext",
+    "modules.catalog",
+    "modules.jobs",
+    "modules.app",
+    "modules.ui",
+    "modules.api",
+    "modules.cli",
+    "modules.serve",
+)
 LIGHT_PROMPT = ("modules.prompt.grammar", "modules.prompt.timeline", "modules.prompt.tokens")
 
 

@@ -21,8 +21,6 @@ from modules.core.errors import OutputTrouble
 from modules.core.files import make_folder, replace, write_new
 from modules.core.options import Options
 from modules.core.params import with_values
-from modules.core.records.samplers import split_sampler
-from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
 from modules.infotext import files
@@ -81,15 +79,7 @@ def wish(app: App, values: dict[str, Any]) -> GenerationRequest:
     name = str(values.get("model", ""))
     if values.get("model_hash"):
         name = app.library.checkpoint(name, str(values["model_hash"])).name
-    request = with_values(app.default_request(name), values)
-    check_names(request)
-    return request
-
-
-def check_names(request: GenerationRequest) -> None:
-    """Of sampler and schedule type, before anything is loaded. Raises InvalidRequest with the nearest ones."""
-    split_sampler(request.sampler)
-    SCHEDULES.get(request.schedule)
+    return with_values(app.default_request(name), values)
 
 
 @contextmanager

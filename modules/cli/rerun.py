@@ -13,7 +13,7 @@ from modules.app import App
 from modules.cli.compare import Difference, changed_facts, difference
 from modules.cli.complaint import complain
 from modules.cli.flags import add_running, add_serving, options_of
-from modules.cli.generate import INTERRUPTED, check_names, opened, print_path
+from modules.cli.generate import INTERRUPTED, opened, print_path
 from modules.cli.parser import BadWords, Parser
 from modules.cli.progress import wait_for
 from modules.cli.request_flags import value_of_text
@@ -80,7 +80,6 @@ def again(app: App, file: Path, way: Way, start: Callable[[], None]) -> int:
     reading = app.read_picture(data)
     request = request_of(reading, file)
     changed = with_values(request, way.changes)
-    check_names(changed)
     ticket = app.submit(changed, save=way.save)
     start()
     result = wait_for(app, ticket, lambda record: print_path(app, record))

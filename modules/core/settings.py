@@ -40,7 +40,7 @@ class Settings:
     api_enable_requests: Annotated[
         bool, Param("Let the API fetch pictures from web addresses", hint="From public addresses only. Off: clients send the pictures themselves.")
     ] = False
-    theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is. Acts when the page is loaded again.")] = "system"
+    theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 
 

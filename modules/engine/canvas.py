@@ -17,11 +17,12 @@ from modules.core.request import GenerationRequest
 from modules.engine.feature import Feature
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.plan import Stage
-from modules.engine.sample import noise_of
 from modules.families.family import Family, Model
 from modules.imaging import color, fill, latents, masks, overlay, pixels, soft
+from modules.imaging.background import flatten
 from modules.imaging.opening import opened
 from modules.imaging.resize import ResizeMode, resize_image
+from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import table_of
 
 MODES = {
@@ -50,7 +51,7 @@ def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[Gener
     request = requests[0]
     if not request.init.image:
         return Canvas()
-    source = pixels.flatten(opened(blobs.get(request.init.image, "init.image")), request.init.background)
+    source = flatten(opened(blobs.get(request.init.image, "init.image")), request.init.background)
     where = region(request, source, blobs)
     seen = masks.network_picture(source, where) if where else fitted(request, source)
     if where and request.mask.content != "original":
@@ -62,7 +63,8 @@ def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[Gener
     if where is None:
         return Canvas(start, finish=lambda image, place, result: corrected(request, image, seen))
     mask = masks.latent_mask(where, *stage.latent[1:])
-    noise = noise_of(stage, model, requests, (0.03, 14.6)).first().cpu()
+    # A1111 fills with what the seeds alone draw first, whatever the variation seed
+    noise = PictureNoise([one.seed for one in requests], stage.latent, request.noise_source, model.device).first().cpu()
     start = latents.masked_content(request.mask.content, start, mask, noise)
     table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
     feature = InpaintMask(start, mask, softness(request), SAMPLERS.get(request.sampler).timesteps, table)

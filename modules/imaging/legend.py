@@ -1,7 +1,8 @@
 """Labels above and beside a grid, for sweeps. Knows no sweep: it is handed the texts.
 
-Rules: the project's notes on A1111 (grids); with Roboto Regular 2.137 its legends come out the same in every pixel. Coordinates stay fractions
-until Pillow draws, since it places glyphs at fractions of a pixel.
+Rules: the project's notes on A1111 (grids); with Roboto Regular 2.137 its legends come out the same in every pixel, where Pillow has Raqm to lay
+out text (it needs the system's FriBidi); without it letters stand a little apart. Coordinates stay fractions until Pillow draws, since it places
+glyphs at fractions of a pixel.
 """
 
 from __future__ import annotations

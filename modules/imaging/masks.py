@@ -6,10 +6,12 @@ Rules: the project's notes on A1111 (inpaint). White (255) is repainted, black k
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from modules.core.errors import InvalidRequest
 from modules.imaging.overlay import Box
 from modules.imaging.resize import ResizeMode, Upscaler, resize_image
 
-MAX_BLUR = 1024
+MAX_BLUR = 512
 """Pixels. A kernel beyond that takes seconds and leaves nothing of a mask."""
 
 
@@ -66,12 +68,15 @@ def blurred(mask: Image.Image, x: float, y: float) -> Image.Image:
     Raises InvalidRequest above MAX_BLUR."""
     if max(x, y) > MAX_BLUR:
         raise InvalidRequest(f"A mask blur of {max(x, y):g} pixels is too large.", f"Give 0 to {MAX_BLUR}.")
-    array = np.array(mask)
-    for sigma, shape in ((x, (1, 0)), (y, (0, 1))):
-        if sigma > 0:
-            reach = int(2.5 * sigma + 0.5)
-            array = cv2.GaussianBlur(array, (2 * reach * shape[0] + 1, 2 * reach * shape[1] + 1), sigma)
-    return Image.fromarray(array)
+    array = _blurred_down(np.asarray(mask).T, x).T
+    return Image.fromarray(np.ascontiguousarray(_blurred_down(array, y)))
+
+
+def _blurred_down(array: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+    """Along columns only: OpenCV is up to a hundred times slower along rows, and the bits are the same."""
+    if not sigma > 0:
+        return array
+    return cast("NDArray[np.uint8]", cv2.GaussianBlur(np.ascontiguousarray(array), (1, 2 * int(2.5 * sigma + 0.5) + 1), sigma))
 
 
 def crop_box(mask: Image.Image, padding: int, width: int, height: int) -> Box | None:
@@ -130,8 +135,11 @@ def region(
 
 
 def network_picture(image: Image.Image, where: Region, upscaler: Upscaler | None = None) -> Image.Image:
-    """The part of an RGB picture that the network sees, at width x height."""
+    """The part of an RGB picture that the network sees, at width x height; with the resize mode LATENT and no crop the picture as it is, since then
+    its latents are resized."""
     if where.crop is None:
+        if where.resize_mode == ResizeMode.LATENT:
+            return image
         return resize_image(where.resize_mode, image, where.width, where.height, upscaler)
     return resize_image(ResizeMode.FILL, image.crop(where.crop), where.width, where.height, upscaler)
 

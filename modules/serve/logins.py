@@ -105,8 +105,13 @@ class LoginFirst:
         body = {
             "error": "NotAuthenticated",
             "detail": "Incorrect username or password",
+            "body": "",
+            "errors": "",
             "field": "",
             "remedy": "Send the login with HTTP Basic, or log in on the page.",
         }
-        asks = {"www-authenticate": "Basic"} if "text/html" not in Headers(scope=scope).get("accept", "") else {}
+        # A page asks for fragments and pictures by itself; asked for a login there, a browser would cover the page with a window of its own.
+        headers = Headers(scope=scope)
+        page = "text/html" in headers.get("accept", "") or headers.get("sec-fetch-mode", "navigate") != "navigate"
+        asks = {} if page else {"www-authenticate": "Basic"}
         await JSONResponse(body, 401, asks)(scope, receive, send)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from modules.core.errors import InvalidRequest
 from modules.core.options import ServeOptions
 from modules.serve.address import address_of, free_port, is_exposed, url_of
 from modules.serve.door import door
@@ -49,7 +51,8 @@ class Plan:
 
 
 def plan(options: ServeOptions, first_port: int) -> Plan:
-    """Raises InvalidRequest for an address or a port that cannot be used."""
+    """Raises InvalidRequest for an address, a port or a certificate that cannot be used."""
+    check_certificate(options)
     address = address_of(options)
     exposed = is_exposed(address)
     open_to_all = (exposed or options.share) and not (options.api_logins if options.nowebui else options.logins)
@@ -66,3 +69,16 @@ def plan(options: ServeOptions, first_port: int) -> Plan:
         Logins(options.api_logins or page),
         made_up,
     )
+
+
+def check_certificate(options: ServeOptions) -> None:
+    """Before the server's thread would stumble over it. Raises InvalidRequest."""
+    if not options.tls_certfile:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_certfile, options.tls_keyfile, password=lambda: "")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise InvalidRequest(
+            f"{options.tls_certfile} and {options.tls_keyfile} cannot be used for https: {reason}.", "Give a PEM certificate and its key, without a password."
+        ) from None

@@ -78,7 +78,9 @@ def test_out_names_files_and_their_format(easel: Command, tmp_path: Path) -> Non
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_line_and_exit_code_two_before_anything_is_loaded(words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line_and_exit_code_two_before_anything_is_loaded(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = threading.active_count()
     code = main([*words, "--data-dir", str(tmp_path)], lambda app, options: 99)
     captured = capsys.readouterr()

@@ -27,7 +27,15 @@ def test_flags_that_serve() -> None:
         "--port", "7870", "--listen", "--server-name", "10.0.0.5", "--share", "--gradio-auth", "ann:se:cret, bob:b", "--api-auth", "prog:ram", "--nowebui",
         "--autolaunch", "--theme", "dark", "--subpath", "easel/", "--cors-allow-origins", "https://a.example/,http://b", "--allowed-hosts", "paint.example",
     ).serve  # fmt: skip
-    assert (serve.port, serve.listen, serve.server_name, serve.share, serve.nowebui, serve.autolaunch, serve.api) == (7870, True, "10.0.0.5", True, True, True, True)
+    assert (serve.port, serve.listen, serve.server_name, serve.share, serve.nowebui, serve.autolaunch, serve.api) == (
+        7870,
+        True,
+        "10.0.0.5",
+        True,
+        True,
+        True,
+        True,
+    )
     assert serve.logins == (("ann", "se:cret"), ("bob", "b"))
     assert serve.api_logins == (("prog", "ram"),)
     assert (serve.theme, serve.subpath, serve.allowed_hosts) == ("dark", "/easel", ("paint.example",))
@@ -140,7 +148,8 @@ def test_no_flag_is_known_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "command"), [([], "serve"), (["--port", "1"], "serve"), (["serve", "--port", "1"], "serve"), (["generate", "x"], "generate"), (["doctor"], "doctor")]
+    ("words", "command"),
+    [([], "serve"), (["--port", "1"], "serve"), (["serve", "--port", "1"], "serve"), (["generate", "x"], "generate"), (["doctor"], "doctor")],
 )
 def test_commands(words: list[str], command: str) -> None:
     assert command_of(words)[0] == command

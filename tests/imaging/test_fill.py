@@ -35,3 +35,9 @@ def test_everything_or_nothing_hidden() -> None:
     image = noise(32, 32)
     assert (values(fill(image, Image.new("L", (32, 32)))) == values(image)).all()
     assert fill(image, Image.new("L", (32, 32), 255)).size == (32, 32)
+
+
+def test_a_mask_of_another_size_is_stretched() -> None:
+    image = noise(64, 32)
+    made = values(fill(image, box_mask(32, 32, (16, 0, 32, 32))))
+    assert (made[:, :24] == values(image)[:, :24]).all() and (made[:, 40:] != values(image)[:, 40:]).any()

@@ -54,7 +54,18 @@ def test_texts_stand_over_the_middle_of_their_cells() -> None:
     for index in range(2):
         ink = columns_of(made, (300 * index, 0, 300 * index + 300, top))
         assert abs((ink[0] + ink[-1]) / 2 - 150) <= 2
-    assert columns_of(legend(sheet, (300, 300), NONE * 2, labels("Seed: 1")), (0, 0, 225, 300)).size
+        rows = np.flatnonzero((values(made.crop((300 * index, 0, 300 * index + 300, top))) < 255).any((1, 2)))
+        assert abs((rows[0] + rows[-1]) / 2 - top / 2) <= 3
+
+
+def test_texts_stand_beside_the_middle_of_their_cells() -> None:
+    made = legend(Image.new("RGB", (300, 600)), (300, 300), NONE, labels("Seed: 1", "Seed: 10"))
+    assert made.width == 300 + 225
+    for index in range(2):
+        box = (0, 300 * index, 225, 300 * index + 300)
+        ink = columns_of(made, box)
+        rows = np.flatnonzero((values(made.crop(box)) < 255).any((1, 2)))
+        assert abs((ink[0] + ink[-1]) / 2 - 112.5) <= 2 and abs((rows[0] + rows[-1]) / 2 - 150) <= 3
 
 
 def test_what_is_off_is_grey_and_struck_through() -> None:

@@ -55,3 +55,43 @@ def test_nothing_to_learn_from(light: float, hidden: float) -> None:
     assert np.isfinite(made).all()
     if not hidden:
         assert (made == light).all()
+
+
+def slow(source: np.ndarray, mask: np.ndarray, falloff: float, variation: float) -> np.ndarray:
+    """The same rule with sums instead of fast transforms, for planes of even sides; without the matching of colours. [H, W, 3] before it is masked."""
+    rows, columns, _ = source.shape
+
+    def centred(length: int) -> np.ndarray:
+        """The orthonormal DFT with its zero in the middle, of places and of frequencies."""
+        steps = np.arange(length) - length // 2
+        return np.exp(-2j * np.pi * np.outer(steps, steps) / length) / length**0.5
+
+    down, across = centred(rows), centred(columns)
+
+    def there(plane: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,jkc,kl->ilc", down, plane, across)
+
+    def back(plane: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,jkc,kl->ilc", down.conj(), plane, across.conj()).real
+
+    hidden = mask.mean(-1, keepdims=True)
+    seen = source * (1 - hidden)
+    spectrum = there(seen / seen.max() + source.mean() * mask)
+    random = np.random.default_rng(0).random(source.shape)
+    random = variation * random + (1 - variation) * random.mean(-1, keepdims=True)
+    shorter = min(rows, columns)
+    window = np.array([[1 / ((((2 * y - rows) / shorter) ** 2 + 1) * (((2 * x - columns) / shorter) ** 2 + 1)) for x in range(columns)] for y in range(rows)])
+    power = np.abs(there(back(there(random) * window[..., None]))) ** 2
+    return back(power * np.abs(spectrum) ** (falloff - 1) * spectrum)
+
+
+@pytest.mark.parametrize(("width", "height", "falloff", "variation"), [(12, 8, 1.0, 0.05), (8, 12, 2.0, 0.5), (10, 18, 0.5, 1.0)])
+def test_it_equals_the_slow_one(width: int, height: int, falloff: float, variation: float) -> None:
+    """Matching of colours keeps the order of values, so within the grown part it is the order that must agree."""
+    image, grown = noise(width, height), box_mask(width, height, (5, 0, width, height))
+    image.paste(0, grown)
+    source, mask = np.asarray(image) / 255, np.asarray(grown.convert("RGB")) / 255
+    inside = mask[..., 0] == 1
+    made, wanted = shaped_noise(source, mask, falloff, variation)[inside], slow(source, mask, falloff, variation)[inside]
+    for channel in range(3):
+        assert (np.diff(made[np.argsort(wanted[:, channel]), channel]) >= 0).all()

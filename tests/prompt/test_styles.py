@@ -84,7 +84,7 @@ def test_writing_keeps_remarks_and_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "styles.csv"
     write(path, [Style("new", "first")])
     assert not (tmp_path / "styles.csv.bak").exists()
-    before = "name,prompt,negative_prompt\n# mine,a remark,\nfilm,film grain,cartoon\n".encode()
+    before = b"name,prompt,negative_prompt\n# mine,a remark,\nfilm,film grain,cartoon\n"
     path.write_bytes(before)
     write(path, [Style("Öl", 'oil, "on"\ncanvas')])
     assert (tmp_path / "styles.csv.bak").read_bytes() == before

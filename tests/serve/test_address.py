@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,12 @@ def test_a_server_that_others_reach_never_stands_open(options: ServeOptions, mad
         assert chosen.page_logins.match(user, password)
     else:
         assert chosen.greeting() == f"Running on local URL:  {chosen.url}"
+
+
+def test_a_certificate_that_is_none_is_said_before_the_server_starts(tmp_path: Path) -> None:
+    pem = Path(__file__).with_name("localhost.pem")
+    (tmp_path / "no.pem").write_text("no certificate")
+    plan(ServeOptions(tls_certfile=str(pem), tls_keyfile=str(pem)), 7860)
+    for certificate, key in ((tmp_path / "no.pem", pem), (pem, tmp_path / "no.pem"), (pem, tmp_path / "missing.pem")):
+        with pytest.raises(InvalidRequest, match="cannot be used for https"):
+            plan(ServeOptions(tls_certfile=str(certificate), tls_keyfile=str(key)), 7860)

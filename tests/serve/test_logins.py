@@ -82,6 +82,7 @@ def test_our_routes_ask_and_then_know_who_it_is(path: str) -> None:
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Basic"
     assert refused.json()["detail"] == "Incorrect username or password"
+    assert "www-authenticate" not in client().get(path, headers={"sec-fetch-mode": "no-cors"}).headers
     assert client().get(path, headers=basic("ann", "wrong")).status_code == 401
     assert client().get(path, headers=basic("ann", "se:cret")).text == "ann"
     assert client().get(path, headers={"cookie": "session=token-of-cy"}).text == "cy"

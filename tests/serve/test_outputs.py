@@ -51,7 +51,18 @@ def test_anything_else_is_not_there(folder: Path, asked: str) -> None:
     assert picture_at(folder, asked) is None
 
 
-@pytest.mark.parametrize("path", ["%2e%2e/secret.png", "..%2fsecret.png", "%2e%2e%2fsecret.png", "....//secret.png", "%252e%252e/secret.png", "txt2img-images%2f..%2f..%2fsecret.png", "inside.png%00"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%2e%2e/secret.png",
+        "..%2fsecret.png",
+        "%2e%2e%2fsecret.png",
+        "....//secret.png",
+        "%252e%252e/secret.png",
+        "txt2img-images%2f..%2f..%2fsecret.png",
+        "inside.png%00",
+    ],
+)
 def test_no_spelling_leaves_the_folder(folder: Path, path: str) -> None:
     answer = TestClient(Starlette(routes=[outputs_route(folder)])).get(f"/easel/outputs/{path}")
     assert answer.status_code == 404

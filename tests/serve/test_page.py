@@ -136,14 +136,21 @@ def test_forged_file_references_reach_no_file(open_page: httpx.Client) -> None:
         for answer in answers:
             assert SECRET not in answer.text
             assert "/gradio_api/file=" not in answer.text
-    joined = open_page.post("/gradio_api/queue/join", json={"fn_index": functions[0]["id"], "data": [FORGED] * len(functions[0]["inputs"]), "session_hash": "joiner"})
+    joined = open_page.post(
+        "/gradio_api/queue/join", json={"fn_index": functions[0]["id"], "data": [FORGED] * len(functions[0]["inputs"]), "session_hash": "joiner"}
+    )
     assert SECRET not in joined.text
     assert open_page.get("/gradio_api/file=/etc/passwd").status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/gradio_api/queue/data?session_hash=x", *OURS, *THEIRS])
 def test_other_names_and_other_pages_are_refused_everywhere(open_page: httpx.Client, path: str) -> None:
-    for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}, {"host": "evil.example", "origin": "http://evil.example"}):
+    for headers in (
+        {"host": "evil.example"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"host": "evil.example", "origin": "http://evil.example"},
+    ):
         answer = open_page.get(path, headers=headers)
         assert answer.status_code == 403
         assert "access-control-allow-origin" not in answer.headers

@@ -42,7 +42,7 @@ READY = "() => document.querySelector('#txt2img_seed input') && document.querySe
 
 
 def find_chromium() -> str | None:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = os.environ.get("EASEL_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if found:
         return found
     with sync_playwright() as playwright:

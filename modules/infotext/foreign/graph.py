@@ -143,4 +143,4 @@ def latent_of(graph: Graph, node: str) -> str:
 def sides(graph: Graph, node: str, width: tuple[str, ...] = ("width",), height: tuple[str, ...] = ("height",)) -> tuple[int, int] | None:
     """The size that a node names, in pixels; one side of a target may be 0."""
     found = [number(value(graph, node, *names)) for names in (width, height)]
-    return (int(found[0]), int(found[1])) if found[0] is not None and found[1] is not None and 0 <= min(found) and 0 < max(found) < 1e6 else None
+    return (int(found[0]), int(found[1])) if found[0] is not None and found[1] is not None and min(found) >= 0 and 0 < max(found) < 1e6 else None
