@@ -6,6 +6,7 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ from modules.jobs.queue import Queue
 from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
 from modules.jobs.worker import Worker
+from modules.prompt import styles
+from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class App:
         self.queue = Queue(self.store, resume)
         self.worker = Worker(self.queue, self._make_runner)
         self._warmth = "Getting ready"
+        self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._vocabularies: dict[Path, Vocabulary] = {}
         self._closing = threading.Event()
 
@@ -79,6 +83,10 @@ class App:
         SCHEDULES.get(request.schedule)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
+
+    def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
+        """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
+        return self._gpu()
 
     def unload(self) -> Future[None]:
         """Frees the memory that models take, between two jobs."""
@@ -133,6 +141,10 @@ class App:
         sweep(self.paths.outputs)
         self.library.hash_all(self._closing)
 
+    def styles(self) -> dict[str, Style]:
+        """By name, from styles.csv as it is now. Raises InvalidRequest for a file that is none."""
+        return styles.read(self.paths.styles)
+
     def _looks(self) -> Looks:
         settings = self.settings.value
         interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
@@ -144,7 +156,8 @@ class App:
         from modules.engine.generate import Engine
         from modules.engine.save import Outputs
 
-        engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks)
+        engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks, self.styles)
+        self._gpu = engine.machine.memory
         try:
             card = self.card()
             if card is not None:

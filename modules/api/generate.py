@@ -1,4 +1,4 @@
-"""Easel's own API under /v1: submit a request, watch it, cancel it, look at the history, make a picture again from its file.
+"""Easel's own API under /v1: keep a picture, submit a request, watch it, cancel it, look at the history, make a picture again from its file.
 
 One schema, that of `GenerationRequest`, for what goes in and what comes out. Fields that are left out take what suits the model.
 """
@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from modules.api.bodies import json_object
 from modules.api.jobs import as_json, picture_as_json
 from modules.api.logins import login, require, theirs
+from modules.api.pictures import Pictures
 from modules.api.replies import WrongType
 from modules.api.schemas import takes
 from modules.api.threads import in_thread
@@ -36,7 +37,7 @@ PACE = 0.1
 """Seconds between two events of progress at least."""
 
 
-def router(app: App) -> APIRouter:
+def router(app: App, pictures: Pictures) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["Easel"])
 
     @routes.post("/jobs", openapi_extra=takes(GenerationRequest))
@@ -85,6 +86,17 @@ def router(app: App) -> APIRouter:
         if not record.path or kind is None or not await in_thread(path.is_file):
             raise NotFound(f"The file of picture {number} is not there.", "It was moved, deleted, or never asked to be kept.", "number")
         return FileResponse(path, media_type=kind, headers=PICTURE_HEADERS)
+
+    @routes.post("/inputs", openapi_extra=takes(bytes, "image/*"))
+    async def keep(request: Request) -> JSONResponse:
+        """Keeps an uploaded picture for requests to start from: its `reference` goes into `init.image`, `mask.image` or `mask.latent`."""
+        data = await _upload(request)
+
+        def kept() -> str:
+            pictures.opened(data, "image")
+            return app.blobs.put(data)
+
+        return JSONResponse({"reference": await in_thread(kept)}, 201)
 
     @routes.post("/rerun", openapi_extra=takes(bytes, "image/*"))
     async def rerun(request: Request) -> JSONResponse:

@@ -133,8 +133,8 @@ def command_line(options: Options) -> dict[str, Any]:
     }
 
 
-def memory() -> dict[str, Any]:
-    """Bytes of main memory: `used` by this process, `total` of the machine, `free` what is left of it for this process. Of the GPU nothing is told yet."""
+def memory(gpu: Mapping[str, Any]) -> dict[str, Any]:
+    """Bytes of main memory: `used` by this process, `total` of the machine, `free` what is left of it for this process; and of the GPU, where there is one."""
     machine = psutil.virtual_memory()
     used = psutil.Process().memory_info().rss
-    return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": {"error": "Easel does not report the GPU's memory here yet."}}
+    return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": dict(gpu) or {"error": "unavailable"}}

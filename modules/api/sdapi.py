@@ -46,7 +46,8 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
             return wish, ticket
 
         wish, ticket = await in_thread(submit)
-        return JSONResponse(await in_thread(answer_of, await ticket.result_async(), wish, app.paths.outputs))
+        result = await ticket.result_async()
+        return await in_thread(lambda: JSONResponse(answer_of(result, wish, app.paths.outputs)))  # megabytes of base64 are no work for the event loop
 
     @routes.post("/txt2img", openapi_extra=takes(Txt2Img))
     async def txt2img(request: Request) -> JSONResponse:

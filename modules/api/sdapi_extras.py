@@ -32,8 +32,8 @@ class Extras(BaseModel):
     codeformer_visibility: float = Field(0, ge=0, le=1)
     codeformer_weight: float = Field(0, ge=0, le=1)
     upscaling_resize: float = Field(2, ge=0.05, le=16)
-    upscaling_resize_w: int = Field(512, ge=8, le=LARGEST)
-    upscaling_resize_h: int = Field(512, ge=8, le=LARGEST)
+    upscaling_resize_w: int = Field(512, ge=1, le=LARGEST)
+    upscaling_resize_h: int = Field(512, ge=1, le=LARGEST)
     upscaling_crop: bool = True
     upscaler_1: str = "None"
     upscaler_2: str = "None"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +10,11 @@ from PIL import Image
 
 from modules.api.sdapi_request import Wish
 from modules.core.errors import OutputTrouble
-from modules.core.files import write_new
 from modules.core.result import Result
+from modules.engine.save import Outputs
 from modules.imaging.grid import grid
 from modules.infotext import files
 
-NUMBERED = re.compile(r"grid-(\d+)")
 MOST = 64 * 2**20
 """Pixels of a grid; one that would be larger is left out."""
 
@@ -47,16 +44,13 @@ def gridded(result: Result, wish: Wish, outputs: Path) -> Grid:
     sheet = grid(images, rows, full=bool(options["grid_prevent_empty_spots"]), background=options["grid_background_color"])
     text = pictures[0].infotext
     data = files.encode(sheet, text)  # without our own document: no request makes a grid again
-    notes = (_saved(data, outputs / f"{wish.tab}-grids" / time.strftime("%Y-%m-%d")),) if options["grid_save"] else ()
+    notes = (_saved(data, Outputs(outputs), pictures[0].request.seed, f"{wish.tab}-grids"),) if options["grid_save"] else ()
     return Grid(data if options["return_grid"] else b"", text, tuple(filter(None, notes)))
 
 
-def _saved(data: bytes, folder: Path) -> str:
-    """-> a note when it could not be saved: the pictures themselves are safe, so that is no reason to fail."""
+def _saved(data: bytes, outputs: Outputs, seed: int, kind: str) -> str:
+    """-> a note when it could not be saved where it should: the pictures themselves are safe, so that is no reason to fail."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        start = 1 + max((int(found[1]) for file in folder.iterdir() if (found := NUMBERED.match(file.name))), default=0)
-        write_new(folder, lambda number: f"grid-{number:04}.png", data, start)
-    except (OSError, OutputTrouble) as trouble:
+        return outputs.save(data, seed, kind, "grid")[1]
+    except OutputTrouble as trouble:
         return f"The grid was not saved: {trouble}"
-    return ""

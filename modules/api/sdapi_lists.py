@@ -13,7 +13,6 @@ from modules.api.sdapi_scripts import ScriptDesk
 from modules.api.threads import in_thread
 from modules.app import App
 from modules.core.options import Options
-from modules.prompt import styles
 
 
 def router(app: App, options: Options) -> APIRouter:
@@ -51,7 +50,7 @@ def router(app: App, options: Options) -> APIRouter:
     @routes.get("/prompt-styles")
     async def prompt_styles() -> JSONResponse:
         """The table of styles, as `styles` of a request names them."""
-        return JSONResponse(models.styles(await in_thread(styles.read, app.paths.styles)))
+        return JSONResponse(models.styles(await in_thread(app.styles)))
 
     @routes.get("/scripts")
     async def script_names() -> JSONResponse:
@@ -69,7 +68,8 @@ def router(app: App, options: Options) -> APIRouter:
 
     @routes.get("/memory")
     async def memory() -> JSONResponse:
-        return JSONResponse(await in_thread(models.memory))
+        """Bytes of the machine's and of the GPU's memory."""
+        return JSONResponse(await in_thread(lambda: models.memory(app.gpu_memory())))
 
     for path in ("/refresh-checkpoints", "/refresh-vae", "/refresh-embeddings", "/refresh-loras"):
         routes.add_api_route(path, partial(_refresh, app), methods=["POST"], description="Looks through the folders again.")

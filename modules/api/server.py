@@ -50,7 +50,7 @@ def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
         sdapi_lists.router(app, options),
         sdapi_pictures.router(pictures),
         sdapi_server.router(app, options.serve.api_server_stop, stop),
-        generate.router(app),
+        generate.router(app, pictures),
         internal.router(tasks),
     )
     for part in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass
@@ -39,6 +40,15 @@ class Blobs:
         if hashlib.sha256(data).hexdigest() != found[1]:
             raise NotFound(f"The input picture {reference[:17]}... is not on this machine.", "Give the picture again.", field)
         return data
+
+    def holds(self, data: bytes) -> bool:
+        return self._path(hashlib.sha256(data).hexdigest()).exists()
+
+    def drop(self, reference: str) -> None:
+        """Forgets the bytes; nothing where they are not here, or cannot be deleted."""
+        if found := REFERENCE.fullmatch(reference):
+            with contextlib.suppress(OSError):
+                self._path(found[1]).unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -37,6 +38,8 @@ from modules.engine.plan import Stage, plan, takes
 from modules.engine.resolve import Shelf, resolve
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Outputs
+from modules.engine.sweep import conduct
+from modules.engine.sweeps.tools import Tools
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
 from modules.imaging import pixels
@@ -47,6 +50,7 @@ from modules.memory.device import DTYPES, Machine, find
 from modules.memory.placement import emptied, place
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
+from modules.prompt.styles import Style
 from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise
 
@@ -64,13 +68,15 @@ class Loaded:
 
 @dataclass
 class Engine:
-    """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to."""
+    """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
+    styles: by name."""
 
     shelf: Shelf
     outputs: Outputs
     blobs: Blobs
     options: DeviceOptions = field(default_factory=DeviceOptions)
     looks: Callable[[], Looks] = Looks
+    styles: Callable[[], Mapping[str, Style]] = dict
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -83,7 +89,7 @@ class Engine:
 
     def warm(self) -> str:
         """Loads the default model, so that the first picture need not wait. -> its name, "" when there is none."""
-        request, card = resolve(GenerationRequest(), self.shelf, self.machine.precision, self.looks().preferred)
+        request, card = self._resolved(GenerationRequest())
         self._load(card, request)
         return card.name
 
@@ -91,12 +97,24 @@ class Engine:
         """Lets go of every model."""
         self._models.clear()
 
-    @torch.inference_mode()
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
+        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], self._store, self.facts)
+        return conduct(request, self._part, tools, report, cancel, save)
+
+    def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
+        return resolve(request, self.shelf, self.machine.precision, self.looks().preferred, self.styles)
+
+    def _store(self, data: bytes, request: GenerationRequest, grid: str) -> tuple[Path, str]:
+        """Saves a picture that a script put together. grid: its basename, "" for what is no grid."""
+        return self.outputs.save(data, request.seed, kind_of(request, "grids" if grid else "images"), grid)
+
+    @torch.inference_mode()
+    def _part(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
+        """One request without a script. keys: further ones for its infotexts."""
         began = time.monotonic()
         report(Progress("loading", 0, request.pictures))
-        request, card = resolve(request, self.shelf, self.machine.precision, self.looks().preferred)
+        request, card = self._resolved(request)
         loaded = self._load(card, request)
         loaded.family.check(request)
         notes = [
@@ -117,10 +135,10 @@ class Engine:
                     if cancel() is Cancel.STOP:
                         stopped = Cancel.STOP
                         break
-                    made, how = self._take(loaded, request, passes, take, features, report, cancel)
+                    made, how = self._take(loaded, request, passes, take, features, report, cancel, keys)
                     for picture in made:
                         if save and picture.complete:
-                            path, note = self.outputs.save(picture.data, picture.request.seed)
+                            path, note = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
                             picture = replace(picture, path=path)
                             notes += [note] if note else []
                         pictures.append(picture)
@@ -156,6 +174,7 @@ class Engine:
         features: Sequence[Feature],
         report: Report,
         cancel: Callable[[], Cancel],
+        keys: Mapping[str, object],
     ) -> tuple[list[Picture], Cancel]:
         """Samples and decodes the pictures that are evaluated together."""
         total = sum(steps_of(stage) for stage, _ in passes)
@@ -181,7 +200,7 @@ class Engine:
                 return [], how
             latents = stop.latents
         report(Progress("decoding", take.start, request.pictures, total, total))
-        return self._pictures(loaded, requests, take, canvas, latents, how is Cancel.NONE), how
+        return self._pictures(loaded, requests, take, canvas, latents, how is Cancel.NONE, keys), how
 
     def _watch(self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel]) -> Watch:
         looks = self.looks()
@@ -198,7 +217,14 @@ class Engine:
         return sample(stage, loaded.model, requests, denoise_with, latents)
 
     def _pictures(
-        self, loaded: Loaded, requests: Sequence[GenerationRequest], take: range, canvas: Canvas, latents: Tensor | None, complete: bool
+        self,
+        loaded: Loaded,
+        requests: Sequence[GenerationRequest],
+        take: range,
+        canvas: Canvas,
+        latents: Tensor | None,
+        complete: bool,
+        keys: Mapping[str, object],
     ) -> list[Picture]:
         if latents is None:
             return []
@@ -206,10 +232,10 @@ class Engine:
         if not torch.isfinite(decoded).all():
             raise BadModelFile("The picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint or VAE.", "model")
         images = [canvas.finish(image, place, latents[place]) for place, image in enumerate(pixels.to_images(decoded))]
-        return [self._picture(image, one, index, loaded.model.card, complete) for image, one, index in zip(images, requests, take, strict=True)]
+        return [self._picture(image, one, index, loaded.model.card, complete, keys) for image, one, index in zip(images, requests, take, strict=True)]
 
-    def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool) -> Picture:
-        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name)
+    def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
+        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
         return Picture(files.encode(image, text, document), image.width, image.height, request, text, index, complete=complete)
 
@@ -231,8 +257,14 @@ class Engine:
         return {name: inversions.load(cards[name].path) for name in request.embeddings}
 
 
+def kind_of(request: GenerationRequest, what: str) -> str:
+    """A1111's folder for it: txt2img-images, img2img-grids."""
+    return f"{'img2img' if request.init.image else 'txt2img'}-{what}"
+
+
 def spelled(request: GenerationRequest) -> GenerationRequest:
     """The request as A1111's text tells it: its prompts without comments."""
     if not request.text.comments:
         return request
-    return replace(request, prompt=strip_comments(request.prompt), negative_prompt=strip_comments(request.negative_prompt))
+    hires = replace(request.hires, prompt=strip_comments(request.hires.prompt), negative_prompt=strip_comments(request.hires.negative_prompt))
+    return replace(request, prompt=strip_comments(request.prompt), negative_prompt=strip_comments(request.negative_prompt), hires=hires)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from modules.catalog.card import Card
@@ -14,6 +14,7 @@ from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest, Precision
 from modules.engine.conditioning import spoken
 from modules.prompt.embeddings import names_in
+from modules.prompt.styles import Style, applied
 
 SEED_DRAW = 4294967294
 """A1111 draws seeds below this (parity rule 7.1)."""
@@ -28,9 +29,22 @@ class Shelf(Protocol):
     def hashed(self, card: Card) -> Card: ...
 
 
-def resolve(request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "") -> tuple[GenerationRequest, Card]:
+def resolve(
+    request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "", styles: Callable[[], Mapping[str, Style]] = dict
+) -> tuple[GenerationRequest, Card]:
     """-> the concrete request and the checkpoint's card. preferred: the model to take when the request names none.
     Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
+    if request.styles:
+        prompts = [
+            applied(*pair, request.styles, styles())
+            for pair in ((request.prompt, request.negative_prompt), (request.hires.prompt, request.hires.negative_prompt))
+        ]
+        hires = (
+            dataclasses.replace(request.hires, prompt=prompts[1][0], negative_prompt=prompts[1][1])
+            if request.hires.prompt or request.hires.negative_prompt
+            else request.hires
+        )
+        request = dataclasses.replace(request, styles=(), prompt=prompts[0][0], negative_prompt=prompts[0][1], hires=hires)
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":

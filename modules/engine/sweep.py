@@ -53,11 +53,13 @@ def conduct(request: GenerationRequest, run_part: RunPart, tools: Tools, report:
     began = time.monotonic()
     script, arguments = chosen(request)
     run = _Conductor(run_part, report, cancel, save)
-    sweep = script.sweep(request, arguments, replace(tools, saves=save))
+    tools = replace(tools, saves=save, passing=set())
+    sweep = script.sweep(request, arguments, tools)
     try:
         outcome = _driven(sweep, run)
     finally:
         sweep.close()
+        tools.forget()
     pictures = run.told_of(outcome, script.grid_name, tools)
     notes = tuple(dict.fromkeys((*run.notes, *outcome.notes)))
     facts = run.facts or dict(tools.facts())

@@ -38,6 +38,10 @@ GUIDED = "Easel's second pass has the guidance of the first."
 SEEDED = "Easel's second pass has the seed of the first."
 SECOND_MODEL = "Easel's second pass draws with the checkpoint of the first."
 LATER = "Easel's second pass (hires fix) could not repeat this one."
+UNTOLD = "A second pass at a larger size, of which the file says no more."
+FIRST_SIZE = "The first pass's size is not in the file; it follows from the final one."
+OWN_SIZE = "Taken from the picture itself."
+SHARE = "That share of them was run."
 ALONE = "Easel runs no second pass on a picture made from another one."
 REFINER = "A second model that takes over (refiner) is not restored."
 ENLARGED = "Later enlargement is not restored."
@@ -55,11 +59,8 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"hires refiner|refine", REFINER),
         (r"hires|first pass|second pass|high-res", HIRES),
         (r"lora|lyco|add ?net", LORA),
-        (
-            r"script|[xyz] (type|values)|fixed [xyz]|sd upscale|final denois|denoising curve|decode|randomness|sigma adjustment|prompt matrix|loopback"
-            r"|outpaint|wildcard|template|dynamic prompt",
-            SCRIPT,
-        ),
+        (r"script|[xyz] (type|values)|fixed [xyz]|sd upscale|final denois|denoising curve|prompt matrix|loopback|outpaint", SCRIPT),
+        (r"decode|randomness|sigma adjustment|wildcard|template|dynamic prompt", SCRIPT),
         (r"mask|inpaint|soft inpainting|conditional mask", MASK),
         (r"init image|image cfg|denois|extra noise|noise multiplier|resize", INIT),
         (r"vae|te$|unet$|module|text encoder|clip model", FILES),

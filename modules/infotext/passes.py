@@ -101,10 +101,9 @@ def _started(draft: Draft, words: Words) -> set[str]:
 
 
 def _mask(draft: Draft, words: Words) -> None:
-    key, blur = words.get("mask blur", ("Mask blur", "0"))
-    if "mask blur" in words or draft.source in ("Easel", "AUTOMATIC1111", "Forge"):
-        if draft.take(key, "mask.blur_x", blur, "" if "mask blur" in words else BLUR):
-            draft.values["mask.blur_y"] = draft.values["mask.blur_x"]
+    key, blur = words.get("mask blur", ("Mask blur", "0" if draft.source in ("Easel", "AUTOMATIC1111", "Forge") else ""))
+    if draft.take(key, "mask.blur_x", blur or None, "" if "mask blur" in words else BLUR):
+        draft.values["mask.blur_y"] = draft.values["mask.blur_x"]
     key, mode = words.get("mask mode", ("", ""))
     if mode.casefold() in ("inpaint masked", "inpaint not masked"):
         draft.take(key, "mask.invert", mode.casefold() == "inpaint not masked", said=mode)
@@ -159,7 +158,7 @@ def _target(draft: Draft, words: Words) -> None:
         elif {"hires.width", "hires.scale"} & set(draft.values) and word == "hires size":
             draft.fact(key, value)
         elif int(sides[1]) or int(sides[2]):
-            draft.size(key, *sides.groups(), note, names=("hires.width", "hires.height"))
+            draft.size(key, sides[1], sides[2], note, names=("hires.width", "hires.height"))
 
 
 def _repeats(key: str, value: str, words: Words) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, named, to_dict
 from modules.core.request import GenerationRequest
+from modules.infotext import keys
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.names import clean, shown, stem
 
@@ -128,7 +129,7 @@ class Draft:
     def reading(self, size: tuple[int, int] = (0, 0)) -> Reading:
         """size: of the picture itself, in pixels, used when its text gives none."""
         if self.values and min(size) >= 64 and not {"width", "height"} & set(self.values):
-            self.size("Size", *size, "Taken from the picture itself.")
+            self.size("Size", *size, keys.OWN_SIZE)
         return Reading(self._request(), self.source, self.rows, self.notes, self.facts)
 
     def _request(self) -> GenerationRequest:

@@ -7,12 +7,11 @@ second pass, the key is written all the same: a text must be enough to make its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from modules.core.errors import InvalidRequest
-from modules.core.records.samplers import SAMPLERS, SamplerRecord, split_sampler
-from modules.core.records.schedules import SCHEDULES
+from modules.core.records.samplers import SamplerRecord
 from modules.core.request import GenerationRequest
+from modules.infotext.runs import runs, second_pass
 
 Rule = Callable[[GenerationRequest], object]
 """None leaves the key out."""
@@ -29,43 +28,8 @@ SOFT: Mapping[str, str] = {
 """Keys of soft inpainting, in their order -> fields of `request.mask.soft`."""
 
 
-class Pass(NamedTuple):
-    """One run of a sampler. schedule: the type that acts; "Automatic" only where the sampler has none of its own."""
-
-    sampler: str
-    record: SamplerRecord | None
-    schedule: str
-
-
-def passes(request: GenerationRequest) -> tuple[Pass, ...]:
-    """The first pass, and the second one where there is one. Names that nobody knows stay as they are."""
-    first = _pass(request.sampler, request.schedule)
-    if not second_pass(request):
-        return (first,)
-    sampler, named = _split(request.hires.sampler) if request.hires.sampler else (request.sampler, "")
-    return first, _pass(sampler, request.hires.schedule or named or request.schedule)
-
-
-def second_pass(request: GenerationRequest) -> bool:
-    """A picture that starts from another one has no second pass."""
-    return request.hires.enabled and not request.init.image
-
-
-def _pass(sampler: str, schedule: str) -> Pass:
-    record, spacing = SAMPLERS.find(sampler), SCHEDULES.find(schedule)
-    schedule = spacing.name if spacing else schedule
-    return Pass(record.name if record else sampler, record, record.schedule if record and schedule == "Automatic" else schedule)
-
-
-def _split(sampler: str) -> tuple[str, str]:
-    try:
-        return split_sampler(sampler)
-    except InvalidRequest:
-        return sampler, ""
-
-
 def _records(request: GenerationRequest) -> list[SamplerRecord]:
-    return [one.record for one in passes(request) if one.record]
+    return [run.record for run in runs(request) if run.record]
 
 
 def _bracketed(request: GenerationRequest, marks: str) -> bool:
@@ -106,7 +70,7 @@ def _sigma(name: str, unsaid: float) -> Rule:
 
 
 def _beta(name: str) -> Rule:
-    return lambda request: float(getattr(request.spacing, name)) if any(one.schedule == "Beta" for one in passes(request)) else None
+    return lambda request: float(getattr(request.spacing, name)) if any(run.schedule == "Beta" for run in runs(request)) else None
 
 
 def _varied(value: Callable[[GenerationRequest], Any]) -> Rule:
@@ -145,9 +109,14 @@ def _other(name: str) -> Callable[[GenerationRequest], object]:
     return lambda request: getattr(request.hires, name) if getattr(request.hires, name) != getattr(request, name) else None
 
 
-def _unlike(index: int) -> Callable[[GenerationRequest], object]:
+def _unlike(name: str) -> Callable[[GenerationRequest], object]:
     """The second pass's sampler or schedule, as it acts, where it differs from the first one's."""
-    return lambda request: passes(request)[1][index] if passes(request)[1][index] != passes(request)[0][index] else None
+
+    def value(request: GenerationRequest) -> object:
+        first, second = (getattr(run, name) for run in runs(request))
+        return second if second != first else None
+
+    return value
 
 
 def _strength(request: GenerationRequest) -> object:
@@ -165,8 +134,8 @@ def _size(width: int, height: int) -> str:
 
 
 RULES: Mapping[str, Rule] = {
-    "Sampler": lambda request: passes(request)[0].sampler,
-    "Schedule type": lambda request: passes(request)[0].schedule,
+    "Sampler": lambda request: runs(request)[0].sampler,
+    "Schedule type": lambda request: runs(request)[0].schedule,
     "Size": lambda request: _size(request.width, request.height),
     "Model hash": lambda request: request.model_hash[:10] or None,
     "Variation seed": _varied(lambda request: request.variation.seed),
@@ -183,10 +152,10 @@ RULES: Mapping[str, Rule] = {
     "Inpaint area": _masked(lambda request: request.mask.area == "Only masked" and "Only masked"),
     "Masked area padding": _masked(lambda request: str(request.mask.padding) if request.mask.area == "Only masked" else None),
     "Masked content": _masked(lambda request: request.mask.content != "original" and request.mask.content),
-    "Hires sampler": _hires(_unlike(0)),
+    "Hires sampler": _hires(_unlike("sampler")),
     "Hires prompt": _hires(_other("prompt")),
     "Hires negative prompt": _hires(_other("negative_prompt")),
-    "Hires schedule type": _hires(_unlike(2)),
+    "Hires schedule type": _hires(_unlike("schedule")),
     "Hires upscale": _hires(lambda request: float(request.hires.scale) if not (request.hires.width or request.hires.height) else None),
     "Hires resize": _hires(lambda request: _size(request.hires.width, request.hires.height) if request.hires.width or request.hires.height else None),
     "Hires steps": _hires(lambda request: request.hires.steps),

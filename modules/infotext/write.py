@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from modules.core.params import Field, value_of, walk
 from modules.core.request import GenerationRequest
 from modules.infotext.grammar import EXACT_NEGATIVE, EXACT_PROMPT, NEGATIVE, quote, split
-from modules.infotext.rules import RULES, SOFT, second_pass
+from modules.infotext.rules import RULES, SOFT
+from modules.infotext.runs import second_pass
 
 FIRST = (
     "Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Face restoration", "Size", "Model hash", "Model", "FP8 weight",

@@ -171,7 +171,12 @@ def test_a_giant_picture_is_refused_before_it_is_decoded(steady: Server, place: 
         ("extra-single-image", {"image": PEAR, "upscaler_1": "SwinIR"}, 400, "upscaler_1"),
         ("extra-single-image", {"image": PEAR, "upscaler_1": "Lanczos", "resize_mode": 2}, 422, "resize_mode"),
         ("extra-single-image", {"image": PEAR, "upscaler_1": "Lanczos", "upscaling_resize": 1e9}, 422, "upscaling_resize"),
-        ("extra-single-image", {"image": PEAR, "upscaler_1": "Lanczos", "resize_mode": 1, "upscaling_resize_w": 16384, "upscaling_resize_h": 16384}, 400, "upscaling_resize"),
+        (
+            "extra-single-image",
+            {"image": PEAR, "upscaler_1": "Lanczos", "resize_mode": 1, "upscaling_resize_w": 16384, "upscaling_resize_h": 16384},
+            400,
+            "upscaling_resize",
+        ),
         ("extra-single-image", {"image": PEAR, "codeformer_visibility": 1}, 400, "codeformer_visibility"),
         ("extra-batch-images", {}, 422, "imageList"),
         ("extra-batch-images", {"imageList": [{"name": "a"}]}, 422, "imageList.0.data"),
@@ -191,7 +196,7 @@ def test_an_announced_giant_is_refused(steady: Server) -> None:
     assert said["error"] == "TooLarge"
 
 
-@pytest.mark.parametrize("route", [*ROUTES, "/v1/rerun"])
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/rerun", "/v1/inputs"])
 def test_a_giant_that_is_not_announced_is_refused(steady: Server, route: str) -> None:
     pieces = (b" " * 2**20 for _ in range(LIMIT // 2**20 + 2))
     refused(steady.client.post(route, content=pieces), 413)

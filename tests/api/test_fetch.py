@@ -102,7 +102,16 @@ def test_addresses_that_are_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1/a", "http://localhost/a", "http://[::1]/a", "http://2130706433/a", "http://0x7f000001/a", "http://0/a", "http://169.254.169.254/latest", "http://192.168.0.1/"],
+    [
+        "http://127.0.0.1/a",
+        "http://localhost/a",
+        "http://[::1]/a",
+        "http://2130706433/a",
+        "http://0x7f000001/a",
+        "http://0/a",
+        "http://169.254.169.254/latest",
+        "http://192.168.0.1/",
+    ],
 )
 def test_private_addresses_are_not_asked_by_any_spelling(url: str) -> None:
     assert "not at a public address" in refusal(Fetcher(LIMIT), url) or "cannot be reached" in refusal(Fetcher(LIMIT), url)
@@ -182,7 +191,10 @@ def test_an_address_that_cannot_be_reached() -> None:
     assert "cannot be reached" in refusal(fetcher(), "http://pictures.example:9/a.png")
 
 
-@pytest.mark.parametrize("url", ["http://", "http:///a", "http://[::1", "http://a b/", "http://pictures.example:x/", "http://pictures.example:99999/", "http://é.example/\r\nHost: x"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http:///a", "http://[::1", "http://a b/", "http://pictures.example:x/", "http://pictures.example:99999/", "http://é.example/\r\nHost: x"],
+)
 def test_what_is_no_address(url: str) -> None:
     assert "not fetched" in refusal(fetcher(), url)
 

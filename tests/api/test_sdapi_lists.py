@@ -133,5 +133,6 @@ def test_cmd_flags_say_that_there_are_logins_and_no_more(tmp_path: Path) -> None
 
 
 def test_memory_is_told(steady: Server) -> None:
-    ram = fetched(steady, "memory")["ram"]
-    assert 0 < ram["used"] <= ram["total"]
+    told = fetched(steady, "memory")
+    assert 0 < told["ram"]["used"] <= told["ram"]["total"]
+    assert told["cuda"] == {"error": "unavailable"}

@@ -79,9 +79,7 @@ def test_a_second_upscaler_is_blended_in(steady: Server) -> None:
     edge.paste(255, (8, 0, 16, 16))
     wish = {"image": encoded(edge), "upscaler_1": "Lanczos", "upscaling_resize": 4}
     nearest = enlarged(steady, **{**wish, "upscaler_1": "Nearest"})[0]
-    alone, hidden, half = (
-        enlarged(steady, **wish, upscaler_2="Nearest", extras_upscaler_2_visibility=share)[0] for share in (0, 0.0, 0.5)
-    )
+    alone, hidden, half = (enlarged(steady, **wish, upscaler_2="Nearest", extras_upscaler_2_visibility=share)[0] for share in (0, 0.0, 0.5))
     assert alone.tobytes() == hidden.tobytes() != nearest.tobytes()
     middle = [(one + other) / 2 for one, other in zip(alone.tobytes(), nearest.tobytes(), strict=True)]
     assert max(abs(one - other) for one, other in zip(half.tobytes(), middle, strict=True)) <= 1

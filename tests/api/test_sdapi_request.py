@@ -195,7 +195,14 @@ def test_scripts_that_are_switched_off_are_passed_over(arguments: object) -> Non
 
 
 def test_hires_fields_act_only_with_hires() -> None:
-    body = {"hr_scale": 0, "hr_upscaler": "SwinIR 4x", "hr_prompt": "x", "denoising_strength": 7, "firstphase_width": 64, "hr_sampler_name": "?"}
+    body: dict[str, Any] = {
+        "hr_scale": 0,
+        "hr_upscaler": "SwinIR 4x",
+        "hr_prompt": "x",
+        "denoising_strength": 7,
+        "firstphase_width": 64,
+        "hr_sampler_name": "?",
+    }
     assert wished(enable_hr=False, **body).request == wished().request
 
 
@@ -350,7 +357,12 @@ def test_refusals_of_img2img_name_a1111s_field(body: dict[str, Any], kind: type[
 
 def test_a_refused_body_leaves_no_picture_behind() -> None:
     kept: list[str] = []
-    desk = replace(DESK, keep=lambda text, field: kept.append(field) or PEAR)
+
+    def keeping(text: str, field: str) -> str:
+        kept.append(field)
+        return PEAR
+
+    desk = replace(DESK, keep=keeping)
     with pytest.raises(InvalidRequest):
         translate(Img2Img(init_images=["pear"], mask="mask", steps=-1), "img2img", {}, desk)
     assert kept == []
@@ -413,7 +425,9 @@ def test_an_infotext_of_a_second_pass() -> None:
 
 
 def test_an_infotext_of_img2img() -> None:
-    full = replace(FULL, init=Init(image=PEAR, strength=0.3, noise_multiplier=0.9), mask=Mask(image=MASK, blur_x=7, blur_y=7, content="latent noise", invert=True))
+    full = replace(
+        FULL, init=Init(image=PEAR, strength=0.3, noise_multiplier=0.9), mask=Mask(image=MASK, blur_x=7, blur_y=7, content="latent noise", invert=True)
+    )
     text = infotext(full, version="v1.10.1", checkpoint="known")
     wish = changed(infotext=text, mask="mask")
     assert (of(wish, "init.strength"), of(wish, "init.noise_multiplier"), of(wish, "mask.blur_y")) == (0.3, 0.9, 7)

@@ -52,11 +52,22 @@ def states(reading: Reading) -> dict[str, str]:
             {"width": 512, "height": 512, "hires.enabled": True, "hires.width": 1024, "hires.height": 1024, "hires.strength": 0.7},
         ),
         (
-            f'{LINE}, Denoising strength: 0.5, Hires sampler: Euler, Hires prompt: "b, c", Hires negative prompt: 12x34, Hires schedule type: Karras, '
-            "Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Lanczos",
+            (
+                f'{LINE}, Denoising strength: 0.5, Hires sampler: Euler, Hires prompt: "b, c", Hires negative prompt: 12x34, Hires schedule type: Karras, '
+                "Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Lanczos"
+            ),
             {
-                "hires.enabled": True, "hires.strength": 0.5, "hires.sampler": "Euler", "hires.prompt": "b, c", "hires.negative_prompt": "12x34",
-                "hires.schedule": "Karras", "hires.scale": 1.5, "hires.steps": 6, "hires.upscaler": "Lanczos", "init.strength": 0.75, "text.comments": True,
+                "hires.enabled": True,
+                "hires.strength": 0.5,
+                "hires.sampler": "Euler",
+                "hires.prompt": "b, c",
+                "hires.negative_prompt": "12x34",
+                "hires.schedule": "Karras",
+                "hires.scale": 1.5,
+                "hires.steps": 6,
+                "hires.upscaler": "Lanczos",
+                "init.strength": 0.75,
+                "text.comments": True,
             },
         ),
         (f"{LINE}, Hires resize: 384x0, Hires upscaler: Latent", {"hires.width": 384, "hires.height": 0}),
@@ -65,11 +76,20 @@ def states(reading: Reading) -> dict[str, str]:
         (f"{LINE}, Hires upscale: 2, Hires prompt: blue #1", {"hires.prompt": "blue #1", "text.comments": False}),
         (f"{LINE}, Denoising strength: 0.6", {"init.strength": 0.6, "init.image": "", "hires.enabled": False, "hires.strength": 0.7}),
         (
-            f"{LINE}, Denoising strength: 0.6, Mask mode: Inpaint not masked, Mask blur: 6, Inpaint area: Only masked, Masked area padding: 8, Masked content: latent noise, "
-            "Noise multiplier: 0.8, Extra noise: 0.1",
+            (
+                f"{LINE}, Denoising strength: 0.6, Mask mode: Inpaint not masked, Mask blur: 6, Inpaint area: Only masked, Masked area padding: 8, Masked content: latent noise, "
+                "Noise multiplier: 0.8, Extra noise: 0.1"
+            ),
             {
-                "mask.image": "", "mask.blur_x": 6, "mask.blur_y": 6, "mask.invert": True, "mask.area": "Only masked", "mask.padding": 8, "mask.content": "latent noise",
-                "init.noise_multiplier": 0.8, "init.extra_noise": 0.1,
+                "mask.image": "",
+                "mask.blur_x": 6,
+                "mask.blur_y": 6,
+                "mask.invert": True,
+                "mask.area": "Only masked",
+                "mask.padding": 8,
+                "mask.content": "latent noise",
+                "init.noise_multiplier": 0.8,
+                "init.extra_noise": 0.1,
             },
         ),
         (
@@ -212,12 +232,26 @@ def test_a_plain_text_is_a_prompt() -> None:
             {"hires.enabled": True, "hires.strength": 0.4, "hires.scale": 2.0, "hires.upscaler": "Lanczos"},
         ),
         (
-            f"x\n{LINE}, App: SD.Next, Refine: True, HiRes mode: 1, Hires upscaler: Latent Bicubic, Hires scale: 1.5, Hires size: 768x1152, Hires force: True, Hires steps: 9, "
-            "Hires strength: 0.3, Hires sampler: Default, Hires CFG scale: 7",
+            (
+                f"x\n{LINE}, App: SD.Next, Refine: True, HiRes mode: 1, Hires upscaler: Latent Bicubic, Hires scale: 1.5, Hires size: 768x1152, Hires force: True, Hires steps: 9, "
+                "Hires strength: 0.3, Hires sampler: Default, Hires CFG scale: 7"
+            ),
             "SD.Next",
-            {"hires.enabled": True, "hires.strength": 0.3, "hires.scale": 1.5, "hires.width": 0, "hires.upscaler": "Latent (bicubic)", "hires.steps": 9, "hires.sampler": ""},
+            {
+                "hires.enabled": True,
+                "hires.strength": 0.3,
+                "hires.scale": 1.5,
+                "hires.width": 0,
+                "hires.upscaler": "Latent (bicubic)",
+                "hires.steps": 9,
+                "hires.sampler": "",
+            },
         ),
-        (f"x\n{LINE}, App: SD.Next, Hires upscaler: Latent, Hires fixed: 800x600, Hires size: 800x600, Hires strength: 0.3", "SD.Next", {"hires.width": 800, "hires.height": 600}),
+        (
+            f"x\n{LINE}, App: SD.Next, Hires upscaler: Latent, Hires fixed: 800x600, Hires size: 800x600, Hires strength: 0.3",
+            "SD.Next",
+            {"hires.width": 800, "hires.height": 600},
+        ),
         (f"x\n{LINE}, App: SD.Next, Refine: True, Hires upscaler: 4x, Hires scale: 2.0", "SD.Next", {"hires.enabled": False}),
         (
             f"x\n{LINE}, Hires upscale: Lanczos, Hires scale: 2.500000, Hires resize: 0x0, Hires steps: 0, Denoising strength: 0.350000, Version: stable-diffusion.cpp",

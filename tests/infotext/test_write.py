@@ -12,7 +12,7 @@ from modules.core.params import value_of, walk, with_values
 from modules.core.records.samplers import SAMPLERS, resolved_schedule
 from modules.core.request import GenerationRequest, Guidance, Solver, Spacing, Text, Variation
 from modules.infotext.read import read_text
-from modules.infotext.rules import passes, second_pass
+from modules.infotext.runs import runs, second_pass
 from modules.infotext.write import infotext
 from tests.infotext.conftest import REFERENCE, requests
 
@@ -106,7 +106,14 @@ SOFT_LINE = (
         (HIRES | {"hires__height": 640}, PLAIN + "Denoising strength: 0.7, Hires resize: 0x640, Hires upscaler: Latent, Version: v"),
         (
             HIRES
-            | {"hires__sampler": "Euler a", "hires__schedule": "Karras", "hires__prompt": "blue, cat: new", "hires__negative_prompt": "ugly", "hires__steps": 6, "hires__strength": 0.5},
+            | {
+                "hires__sampler": "Euler a",
+                "hires__schedule": "Karras",
+                "hires__prompt": "blue, cat: new",
+                "hires__negative_prompt": "ugly",
+                "hires__steps": 6,
+                "hires__strength": 0.5,
+            },
             PLAIN
             + 'Denoising strength: 0.5, Hires sampler: Euler a, Hires prompt: "blue, cat: new", Hires negative prompt: ugly, Hires schedule type: Karras, '
             + "Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Latent, Version: v",
@@ -117,7 +124,8 @@ SOFT_LINE = (
         ),
         (  # the same schedule type means another one for another sampler
             HIRES | {"hires__sampler": "DPM++ 2M SDE"},
-            PLAIN + "Denoising strength: 0.7, Hires sampler: DPM++ 2M SDE, Hires schedule type: Exponential, Hires upscale: 1.5, Hires upscaler: Latent, Version: v",
+            PLAIN
+            + "Denoising strength: 0.7, Hires sampler: DPM++ 2M SDE, Hires schedule type: Exponential, Hires upscale: 1.5, Hires upscaler: Latent, Version: v",
         ),
         (
             HIRES | {"sampler": "DPM++ 2M", "hires__sampler": "Euler"},
@@ -181,8 +189,10 @@ def test_pictures_from_pictures_and_second_passes(values: dict[str, Any], expect
         (
             HIRES | {"solver__churn": 1},
             {"Script": "X/Y/Z plot", "X Type": "Steps", "X Values": "4,6", "Y Type": "Seed", "Y Values": "5", "Fixed Y Values": "5"},
-            'Denoising strength: 0.7, Hires upscale: 1.5, Hires upscaler: Latent, Sigma churn: 1.0, Script: X/Y/Z plot, X Type: Steps, X Values: "4,6", '
-            "Y Type: Seed, Y Values: 5, Fixed Y Values: 5, Version: v",
+            (
+                'Denoising strength: 0.7, Hires upscale: 1.5, Hires upscaler: Latent, Sigma churn: 1.0, Script: X/Y/Z plot, X Type: Steps, X Values: "4,6", '
+                "Y Type: Seed, Y Values: 5, Fixed Y Values: 5, Version: v"
+            ),
         ),
     ],
 )
@@ -251,7 +261,7 @@ def beyond(request: GenerationRequest) -> dict[str, Any]:
         kept |= {"mask.padding": mask.padding} if mask.area == "Only masked" else {}
         kept |= {field.name: value_of(request, field) for field in walk(GenerationRequest) if field.path[:2] == ("mask", "soft") and mask.soft.enabled}
     if second_pass(request):
-        first, second = passes(request)
+        first, second = runs(request)
         kept |= {"hires.enabled": True, "hires.strength": hires.strength, "hires.steps": hires.steps, "hires.upscaler": hires.upscaler}
         kept |= {"hires.width": hires.width, "hires.height": hires.height} if hires.width or hires.height else {"hires.scale": hires.scale}
         kept |= {"hires.sampler": second.sampler} if second.sampler != first.sampler else {}
@@ -277,10 +287,9 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         kept["variation.seed"] = default.variation.seed
     if min(request.variation.width, request.variation.height) > 0:
         kept |= {"variation.width": request.variation.width, "variation.height": request.variation.height}
-    records = [SAMPLERS.get(one.sampler) for one in passes(request)]
+    records = [SAMPLERS.get(run.sampler) for run in runs(request)]
     eta = request.solver.eta
-    if not any(record.eta and eta != record.default_eta for record in records):
-        kept["solver.eta"] = None
+    kept["solver.eta"] = eta if any(record.eta and eta != record.default_eta for record in records) else None
     if not any(record.uses_ensd and (record.default_eta if eta is None else eta) != 0 for record in records):
         kept["solver.ensd"] = 0
     if not request.solver.named:
@@ -293,7 +302,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         kept["text.old_editing"] = False
     if all(record.discard_penultimate for record in records):
         kept["spacing.discard_penultimate"] = False
-    if all(one.schedule != "Beta" for one in passes(request)):
+    if all(run.schedule != "Beta" for run in runs(request)):
         kept |= {"spacing.beta_alpha": 0.6, "spacing.beta_beta": 0.6}
     if "#" in both:
         kept["text.comments"] = False

@@ -20,6 +20,9 @@ from modules.engine.sweeps.tools import Tools
 from modules.imaging.grid import grid
 from modules.imaging.outpaint import DIRECTIONS, MK2_BLUR, Direction, Extension, extended, extension, growth
 
+MOST = 4096 * 4096
+"""Pixels of a start picture: the noise is shaped in the frequencies of the whole, which takes some 300 bytes a pixel."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -40,6 +43,9 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
     whole, sides, seeds = _settled(request, arguments, tools)
     if not sides:
         raise InvalidRequest("Outpainting mk2 was given no direction to grow in.", f"Choose among {', '.join(DIRECTIONS)}.", "script.args.directions")
+    if source.width * source.height > MOST:
+        what = f"Outpainting mk2: the start picture has {source.width} x {source.height} pixels, more than {MOST / 1e6:.0f} million."
+        raise InvalidRequest(what, "Make it smaller, or use Poor man's outpainting.", "init.image")
     pictures: list[Picture] = []
     text = ""
     for index in range(whole.count * whole.batch_size):
@@ -95,15 +101,15 @@ def _grown(
 def _part(whole: GenerationRequest, work: Extension, blur: tuple[int, int], seed: int, tools: Tools) -> GenerationRequest:
     mask = replace(
         whole.mask,
-        image=tools.keep(work.mask),
-        latent=tools.keep(work.latent),
+        image=tools.keep(work.mask, passing=True),
+        latent=tools.keep(work.latent, passing=True),
         blur_x=MK2_BLUR * blur[0],
         blur_y=MK2_BLUR * blur[1],
         content="original",
         area="Whole picture",
     )
     width, height = work.image.size
-    return plain(whole, seed=seed, width=width, height=height, init=replace(whole.init, image=tools.keep(work.image)), mask=mask)
+    return plain(whole, seed=seed, width=width, height=height, init=replace(whole.init, image=tools.keep(work.image, passing=True)), mask=mask)
 
 
 def _settled(request: GenerationRequest, arguments: Arguments, tools: Tools) -> tuple[GenerationRequest, list[Direction], tuple[int, ...]]:

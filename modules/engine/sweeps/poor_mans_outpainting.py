@@ -15,6 +15,7 @@ from modules.core.result import Cancel
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.seeds import advanced, plain, settled
+from modules.engine.sweeps.tiling import tiled
 from modules.engine.sweeps.tools import Tools
 from modules.imaging.outpaint import DIRECTIONS, POOR_BLUR, Direction, poor_mans
 from modules.imaging.tiles import Place
@@ -36,16 +37,24 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
         what = "Poor man's outpainting was given no direction to grow in."
         raise InvalidRequest(what, f"Choose among {', '.join(DIRECTIONS)}.", "script.args.directions")
     whole = settled(request, tools)
-    work = poor_mans(source, arguments.pixels, arguments.blur, arguments.directions, (whole.width, whole.height))
+    size = whole.width, whole.height
+    tiled(source.size, whole, arguments.pixels, "Poor man's outpainting", "pixels")
+    work = poor_mans(source, arguments.pixels, arguments.blur, arguments.directions, size)
     jobs = list(work.jobs())
     blur = POOR_BLUR * arguments.blur
     done: dict[Place, Image.Image] = {}
     text, complete = "", True
     for index, (place, tile, mask, latent) in enumerate(jobs):
         masking = replace(
-            whole.mask, image=tools.keep(mask), latent=tools.keep(latent), blur_x=blur, blur_y=blur, content=arguments.content, area="Whole picture"
+            whole.mask,
+            image=tools.keep(mask, passing=True),
+            latent=tools.keep(latent, passing=True),
+            blur_x=blur,
+            blur_y=blur,
+            content=arguments.content,
+            area="Whole picture",
         )
-        init = replace(whole.init, image=tools.keep(tile))
+        init = replace(whole.init, image=tools.keep(tile, passing=True))
         part = plain(whole, seed=advanced(whole.seed, index), count=1, batch_size=1, init=init, mask=masking)
         result = yield Part(part, of=len(jobs), save=False)
         for picture in result.pictures:

@@ -18,6 +18,9 @@ from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.seeds import advanced, plain, settled
 from modules.engine.sweeps.tools import Tools
 
+MOST = 2000
+"""Lines."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -31,8 +34,8 @@ class Arguments:
 def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Sweep:
     """All lines are looked at before the first is drawn. There is no grid."""
     lines = [read_line(line) for line in map(str.strip, arguments.lines.splitlines()) if line]
-    if not lines:
-        raise InvalidRequest("Prompts from file was given no lines.", "Write one prompt a line.", "script.args.lines")
+    if not 0 < len(lines) <= MOST:
+        raise InvalidRequest(f"Prompts from file was given {len(lines) or 'no'} lines.", f"Write one prompt a line, {MOST} at most.", "script.args.lines")
     whole = settled(request, tools)
     counted = arguments.iterate_seed or arguments.same_seed
     base = replace(whole, seed=whole.seed if counted else request.seed, variation=request.variation)

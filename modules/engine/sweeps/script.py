@@ -38,7 +38,8 @@ class ScriptRecord:
         try:
             return from_dict(self.arguments, dict(args))
         except InvalidRequest as error:
-            raise InvalidRequest(f"{self.name}: {error.what}", error.remedy, f"script.args.{error.field}".rstrip(".")) from None
+            remedy = error.remedy or "Look at the script's arguments."
+            raise InvalidRequest(f"{self.name}: {error.what}", remedy, f"script.args.{error.field}".rstrip(".")) from None
 
     def from_list(self, values: Sequence[Any], tab: Tab) -> dict[str, Any]:
         """A1111's positional arguments as `request.script.args`, checked. Missing ones and null take their defaults; an index becomes its name."""

@@ -15,9 +15,11 @@ from modules.core.result import Cancel, Picture
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.seeds import advanced, plain, settled
+from modules.engine.sweeps.tiling import tiled
 from modules.engine.sweeps.tools import Tools
+from modules.imaging.opening import MOST
 from modules.imaging.resize import UPSCALERS, upscale
-from modules.imaging.tiles import Place, Tiles, join, split
+from modules.imaging.tiles import Place, join, split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,11 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
     upscaler = tools.upscalers[name]
     source = tools.started(request)
     whole = settled(request, tools)
+    if upscaler and source.width * source.height * arguments.scale**2 > MOST:
+        what = f"SD upscale: {source.width} x {source.height} pixels, {arguments.scale} times larger, are more than {MOST // 10**6} megapixels."
+        raise InvalidRequest(what, "Give a smaller scale or picture.", "script.args.scale")
     larger = upscale(source, arguments.scale, upscaler) if upscaler else source
-    tiles = Tiles(*larger.size, whole.width, whole.height, arguments.overlap)
+    tiles = tiled(larger.size, whole, arguments.overlap, "SD upscale", "overlap")
     keys = {"SD upscale overlap": arguments.overlap, "SD upscale upscaler": name}
     before = split(larger, tiles)
     pictures: list[Picture] = []
@@ -49,7 +54,7 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
         done: dict[Place, Image.Image] = {}
         complete = True
         for index, (place, tile) in enumerate(before.items()):
-            result = yield Part(_part(whole, repeat, index, tools.keep(tile)), of=whole.count * tiles.count, save=False, keys=keys)
+            result = yield Part(_part(whole, repeat, index, tools.keep(tile, passing=True)), of=whole.count * tiles.count, save=False, keys=keys)
             stopped = result.cancelled is Cancel.STOP
             for picture in result.pictures:
                 done[place] = tools.pixels(picture)

@@ -18,16 +18,15 @@ def drawn() -> int:
 
 
 def advanced(seed: int, by: int) -> int:
-    """Beyond the largest seed it goes on at 0, as in `core.request.single`."""
-    return (seed + by) % (SEED_LIMIT + 1)
+    """Beyond the largest seed it goes on at 0, as in `core.request.single`. -1, for one that is drawn or not needed, stays."""
+    return (seed + by) % (SEED_LIMIT + 1) if seed >= 0 else seed
 
 
 def settled(request: GenerationRequest, tools: Tools) -> GenerationRequest:
-    """The whole request made concrete, with both seeds fixed. The script stays, and so do the styles: A1111 merges them into each job's prompts,
-    after the script has changed those."""
+    """The whole request made concrete, its seeds fixed. The script stays, and so do the styles: A1111 merges them into each job's prompts, after the
+    script has changed those."""
     whole = tools.resolve(replace(request, styles=(), script=Script()))
-    variation = whole.variation if whole.variation.seed >= 0 else replace(whole.variation, seed=drawn())
-    return replace(whole, variation=variation, styles=request.styles, script=request.script)
+    return replace(whole, styles=request.styles, script=request.script)
 
 
 def plain(request: GenerationRequest, **changes: Any) -> GenerationRequest:

@@ -5,7 +5,6 @@ Input pictures of parts go into the blob store without texts: the same pixels ar
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,7 @@ UNPLACED = -1
 class Tools:
     """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (file, request, name) -> (path, note) saves a
     composed picture; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
-    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files."""
+    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files. passing: references that nobody needs after the run."""
 
     blobs: Blobs
     resolve: Callable[[GenerationRequest], GenerationRequest]
@@ -39,6 +38,7 @@ class Tools:
     facts: Callable[[], Mapping[str, str]]
     upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
     saves: bool = True
+    passing: set[str] = field(default_factory=set)
 
     def started(self, request: GenerationRequest) -> Image.Image:
         """The start picture, RGB. Raises InvalidRequest when there is none, NotFound when it is gone, BadPicture when it cannot be read."""
@@ -46,13 +46,21 @@ class Tools:
             raise InvalidRequest(f"{request.script.name} works on a start picture, and there is none.", "Give one (img2img).", "init.image")
         return flatten(opened(self.blobs.get(request.init.image, "init.image")), request.init.background)
 
-    def keep(self, image: Image.Image) -> str:
-        """-> the reference by which a part's request names the picture."""
-        return self.blobs.put(files.encode(image, ""))
+    def keep(self, image: Image.Image, passing: bool = False) -> str:
+        """-> the reference by which a part's request names the picture. passing: the part is material, so its input is forgotten after the run."""
+        data = files.encode(image, "")
+        if passing and not self.blobs.holds(data):
+            self.passing.add(self.blobs.put(data))
+        return self.blobs.put(data)
+
+    def forget(self) -> None:
+        """What was kept in passing."""
+        for reference in self.passing:
+            self.blobs.drop(reference)
+        self.passing.clear()
 
     def pixels(self, picture: Picture) -> Image.Image:
-        with Image.open(io.BytesIO(picture.data)) as image:
-            return image.convert("RGB")
+        return opened(picture.data).convert("RGB")
 
     def picture(self, image: Image.Image, request: GenerationRequest, infotext: str, complete: bool = True, place: int = 0) -> Picture:
         """A composed picture (a grid, joined tiles), encoded with its texts. request: the concrete one, script and all, that makes it again as picture

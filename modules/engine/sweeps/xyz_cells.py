@@ -116,8 +116,13 @@ def cells_of(request: GenerationRequest, arguments: Arguments, lines: Sequence[L
     for line in lines:
         _check_values(whole, line, tools)
     cells = {place: _cell(whole, lines, arguments, place) for place in places(lines, (2, 1, 0))}
-    random = any(min(cell.seed, cell.variation.seed) < 0 for cell in cells.values())
-    seeds = arguments.seeds if random and len(arguments.seeds) == len(cells) else tuple(_drawn(cell) for cell in cells.values())
+    if not arguments.keep_random and any(_drawn(cell)[1] != cell.variation.seed for cell in cells.values()):
+        whole = replace(whole, variation=replace(whole.variation, seed=drawn()))  # an axis switches the variation on: one seed for all cells
+        cells = {place: _cell(whole, lines, arguments, place) for place in cells}
+    seeds = tuple(_drawn(cell) for cell in cells.values())
+    random = seeds != tuple((cell.seed, cell.variation.seed) for cell in cells.values())
+    if random and len(arguments.seeds) == len(cells):
+        seeds = arguments.seeds
     recorded: dict[str, Any] = {f"{line.letter}_values": ", ".join(map(str, line.values)) for line in lines if line.draws_seeds}
     arguments = replace(arguments, seeds=seeds if random else (), **recorded)
     whole = replace(whole, script=Script(name=request.script.name, args=to_dict(arguments)))
@@ -157,12 +162,13 @@ def _cell(whole: GenerationRequest, lines: Sequence[Line], arguments: Arguments,
     across = len(lines[0].values) if arguments.vary_x else 1
     down = len(lines[1].values) if arguments.vary_y else 1
     further = place[0] * arguments.vary_x + place[1] * across * arguments.vary_y + place[2] * across * down * arguments.vary_z
-    return plain(cell, seed=advanced(cell.seed, further) if cell.seed >= 0 else -1)
+    return plain(cell, seed=advanced(cell.seed, further))
 
 
 def _drawn(cell: GenerationRequest) -> tuple[int, int]:
-    """The seeds of a cell, drawn where it has none."""
-    return cell.seed if cell.seed >= 0 else drawn(), cell.variation.seed if cell.variation.seed >= 0 else drawn()
+    """The two seeds of a cell, drawn where it has none and needs one."""
+    other = cell.variation.seed
+    return cell.seed if cell.seed >= 0 else drawn(), drawn() if other < 0 < cell.variation.strength else other
 
 
 def _seeded(cell: GenerationRequest, seeds: tuple[int, int]) -> GenerationRequest:

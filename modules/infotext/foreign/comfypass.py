@@ -74,7 +74,7 @@ def _target(draft: Draft, graph: Graph, enlarging: list[str], size: tuple[int, i
     elif factor is not None and len(enlarging) < 2 and not models:
         draft.take("second pass: scale", "hires.scale", factor)
     elif min(size) > 0:
-        draft.size("second pass: width x height", *size, "Taken from the picture itself.", names=("hires.width", "hires.height"))
+        draft.size("second pass: width x height", *size, keys.OWN_SIZE, names=("hires.width", "hires.height"))
     else:
         return False
     return True

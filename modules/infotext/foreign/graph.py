@@ -142,5 +142,7 @@ def latent_of(graph: Graph, node: str) -> str:
 
 def sides(graph: Graph, node: str, width: tuple[str, ...] = ("width",), height: tuple[str, ...] = ("height",)) -> tuple[int, int] | None:
     """The size that a node names, in pixels; one side of a target may be 0."""
-    found = [number(value(graph, node, *names)) for names in (width, height)]
-    return (int(found[0]), int(found[1])) if found[0] is not None and found[1] is not None and min(found) >= 0 and 0 < max(found) < 1e6 else None
+    wide, high = (number(value(graph, node, *names)) for names in (width, height))
+    if wide is None or high is None or min(wide, high) < 0 or not 0 < max(wide, high) < 1e6:
+        return None
+    return int(wide), int(high)
