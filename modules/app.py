@@ -24,6 +24,7 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
+from modules.engine.sweep import chosen
 from modules.infotext import files
 from modules.infotext.read import Reading, read, read_text
 from modules.jobs.queue import Queue
@@ -78,7 +79,8 @@ class App:
         return self.queue.submit(request, owner=owner, save=save)
 
     def check(self, request: GenerationRequest) -> None:
-        """What can be said of a request without the engine: its names. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        """What can be said of a request without the engine: its names and its script. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        chosen(request)
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
         if request.model or request.model_hash:

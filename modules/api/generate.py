@@ -20,7 +20,7 @@ from modules.api.logins import login, require, theirs
 from modules.api.pictures import Pictures
 from modules.api.replies import WrongType
 from modules.api.schemas import takes
-from modules.api.threads import in_thread
+from modules.api.threads import in_few, in_thread
 from modules.app import App
 from modules.core.errors import BadPicture, EaselError, NotFound
 from modules.core.params import from_dict, to_dict
@@ -96,12 +96,12 @@ def router(app: App, pictures: Pictures) -> APIRouter:
             pictures.opened(data, "image")
             return app.blobs.put(data)
 
-        return JSONResponse({"reference": await in_thread(kept)}, 201)
+        return JSONResponse({"reference": await in_few(kept)}, 201)
 
     @routes.post("/rerun", openapi_extra=takes(bytes, "image/*"))
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored."""
-        reading = await in_thread(app.read_picture, await _upload(request))
+        reading = await in_few(app.read_picture, await _upload(request))
         if not reading.source:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
         rows = [{"key": row.key, "value": row.value, "state": row.state, "note": row.note} for row in reading.rows]

@@ -1,12 +1,11 @@
 """What a client sends as a picture -> its bytes, the opened picture, or a reference that a request can hold. Base64, a `data:` URL, or a web address where
-the settings allow that. Knows no route.
+the settings allow that. Knows no route; `threads.in_few` is where this is called from.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import threading
 from collections.abc import Callable
 
 from PIL import Image
@@ -14,9 +13,6 @@ from PIL import Image
 from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture
 from modules.imaging.opening import opened
-
-AT_ONCE = 2
-"""Pictures that are decoded at the same time; each may take some hundred megabytes."""
 
 Fetch = Callable[[str, str], bytes]
 """(address, field) -> what stands there. Raises BadPicture."""
@@ -27,7 +23,6 @@ class Pictures:
 
     def __init__(self, blobs: Blobs, fetch: Fetch, may_fetch: Callable[[], bool]) -> None:
         self._blobs, self._fetch, self._may_fetch = blobs, fetch, may_fetch
-        self._room = threading.BoundedSemaphore(AT_ONCE)
 
     def data(self, text: str, field: str) -> bytes:
         """The bytes as they were sent; what they are is for the reader of pictures to say. Raises BadPicture."""
@@ -40,8 +35,10 @@ class Pictures:
 
     def opened(self, data: bytes, field: str) -> Image.Image:
         """The picture, upright. Raises BadPicture that names the field."""
-        with self._room:
-            return _opened(data, field)
+        try:
+            return opened(data)
+        except BadPicture as error:
+            raise BadPicture(f"{field}: {error.what}", error.remedy, field) from None
 
     def kept(self, text: str, field: str) -> str:
         """A reference to the picture, which opened well and is kept now. Raises BadPicture, OutputTrouble."""
@@ -61,10 +58,3 @@ def decoded(text: str, field: str) -> bytes:
     if not data:
         raise BadPicture("Invalid encoded image.", "Send the whole file in base64.", field)
     return data
-
-
-def _opened(data: bytes, field: str) -> Image.Image:
-    try:
-        return opened(data)
-    except BadPicture as error:
-        raise BadPicture(f"{field}: {error.what}", error.remedy, field) from None

@@ -18,14 +18,16 @@ from modules.api.logins import login
 from modules.api.pictures import Pictures
 from modules.api.schemas import takes
 from modules.api.sdapi_names import Img2Img, Tab, Txt2Img
+from modules.api.sdapi_option_names import foreign_name
 from modules.api.sdapi_options import LoginOptions
 from modules.api.sdapi_progress import Watcher
 from modules.api.sdapi_reply import answer_of
 from modules.api.sdapi_request import Desk, Wish, translate
 from modules.api.sdapi_scripts import ScriptDesk
 from modules.api.sdapi_tasks import Tasks
-from modules.api.threads import in_thread
+from modules.api.threads import in_few, in_thread
 from modules.app import App
+from modules.core.errors import EaselError
 from modules.jobs.ticket import Ticket
 
 
@@ -45,8 +47,13 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
             tasks.note(owner, wish.task, ticket.id)
             return wish, ticket
 
-        wish, ticket = await in_thread(submit)
-        result = await ticket.result_async()
+        wish, ticket = await (in_few(submit) if tab == "img2img" else in_thread(submit))
+        try:
+            result = await ticket.result_async()
+        except EaselError as error:
+            if error.field:
+                error.field = foreign_name(error.field, tab)
+            raise
         return await in_thread(lambda: JSONResponse(answer_of(result, wish, app.paths.outputs)))  # megabytes of base64 are no work for the event loop
 
     @routes.post("/txt2img", openapi_extra=takes(Txt2Img))

@@ -13,7 +13,7 @@ from modules.api.bodies import typed
 from modules.api.pictures import Pictures
 from modules.api.schemas import takes
 from modules.api.sdapi_extras import Extras, ExtrasBatch, ExtrasSingle, as_html, encoded, enlarged
-from modules.api.threads import in_thread
+from modules.api.threads import in_few
 from modules.core.errors import BadPicture, Unsupported
 from modules.infotext import files, grammar
 
@@ -45,21 +45,21 @@ def router(pictures: Pictures) -> APIRouter:
     async def extra_single_image(request: Request) -> JSONResponse:
         """Enlarges a picture."""
         body = await typed(request, ExtrasSingle)
-        image, done = await in_thread(enlarge, body.image, "image", body)
+        image, done = await in_few(enlarge, body.image, "image", body)
         return JSONResponse({"html_info": as_html(done), "image": image})
 
     @routes.post("/extra-batch-images", openapi_extra=takes(ExtrasBatch))
     async def extra_batch_images(request: Request) -> JSONResponse:
         """Enlarges several pictures alike."""
         body = await typed(request, ExtrasBatch)
-        made = [await in_thread(enlarge, one.data, f"imageList.{place}", body) for place, one in enumerate(body.imageList)]
+        made = [await in_few(enlarge, one.data, f"imageList.{place}", body) for place, one in enumerate(body.imageList)]
         return JSONResponse({"html_info": as_html(made[0][1]) if made else "", "images": [image for image, _ in made]})
 
     @routes.post("/png-info", openapi_extra=takes(PngInfo))
     async def png_info(request: Request) -> JSONResponse:
         """What a picture says about how it was made."""
         body = await typed(request, PngInfo)
-        return JSONResponse(await in_thread(lambda: said_by(pictures.data(body.image, "image"))))
+        return JSONResponse(await in_few(lambda: said_by(pictures.data(body.image, "image"))))
 
     @routes.post("/interrogate", openapi_extra=takes(Interrogate))
     async def interrogate(request: Request) -> JSONResponse:

@@ -55,13 +55,14 @@ class Watcher:
 
     def _running(self, live: Live, picture: bool) -> dict[str, Any]:
         now, request = live.progress, live.job.request
+        batches = max(request.count, -(-now.pictures // request.batch_size))  # a script makes more than the request says
         state = _state(
             skipped=live.cancel is Cancel.SKIP,
             interrupted=live.cancel is Cancel.STOP,
             job=_kind(live.job),
-            job_count=request.count,
+            job_count=batches,
             job_timestamp=time.strftime("%Y%m%d%H%M%S", time.localtime(live.job.started)),
-            job_no=max(min(now.picture // request.batch_size, request.count - 1), 0),
+            job_no=max(min(now.picture // request.batch_size, batches - 1), 0),
             sampling_step=now.step,
             sampling_steps=now.steps or request.steps,
         )

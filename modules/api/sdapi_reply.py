@@ -18,11 +18,11 @@ from modules.api.sdapi_request import Wish
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Result
 from modules.infotext import files
-from modules.infotext.grammar import split, values
+from modules.infotext.grammar import split, unquote
 from modules.infotext.write import FIRST
 from modules.prompt.grammar import strip_comments
 
-STANDARD = frozenset({*FIRST, "Size-1", "Size-2", "Seed resize from-1", "Seed resize from-2", "Version", "User"} - {"Schedule type", "Denoising strength"})
+STANDARD = frozenset({*FIRST, "Version", "User"} - {"Schedule type", "Denoising strength"})
 """Keys of every infotext (parity rule 8); what else is written counts as `extra_generation_params`."""
 
 
@@ -107,8 +107,8 @@ def _shown(request: GenerationRequest, prompt: str) -> str:
 
 def extras(infotext: str) -> dict[str, Any]:
     """What an infotext says beyond the standard keys, numbers and truth values as such."""
-    written = values(split(infotext)[2])
-    return {key: _plain(value) for key, value in written.items() if key not in STANDARD and (key, value) != ("Schedule type", "Automatic")}
+    written = [(key, unquote(value)) for key, value in split(infotext)[2]]
+    return {key: _plain(value) for key, value in written if key not in STANDARD and (key, value) != ("Schedule type", "Automatic")}
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,8 @@ from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 
 SEED_LIMIT = 2**63 - 1
+SEED_DRAW = 4294967294
+"""A1111 draws seeds below this (parity rule 7.1)."""
 PROMPT_LIMIT = 20_000
 """Characters. Longer ones are refused: 20,000 characters are some 70 chunks of 75 tokens."""
 
@@ -159,17 +161,23 @@ class Hires:
     """A second pass at a larger size. Empty fields repeat the first pass's value."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    enabled: Annotated[bool, Param("Hires. fix")] = False
+    enabled: Annotated[bool, Param("Draw a second, larger pass")] = False
     scale: Annotated[float, Param("Upscale by", 1, 16, 0.05, usual=4, text="Hires upscale")] = 2.0
     width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the height.")] = 0
     height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the width.")] = 0
     upscaler: Annotated[str, Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=80)] = "Latent"
     steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as many as in the first pass.")] = 0
     strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01)] = 0.7
-    sampler: Annotated[str, Param("Hires sampling method", text="Hires sampler", max_length=80)] = ""
-    schedule: Annotated[str, Param("Hires schedule type", text="Hires schedule type", max_length=80)] = ""
-    prompt: Annotated[str, Param("Hires prompt", text="Hires prompt", max_length=PROMPT_LIMIT)] = ""
-    negative_prompt: Annotated[str, Param("Hires negative prompt", text="Hires negative prompt", max_length=PROMPT_LIMIT)] = ""
+    sampler: Annotated[
+        str, Param("Hires sampling method", text="Hires sampler", choices=SAMPLERS.names, max_length=80, hint="Empty: as in the first pass.")
+    ] = ""
+    schedule: Annotated[
+        str, Param("Hires schedule type", text="Hires schedule type", choices=SCHEDULES.names, max_length=80, hint="Empty: as in the first pass.")
+    ] = ""
+    prompt: Annotated[str, Param("Hires prompt", text="Hires prompt", max_length=PROMPT_LIMIT, hint="Empty: as in the first pass.")] = ""
+    negative_prompt: Annotated[
+        str, Param("Hires negative prompt", text="Hires negative prompt", max_length=PROMPT_LIMIT, hint="Empty: as in the first pass.")
+    ] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +201,9 @@ class GenerationRequest:
     model_hash: Annotated[str, Param("Model hash", text="Model hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
     sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
     schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
-    steps: Annotated[int, Param("Sampling steps", 1, 1000, 1, usual=150, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
+    steps: Annotated[
+        int, Param("Sampling steps", 1, 1000, 1, usual=150, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")
+    ] = 20
     width: Annotated[int, Param("Width", 64, 16384, 8, text="Size", usual=2048)] = 512
     height: Annotated[int, Param("Height", 64, 16384, 8, usual=2048)] = 512
     cfg_scale: Annotated[

@@ -11,13 +11,10 @@ from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import GenerationRequest, Precision
+from modules.core.request import SEED_DRAW, GenerationRequest, Precision
 from modules.engine.conditioning import spoken
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style, applied
-
-SEED_DRAW = 4294967294
-"""A1111 draws seeds below this (parity rule 7.1)."""
 
 
 class Shelf(Protocol):
@@ -34,17 +31,7 @@ def resolve(
 ) -> tuple[GenerationRequest, Card]:
     """-> the concrete request and the checkpoint's card. preferred: the model to take when the request names none.
     Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
-    if request.styles:
-        prompts = [
-            applied(*pair, request.styles, styles())
-            for pair in ((request.prompt, request.negative_prompt), (request.hires.prompt, request.hires.negative_prompt))
-        ]
-        hires = (
-            dataclasses.replace(request.hires, prompt=prompts[1][0], negative_prompt=prompts[1][1])
-            if request.hires.prompt or request.hires.negative_prompt
-            else request.hires
-        )
-        request = dataclasses.replace(request, styles=(), prompt=prompts[0][0], negative_prompt=prompts[0][1], hires=hires)
+    request = styled(request, styles)
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":
@@ -67,6 +54,17 @@ def resolve(
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
     )
     return resolved, card
+
+
+def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]) -> GenerationRequest:
+    """The styles' texts laid over the prompts, and no style named any more. An empty prompt of the second pass still means the first one's."""
+    if not request.styles:
+        return request
+    known, hires = styles(), request.hires
+    prompt, negative = applied(request.prompt, request.negative_prompt, request.styles, known)
+    second, second_negative = applied(hires.prompt, hires.negative_prompt, request.styles, known)
+    hires = dataclasses.replace(hires, prompt=second if hires.prompt else "", negative_prompt=second_negative if hires.negative_prompt else "")
+    return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)
 
 
 def find_model(request: GenerationRequest, shelf: Shelf, preferred: str) -> Card:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from modules.core.errors import OutOfMemory
+from modules.core.errors import InvalidRequest, OutOfMemory
 from modules.jobs.job import State
 from tests.api.conftest import Server
 from tests.api.painting import PREVIEW, colour
@@ -245,6 +245,11 @@ def test_a_failed_job_is_answered_with_its_error(server: Server) -> None:
         "field": "",
         "remedy": "Make the picture smaller.",
     }
+
+
+def test_an_error_of_the_engine_names_a1111s_field(server: Server) -> None:
+    server.app.painter.failure = InvalidRequest("The second pass would be 99999 x 99999 pixels.", "Give a smaller scale.", "hires.scale")
+    assert server.client.post("/sdapi/v1/txt2img", json=SMALL).json()["field"] == "hr_scale"
 
 
 def test_a_request_of_sillytavern_leaves_no_secret_behind(server: Server, caplog: pytest.LogCaptureFixture) -> None:

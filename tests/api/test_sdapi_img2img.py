@@ -206,3 +206,9 @@ def test_a_photograph_keeps_its_bytes(server: Server) -> None:
     Image.new("RGB", (64, 32)).save(file, "JPEG", exif=exif)
     change(server.client, init_images=[base64.b64encode(file.getvalue()).decode()])
     assert server.app.blobs.get(server.app.painter.seen[-1].init.image) == file.getvalue()
+
+
+def test_a_second_pass_is_told_as_values(steady: Server) -> None:
+    body = {"enable_hr": True, "hr_resize_x": 96, "hr_resize_y": 128, "denoising_strength": 0.5, "hr_prompt": "a plum, ripe"}
+    told = json.loads(draw(steady.client, **body)["info"])["extra_generation_params"]
+    assert told == {"Denoising strength": 0.5, "Hires prompt": "a plum, ripe", "Hires resize": "96x128", "Hires upscaler": "Latent"}

@@ -168,5 +168,3 @@ def test_inputs_that_cannot_be_used_are_said(draw: Draw, values: dict[str, objec
 def test_a_start_that_is_no_picture_is_said(draw: Draw, engine: Engine) -> None:
     with pytest.raises(BadPicture):
         draw(init={"image": engine.blobs.put(b"no picture")})
-
-

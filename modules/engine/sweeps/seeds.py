@@ -6,11 +6,8 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from modules.core.request import SEED_LIMIT, GenerationRequest, Script
+from modules.core.request import SEED_DRAW, SEED_LIMIT, GenerationRequest, Script
 from modules.engine.sweeps.tools import Tools
-
-SEED_DRAW = 4294967294
-"""A1111 draws seeds below this (parity rule 7.1)."""
 
 
 def drawn() -> int:
