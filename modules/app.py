@@ -6,12 +6,15 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
+from modules.core.blobs import Blobs
 from modules.core.errors import EaselError
 from modules.core.files import sweep
 from modules.core.options import Looks, Options
@@ -21,12 +24,15 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
+from modules.engine.sweep import chosen
 from modules.infotext import files
 from modules.infotext.read import Reading, read, read_text
 from modules.jobs.queue import Queue
 from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
 from modules.jobs.worker import Worker
+from modules.prompt import styles
+from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
 
 if TYPE_CHECKING:
@@ -41,11 +47,13 @@ class App:
         self.options = options
         self.paths = options.paths
         self.settings = SettingsStore(self.paths.settings)
+        self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
         self.worker = Worker(self.queue, self._make_runner)
         self._warmth = "Getting ready"
+        self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._vocabularies: dict[Path, Vocabulary] = {}
         self._closing = threading.Event()
 
@@ -71,11 +79,24 @@ class App:
         return self.queue.submit(request, owner=owner, save=save)
 
     def check(self, request: GenerationRequest) -> None:
-        """What can be said of a request without the engine: its names. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        """What can be said of a request without the engine: its names and its script. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        chosen(request)
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
+
+    def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
+        """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
+        return self._gpu()
+
+    def unload(self) -> Future[None]:
+        """Frees the memory that models take, between two jobs."""
+        return self.worker.ask(lambda runner: runner.unload())
+
+    def reload(self) -> Future[None]:
+        """Loads the default model, between two jobs. The future may raise EaselError."""
+        return self.worker.ask(lambda runner: None if runner.warm() else None)
 
     def card(self, model: str = "") -> Card | None:
         """The card of a model by name, title or hash; of the default one for "". None when there is no model at all. Raises NotFound."""
@@ -122,6 +143,10 @@ class App:
         sweep(self.paths.outputs)
         self.library.hash_all(self._closing)
 
+    def styles(self) -> dict[str, Style]:
+        """By name, from styles.csv as it is now. Raises InvalidRequest for a file that is none."""
+        return styles.read(self.paths.styles)
+
     def _looks(self) -> Looks:
         settings = self.settings.value
         interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
@@ -133,7 +158,8 @@ class App:
         from modules.engine.generate import Engine
         from modules.engine.save import Outputs
 
-        engine = Engine(self.library, Outputs(self.paths.outputs), self.options.device, self._looks)
+        engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks, self.styles)
+        self._gpu = engine.machine.memory
         try:
             card = self.card()
             if card is not None:

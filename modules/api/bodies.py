@@ -5,8 +5,6 @@ Knows no route. The depth limit is the parser's own (jiter's 200 levels), so a h
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -18,7 +16,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.api.replies import TooLarge, WrongType, answer_for, wrong_type
-from modules.core.errors import BadPicture
 
 LIMIT = 64 * 2**20
 """Bytes of a body: a 4000 x 4000 picture in base64, with room to spare."""
@@ -81,18 +78,6 @@ async def typed(request: Request, kind: type[Body]) -> Body:
         return kind.model_validate(await json_object(request))
     except ValidationError as error:
         raise wrong_type(error) from None
-
-
-def picture_bytes(text: str, field: str) -> bytes:
-    """base64, also as a `data:` URL. Raises BadPicture; what the bytes are is for the reader of pictures to say."""
-    if text[:5].lower() == "http:" or text[:6].lower() == "https:":
-        raise BadPicture(f"{field} is a web address, and pictures are not fetched from other machines.", "Send the picture itself in base64.", field)
-    head, comma, rest = text.partition(",")
-    payload = rest if comma and head[:5].lower() == "data:" else text
-    try:
-        return base64.b64decode("".join(payload.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadPicture("Invalid encoded image.", "Send the whole file in base64.", field) from None
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

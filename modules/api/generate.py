@@ -1,4 +1,4 @@
-"""Easel's own API under /v1: submit a request, watch it, cancel it, look at the history, make a picture again from its file.
+"""Easel's own API under /v1: keep a picture, submit a request, watch it, cancel it, look at the history, make a picture again from its file.
 
 One schema, that of `GenerationRequest`, for what goes in and what comes out. Fields that are left out take what suits the model.
 """
@@ -17,9 +17,10 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from modules.api.bodies import json_object
 from modules.api.jobs import as_json, picture_as_json
 from modules.api.logins import login, require, theirs
+from modules.api.pictures import Pictures
 from modules.api.replies import WrongType
 from modules.api.schemas import takes
-from modules.api.threads import in_thread
+from modules.api.threads import in_few, in_thread
 from modules.app import App
 from modules.core.errors import BadPicture, EaselError, NotFound
 from modules.core.params import from_dict, to_dict
@@ -36,7 +37,7 @@ PACE = 0.1
 """Seconds between two events of progress at least."""
 
 
-def router(app: App) -> APIRouter:
+def router(app: App, pictures: Pictures) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["Easel"])
 
     @routes.post("/jobs", openapi_extra=takes(GenerationRequest))
@@ -86,10 +87,21 @@ def router(app: App) -> APIRouter:
             raise NotFound(f"The file of picture {number} is not there.", "It was moved, deleted, or never asked to be kept.", "number")
         return FileResponse(path, media_type=kind, headers=PICTURE_HEADERS)
 
+    @routes.post("/inputs", openapi_extra=takes(bytes, "image/*"))
+    async def keep(request: Request) -> JSONResponse:
+        """Keeps an uploaded picture for requests to start from: its `reference` goes into `init.image`, `mask.image` or `mask.latent`."""
+        data = await _upload(request)
+
+        def kept() -> str:
+            pictures.opened(data, "image")
+            return app.blobs.put(data)
+
+        return JSONResponse({"reference": await in_few(kept)}, 201)
+
     @routes.post("/rerun", openapi_extra=takes(bytes, "image/*"))
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored."""
-        reading = await in_thread(app.read_picture, await _upload(request))
+        reading = await in_few(app.read_picture, await _upload(request))
         if not reading.source:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
         rows = [{"key": row.key, "value": row.value, "state": row.state, "note": row.note} for row in reading.rows]

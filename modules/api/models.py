@@ -1,4 +1,4 @@
-"""What can be chosen, in A1111's shapes: samplers, schedule types, checkpoints; and what the command line said, without its secrets."""
+"""What can be chosen, in A1111's shapes: samplers, schedule types, upscalers, checkpoints, embeddings, styles; and what the command line said, without its secrets."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 
 import psutil
 
+from modules.catalog import header
 from modules.catalog.card import Card
+from modules.catalog.cards import vectors
+from modules.core.errors import EaselError
 from modules.core.options import Options
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES
+from modules.core.request import IMAGE_UPSCALERS, LATENT_UPSCALERS
+from modules.prompt.styles import Style
 
 NOT_BUILT: Mapping[str, Any] = {
-    "/scripts": {"txt2img": [], "img2img": []},
-    "/script-info": [],
-    "/upscalers": [{"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}],
-    "/latent-upscale-modes": [],
     "/sd-vae": [],
     "/loras": [],
-    "/prompt-styles": [],
     "/hypernetworks": [],
     "/face-restorers": [],
     "/realesrgan-models": [],
     "/extensions": [],
 }
-"""Lists that clients fetch when they connect and that hold nothing yet. "None" is the upscaler that leaves a picture alone; SillyTavern expects it first."""
+"""Lists that clients fetch when they connect and that hold nothing yet."""
 
 
 def samplers() -> list[dict[str, Any]]:
@@ -57,6 +57,32 @@ def schedulers() -> list[dict[str, Any]]:
         }
         for record in SCHEDULES
     ]
+
+
+def upscalers() -> list[dict[str, Any]]:
+    """`[{name, model_name, model_path, model_url, scale}]`, "None" first: SillyTavern puts the latent ones behind it."""
+    return [{"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0} for name in IMAGE_UPSCALERS]
+
+
+def latent_upscalers() -> list[dict[str, Any]]:
+    return [{"name": name} for name in LATENT_UPSCALERS]
+
+
+def styles(found: Mapping[str, Style]) -> list[dict[str, Any]]:
+    return [{"name": style.name, "prompt": style.prompt, "negative_prompt": style.negative_prompt} for style in found.values()]
+
+
+def embeddings(cards: Iterable[Card]) -> dict[str, Any]:
+    """`{loaded, skipped}`, by name. loaded: what a prompt may name; skipped: what cannot be used. Who trained them, and how long, is not in the files that are read."""
+    found: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
+    for card in cards:
+        try:
+            count, width = (0, 0) if card.trouble else vectors(header.read(card.path)) or (0, 0)
+        except EaselError:  # gone or damaged since the folder was read
+            count, width = 0, 0
+        row = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": width, "vectors": count}
+        found["loaded" if count and card.family else "skipped"][card.name] = row
+    return found
 
 
 def checkpoints(cards: Iterable[Card]) -> list[dict[str, Any]]:
@@ -95,6 +121,7 @@ def command_line(options: Options) -> dict[str, Any]:
         "share": serve.share,
         "subpath": serve.subpath or None,
         "api": serve.api,
+        "api_server_stop": serve.api_server_stop,
         "nowebui": serve.nowebui,
         "autolaunch": serve.autolaunch,
         "theme": serve.theme or None,
@@ -106,8 +133,8 @@ def command_line(options: Options) -> dict[str, Any]:
     }
 
 
-def memory() -> dict[str, Any]:
-    """Bytes of main memory: `used` by this process, `total` of the machine, `free` what is left of it for this process. Of the GPU nothing is told yet."""
+def memory(gpu: Mapping[str, Any]) -> dict[str, Any]:
+    """Bytes of main memory: `used` by this process, `total` of the machine, `free` what is left of it for this process; and of the GPU, where there is one."""
     machine = psutil.virtual_memory()
     used = psutil.Process().memory_info().rss
-    return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": {"error": "Easel does not report the GPU's memory here yet."}}
+    return {"ram": {"free": machine.available, "used": used, "total": machine.total}, "cuda": dict(gpu) or {"error": "unavailable"}}

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
-from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unsupported
+from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
 
 STATUS: Mapping[type[EaselError], int] = {
     InvalidRequest: 400,
@@ -21,6 +21,7 @@ STATUS: Mapping[type[EaselError], int] = {
     Unsupported: 400,
     OutputTrouble: 507,
     OutOfMemory: 507,
+    Unavailable: 503,
 }
 
 
@@ -57,9 +58,9 @@ def answer_for(error: EaselError) -> JSONResponse:
 
 
 def renamed(error: InvalidRequest, name: str) -> InvalidRequest:
-    """The same complaint under the name by which the caller knows the field."""
+    """The same complaint, of the same kind, under the name by which the caller knows the field."""
     what = name + error.what.removeprefix(error.field) if error.field and error.what.startswith(error.field) else error.what
-    return InvalidRequest(what, error.remedy, name)
+    return type(error)(what, error.remedy, name)
 
 
 def wrong_type(error: ValidationError) -> WrongType:

@@ -6,12 +6,14 @@ of its own login's options when it is submitted. Without logins there is one cal
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules.api.replies import renamed
-from modules.api.sdapi_names import BY_OPTION, MODEL, OPTIONS, Option, asks_nothing
+from modules.api.sdapi_names import Tab, asks_nothing
+from modules.api.sdapi_option_names import BY_OPTION, MODEL, OPTIONS, Option
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, Unsupported
 from modules.core.params import named, value_of, with_values
@@ -20,6 +22,7 @@ from modules.core.request import GenerationRequest
 Find = Callable[[str], Card]
 """A checkpoint by name, title or hash. Raises NotFound."""
 LONGEST = 1000
+COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
 class LoginOptions:
@@ -61,12 +64,14 @@ def checked(values: Mapping[str, Any], find: Find, prefix: str = "") -> dict[str
     return {option.name: _value(option, value, f"{prefix}{option.name}", find) for option, value in found}
 
 
-def fields_of(options: Mapping[str, Any], eta_key: str) -> dict[str, Any]:
+def fields_of(options: Mapping[str, Any], eta_key: str, tab: Tab, overriding: bool = False) -> dict[str, Any]:
     """These options -> values of request fields, by dotted name. eta_key: infotext key under which the sampler writes its eta.
-    An eta at its default becomes None, so that the sampler's own acts and nothing is written, as in A1111."""
+    An eta at its default becomes None, so that the sampler's own acts and nothing is written, as in A1111. overriding: they are `override_settings`."""
     values: dict[str, Any] = {}
     for option in OPTIONS:
-        if not option.field or option.name not in options or option.eta not in ("", eta_key):
+        if not option.field or option.name not in options or option.eta not in ("", eta_key) or option.tab not in (None, tab):
+            continue
+        if overriding and not option.overridable:
             continue
         value = options[option.name]
         values[option.field] = None if option.eta and value == option.default else value
@@ -78,6 +83,8 @@ def fields_of(options: Mapping[str, Any], eta_key: str) -> dict[str, Any]:
 def _value(option: Option, value: Any, name: str, find: Find) -> Any:
     if option.name == MODEL:
         return _model(value, name, find)
+    if option.name.endswith("_color") and not (isinstance(value, str) and COLOUR.fullmatch(value)):
+        raise InvalidRequest(f"{name} = {str(value)[:60]!r} is no colour.", "Write it as #rrggbb, for example #ffffff.", name)
     if option.field:
         try:
             return value_of(with_values(GenerationRequest(), {option.field: value}), named(GenerationRequest, option.field))
@@ -87,6 +94,8 @@ def _value(option: Option, value: Any, name: str, find: Find) -> Any:
         if not asks_nothing(value, option.neutral):
             raise Unsupported(f"{name} = {str(value)[:60]!r}: {option.refused} is not built yet.", f"Leave it out, or send {option.default!r}.", name)
         return option.default
+    if option.choices and value not in option.choices:
+        raise InvalidRequest(f"{name} = {str(value)[:60]!r} is not usable.", f"Give one of {', '.join(map(str, option.choices))}.", name)
     wanted = (int, float) if isinstance(option.default, int | float) and not isinstance(option.default, bool) else type(option.default)
     if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(option.default, bool) or len(str(value)) > LONGEST:
         raise InvalidRequest(f"{name} = {str(value)[:60]!r} is not usable.", f"Send something like {option.default!r}.", name)

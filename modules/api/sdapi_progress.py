@@ -48,20 +48,21 @@ class Watcher:
             return _answer(0.0, 0.0, _state(interrupted=owner in self._interrupted), None)
         if job.state is State.QUEUED:
             waiting = sum(theirs(one, owner) for one in self._queue.jobs())
-            return _answer(0.0, 0.0, _state(job="scripts_txt2img", job_count=waiting), None)
+            return _answer(0.0, 0.0, _state(job=_kind(job), job_count=waiting), None)
         if self._interrupted.get(owner) != job.id:
             self._interrupted.pop(owner, None)
         return self._running(self._queue.live(job.id), picture)
 
     def _running(self, live: Live, picture: bool) -> dict[str, Any]:
         now, request = live.progress, live.job.request
+        batches = max(request.count, -(-now.pictures // request.batch_size))  # a script makes more than the request says
         state = _state(
             skipped=live.cancel is Cancel.SKIP,
             interrupted=live.cancel is Cancel.STOP,
-            job="scripts_txt2img",
-            job_count=request.count,
+            job=_kind(live.job),
+            job_count=batches,
             job_timestamp=time.strftime("%Y%m%d%H%M%S", time.localtime(live.job.started)),
-            job_no=min(now.picture // request.batch_size, request.count - 1),
+            job_no=max(min(now.picture // request.batch_size, batches - 1), 0),
             sampling_step=now.step,
             sampling_steps=now.steps or request.steps,
         )
@@ -71,6 +72,11 @@ class Watcher:
     def _job(self, owner: str) -> Job | None:
         """The caller's running job, else their first waiting one."""
         return next((job for job in self._queue.jobs() if theirs(job, owner)), None)
+
+
+def _kind(job: Job) -> str:
+    """A1111's name for what is made."""
+    return "scripts_img2img" if job.request.init.image else "scripts_txt2img"
 
 
 def _state(**told: Any) -> dict[str, Any]:

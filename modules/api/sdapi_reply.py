@@ -1,44 +1,70 @@
-"""Our results in A1111's words: the answer of txt2img, once it is made."""
+"""Our results in A1111's words: the answer of txt2img and img2img, once it is made."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from modules import __version__
+from modules.api.sdapi_grid import gridded
 from modules.api.sdapi_request import Wish
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Result
-from modules.infotext.grammar import split, values
+from modules.infotext import files
+from modules.infotext.grammar import split, unquote
 from modules.infotext.write import FIRST
 from modules.prompt.grammar import strip_comments
 
-STANDARD = frozenset({*FIRST, "Size-1", "Size-2", "Seed resize from-1", "Seed resize from-2", "Version", "User"} - {"Schedule type"})
+STANDARD = frozenset({*FIRST, "Version", "User"} - {"Schedule type", "Denoising strength"})
 """Keys of every infotext (parity rule 8); what else is written counts as `extra_generation_params`."""
 
 
-def answer_of(result: Result, wish: Wish) -> dict[str, Any]:
-    """images: base64 of the files as they are or would be saved, texts and all. info: a JSON text, as A1111 has it."""
-    images = [base64.b64encode(picture.data).decode() for picture in result.pictures] if wish.send else []
-    return {"images": images, "parameters": dict(wish.echo), "info": json.dumps(_info(result, wish), ensure_ascii=False)}
+def answer_of(result: Result, wish: Wish, outputs: Path) -> dict[str, Any]:
+    """images: base64 of the files as they are or would be saved, texts and all. info: a JSON text, as A1111 has it. outputs: where grids are saved."""
+    texts = list(result.infotexts) or [picture.infotext for picture in result.pictures]
+    first, pictures, notes = result.first, [picture.data for picture in result.pictures], (*wish.notes, *result.notes)
+    if wish.grid and not wish.request.script.name:
+        grid = gridded(result, wish, outputs)
+        notes += grid.notes
+        if grid.data:
+            pictures, texts, first = [grid.data, *pictures], [grid.infotext, *texts], 1
+    images = [base64.b64encode(_formatted(data, wish.options)).decode() for data in pictures] if wish.send else []
+    info = _info(result, wish, texts, first, notes)
+    return {"images": images, "parameters": dict(wish.echo), "info": json.dumps(info, ensure_ascii=False)}
 
 
-def _info(result: Result, wish: Wish) -> dict[str, Any]:
+def _formatted(data: bytes, options: Mapping[str, Any]) -> bytes:
+    """The file in the format that the login asked for, with its texts. What is saved stays PNG."""
+    format: files.Format = "jpg" if options["samples_format"] == "jpeg" else options["samples_format"]
+    if format == "png":
+        return data
+    found = files.read(data)
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        return files.encode(image, found.parameters, found.document, format, max(1, min(int(options["jpeg_quality"]), 100)))
+
+
+def _info(result: Result, wish: Wish, texts: list[str], first: int, notes: tuple[str, ...]) -> dict[str, Any]:
     request = result.request
-    each = [single(request, index) for index in range(request.pictures)]
-    prompt, negative = _shown(request, request.prompt), _shown(request, request.negative_prompt)
-    infotexts = [picture.infotext for picture in result.pictures]
+    each = _each(result)
+    start = each[0] if each else request
+    prompts, negatives = [_shown(one, one.prompt) for one in each], [_shown(one, one.negative_prompt) for one in each]
     return {
-        "prompt": prompt,
-        "all_prompts": [prompt] * len(each),
-        "negative_prompt": negative,
-        "all_negative_prompts": [negative] * len(each),
-        "seed": request.seed,
+        "prompt": _shown(start, start.prompt),
+        "all_prompts": prompts,
+        "negative_prompt": _shown(start, start.negative_prompt),
+        "all_negative_prompts": negatives,
+        "seed": start.seed,
         "all_seeds": [one.seed for one in each],
-        "subseed": request.variation.seed,
-        "all_subseeds": [one.variation.seed if request.variation.seed >= 0 else -1 for one in each],
+        "subseed": start.variation.seed,
+        "all_subseeds": [one.variation.seed for one in each],
         "subseed_strength": request.variation.strength,
         "width": request.width,
         "height": request.height,
@@ -55,17 +81,24 @@ def _info(result: Result, wish: Wish) -> dict[str, Any]:
         "seed_resize_from_w": request.variation.width or -1,
         "seed_resize_from_h": request.variation.height or -1,
         "denoising_strength": wish.echo["denoising_strength"],
-        "extra_generation_params": extras(infotexts[0]) if infotexts else {},
-        "index_of_first_image": 0,
-        "infotexts": infotexts,
-        "styles": [],
+        "extra_generation_params": extras(texts[0]) if texts else {},
+        "index_of_first_image": first,
+        "infotexts": texts,
+        "styles": list(wish.request.styles),
         "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
         "clip_skip": request.text.clip_skip,
         "is_using_inpainting_conditioning": False,
         "version": f"Easel {__version__}",
-        "notes": list(result.notes),
+        "notes": list(dict.fromkeys(notes)),
         "interrupted": result.cancelled is Cancel.STOP,
     }
+
+
+def _each(result: Result) -> list[GenerationRequest]:
+    """The request of every single picture: of a script those it made, else also those that an interrupt left undone, as A1111 lists them."""
+    if result.request.script.name:
+        return [picture.request for picture in result.pictures[result.first :]]
+    return [single(result.request, index) for index in range(result.request.pictures)]
 
 
 def _shown(request: GenerationRequest, prompt: str) -> str:
@@ -74,8 +107,8 @@ def _shown(request: GenerationRequest, prompt: str) -> str:
 
 def extras(infotext: str) -> dict[str, Any]:
     """What an infotext says beyond the standard keys, numbers and truth values as such."""
-    written = values(split(infotext)[2])
-    return {key: _plain(value) for key, value in written.items() if key not in STANDARD and (key, value) != ("Schedule type", "Automatic")}
+    written = [(key, unquote(value)) for key, value in split(infotext)[2]]
+    return {key: _plain(value) for key, value in written if key not in STANDARD and (key, value) != ("Schedule type", "Automatic")}
 
 
 def _plain(value: Any) -> Any:

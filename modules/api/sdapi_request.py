@@ -1,61 +1,127 @@
-"""An A1111 txt2img body -> our request: names and defaults from `sdapi_names`, the login's options beneath, `override_settings` above.
+"""An A1111 txt2img or img2img body -> our request: names and defaults from `sdapi_names`, the login's options beneath, `override_settings` above.
 
 Layers, later ones win: the login's options, A1111's defaults, the pasted infotext, override_settings, the fields of the body. Knows no HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from modules.api.replies import UnknownScript, renamed
-from modules.api.sdapi_names import BY_OPTION, OPTIONS, TXT2IMG, asks_nothing, foreign_name
+from modules.api.replies import renamed
+from modules.api.sdapi_fields import chosen, hires_fields, in_memory, said_by
+from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing
+from modules.api.sdapi_option_names import BY_OPTION, OPTIONS, foreign_name
 from modules.api.sdapi_options import Find, checked, fields_of
-from modules.core.errors import InvalidRequest, Unsupported
-from modules.core.params import value_of, walk, with_values
+from modules.core.errors import InvalidRequest, NotFound, Unsupported
+from modules.core.params import with_values
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
-from modules.infotext.a1111 import read
-from modules.infotext.grammar import parse
+
+UNTOUCHED = {"solver.churn": 0, "solver.tmin": 0, "solver.tmax": 0, "solver.noise": 1}
+"""Values of the request's own that A1111 does not name in the infotext, where they change nothing."""
+
+
+class Scripts(Protocol):
+    """What there is of A1111's scripts."""
+
+    def named(self, tab: Tab, name: str, args: list[Any]) -> dict[str, Any]:
+        """`script_name` with its positional arguments -> values of request fields. Raises UnknownScript, InvalidRequest."""
+
+    def always_on(self, tab: Tab, blocks: Mapping[str, Any]) -> dict[str, Any]:
+        """`alwayson_scripts` -> values of request fields. Raises UnknownScript, InvalidRequest."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What translating asks of the rest. find: a checkpoint by name. keep: a picture as it was sent -> its reference."""
+
+    find: Find
+    keep: Callable[[str, str], str]
+    scripts: Scripts
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a body asks for. save: keep files. send: put pictures into the answer. echo: the body with A1111's defaults filled in."""
+    """What a body asks for. save: keep files. send: put pictures into the answer. echo: the body with A1111's defaults filled in.
+    options: those that say how the answer looks. task: the client's own name for the job, "" without. notes: what was passed over, one sentence each."""
 
     request: GenerationRequest
+    tab: Tab
     save: bool
     send: bool
+    grid: bool
     echo: Mapping[str, Any]
+    options: Mapping[str, Any]
+    task: str = ""
+    notes: tuple[str, ...] = field(default=())
 
 
-def translate(body: BaseModel, options: Mapping[str, Any], find: Find) -> Wish:
-    """options: what the caller's login changed. find: looks a checkpoint up. Raises EaselError, with A1111's name of the field to blame."""
+def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk) -> Wish:
+    """options: what the caller's login changed. Raises EaselError, with A1111's name of the field to blame."""
     sent = body.model_dump()
     given = {name: value for name, value in sent.items() if name in body.model_fields_set and value is not None}
-    filled = {name.name: sent[name.name] if sent[name.name] is not None else name.default for name in TXT2IMG}
-    _refuse(filled)
-    overrides = checked(filled["override_settings"], find, "override_settings.")
-    said = _said(filled["infotext"]) if filled["infotext"] else {}
+    filled = {name.name: sent[name.name] if sent[name.name] is not None else name.default for name in NAMES[tab]}
+    if tab == "img2img" and not filled["init_images"]:
+        raise NotFound("Init image not found", "Send the picture to start from in init_images.", "init_images")
+    _refuse(tab, filled)
+    overrides = checked(filled["override_settings"], desk.find, "override_settings.")
     changed = {**options, **overrides}
     try:
-        sampler, schedule = _sampler(given, filled, said)
-        eta_key = SAMPLERS.get(sampler).eta
-        values = fields_of({option.name: option.default for option in OPTIONS}, eta_key)
-        values |= fields_of(options, eta_key)
-        values |= {name.field: name.default for name in TXT2IMG if name.field and name.default is not None}
-        values |= said
-        values |= fields_of(overrides, eta_key)
-        values |= {name.field: given[name.name] for name in TXT2IMG if name.field and name.name in given and not (name.yields and _acts(changed, name.name))}
-        values |= {name.field: 0 for name in TXT2IMG if name.off and values[name.field] in name.off}
-        request = with_values(GenerationRequest(), values | {"sampler": sampler, "schedule": schedule})
+        values = _values(tab, given, filled, options, overrides, desk.scripts)
+        request = with_values(GenerationRequest(), values)
+        in_memory(request)
+        request = with_values(request, dict(_pictures(filled, desk.keep)))
     except InvalidRequest as error:
-        raise renamed(error, foreign_name(error.field)) from None
-    return Wish(request, filled["save_images"], filled["send_images"], sent)
+        raise renamed(error, foreign_name(error.field, tab)) from None
+    save = filled["save_images"] and not filled["do_not_save_samples"]
+    looks = {option.name: changed.get(option.name, option.default) for option in OPTIONS if not option.field}
+    return Wish(
+        request,
+        tab,
+        save,
+        filled["send_images"],
+        filled["save_images"] and not filled["do_not_save_grid"],
+        _echo(sent, filled),
+        looks,
+        filled["force_task_id"] or "",
+        tuple(_passed_over(tab, filled, changed)),
+    )
+
+
+def _values(
+    tab: Tab, given: Mapping[str, Any], filled: Mapping[str, Any], options: Mapping[str, Any], overrides: Mapping[str, Any], scripts: Scripts
+) -> dict[str, Any]:
+    """All layers, as values of request fields by dotted name; pictures are left to `_pictures`."""
+    changed = {**options, **overrides}
+    said = said_by(filled["infotext"], tab) if filled["infotext"] else {}
+    sampler, schedule = _sampler(given, filled, said)
+    eta_key = SAMPLERS.get(sampler).eta
+    acting = {"hires": given.get("enable_hr", said.get("hires.enabled", False)), "mask": bool(filled.get("mask")) or not asks_nothing(filled["script_name"])}
+    names = [name for name in NAMES[tab] if name.field and name.name not in PICTURES and acting.get(name.field.partition(".")[0], True)]
+    own = {name.field: chosen(name, given[name.name]) for name in names if name.name in given and not (name.yields and _acts(changed, name.name))}
+    values = fields_of({option.name: option.default for option in OPTIONS}, eta_key, tab)
+    values |= fields_of(options, eta_key, tab)
+    values |= {name.field: chosen(name, name.default) for name in names if name.default is not None}
+    values |= said
+    values |= fields_of(overrides, eta_key, tab, overriding=True)
+    values |= own
+    values |= {name.field: 0 for name in names if name.off and values.get(name.field) in name.off}
+    if filled.get("mask_blur") is not None and acting["mask"]:
+        values |= {"mask.blur_x": filled["mask_blur"], "mask.blur_y": filled["mask_blur"]}
+    if acting["hires"]:
+        values |= hires_fields(values, given, filled)
+    else:
+        values = {name: value for name, value in values.items() if not name.startswith("hires.")}
+    values["solver.named"] = all(value == UNTOUCHED[name] for name, value in own.items() if name in UNTOUCHED)
+    values |= scripts.always_on(tab, filled["alwayson_scripts"])
+    if not asks_nothing(filled["script_name"]):
+        values |= scripts.named(tab, filled["script_name"], filled["script_args"])
+    return values | {"sampler": sampler, "schedule": schedule}
 
 
 def _sampler(given: Mapping[str, Any], filled: Mapping[str, Any], said: Mapping[str, Any]) -> tuple[str, str]:
@@ -65,16 +131,17 @@ def _sampler(given: Mapping[str, Any], filled: Mapping[str, Any], said: Mapping[
     return sampler, inside or SCHEDULES.get(given.get("scheduler") or said.get("schedule") or "Automatic").name
 
 
-def _said(text: str) -> dict[str, Any]:
-    """What an infotext says, by dotted name of our fields; fields that it does not mention are left out."""
-    keys, request = parse(text), read(text, unsaid_noise="GPU").request
-    said: dict[str, Any] = {}
-    for field in walk(GenerationRequest):
-        value = value_of(request, field)
-        mentioned = field.param.text in keys or field.name in ("prompt", "negative_prompt") or (field.name in ("width", "height") and "Size-1" in keys)
-        if mentioned or value != field.default:
-            said[field.name] = value
-    return said
+def _pictures(filled: Mapping[str, Any], keep: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
+    """What was sent as pictures, kept. Last of all, so that a request that is refused leaves none behind."""
+    images = filled.get("init_images") or []
+    if len(images) > 1:
+        what = f"init_images holds {len(images)} pictures, and one request starts from one."
+        raise Unsupported(what, "Send one request for each.", "init_images")
+    if images:
+        yield "init.image", keep(images[0], "init_images")
+    for name, place in (("mask", "mask.image"), ("latent_mask", "mask.latent")):
+        if filled.get(name):
+            yield place, keep(filled[name], name)
 
 
 def _acts(changed: Mapping[str, Any], name: str) -> bool:
@@ -82,22 +149,19 @@ def _acts(changed: Mapping[str, Any], name: str) -> bool:
     return changed.get(name, BY_OPTION[name].default) != BY_OPTION[name].default
 
 
-def _refuse(filled: Mapping[str, Any]) -> None:
-    for name in TXT2IMG:
+def _refuse(tab: Tab, filled: Mapping[str, Any]) -> None:
+    for name in NAMES[tab]:
         if name.refused and not asks_nothing(filled[name.name]):
             raise Unsupported(f"{name.name}: {name.refused} is not built yet.", "Leave it out or switch it off.", name.name)
-    if not asks_nothing(filled["script_name"]):
-        raise UnknownScript(f"Script {str(filled['script_name'])[:80]!r} not found.", "Leave it out: no scripts are built yet.", "script_name")
-    for title, block in filled["alwayson_scripts"].items():
-        arguments = block.get("args") if isinstance(block, dict) else block
-        if not _idle(arguments):
-            raise UnknownScript(f"Always-on script {title[:80]!r} not found.", "Leave it out, or switch it off in its arguments.", "alwayson_scripts")
 
 
-def _idle(arguments: Any) -> bool:
-    """True for the arguments of a script that is switched off: none, a leading False, or blocks that say `enabled: false`. Clients send such blocks with every request."""
-    if asks_nothing(arguments):
-        return True
-    if isinstance(arguments, dict):
-        return arguments.get("enabled") is False
-    return isinstance(arguments, list) and (arguments[0] is False or all(_idle(one) for one in arguments))
+def _passed_over(tab: Tab, filled: Mapping[str, Any], changed: Mapping[str, Any]) -> Iterator[str]:
+    told: list[tuple[Name | Any, Any]] = [(name, filled[name.name]) for name in NAMES[tab]]
+    told += [(option, changed.get(option.name)) for option in OPTIONS]
+    yield from dict.fromkeys(row.passed_over for row, value in told if row.passed_over and not asks_nothing(value))
+
+
+def _echo(sent: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:
+    """The body, its pictures left out unless they were asked for."""
+    hidden = {} if filled.get("include_init_images") else {name: None for name in PICTURES if name in sent}
+    return {**sent, **hidden}

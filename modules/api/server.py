@@ -1,4 +1,4 @@
-"""The API as routes for whatever serves the page: A1111's /sdapi/v1, our /v1, /internal/ping, openapi.json and a page of documentation.
+"""The API as routes for whatever serves the page: A1111's /sdapi/v1, our /v1, /internal, openapi.json and a page of documentation.
 
 Logins, hosts and origins are checked in front of these routes, not here. FastAPI's own documentation pages load scripts from elsewhere, so they are off.
 """
@@ -12,15 +12,18 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules import __version__
-from modules.api import generate, sdapi
-from modules.api.bodies import BodyLimit
+from modules.api import generate, internal, sdapi, sdapi_lists, sdapi_pictures, sdapi_server
+from modules.api.bodies import LIMIT, BodyLimit
 from modules.api.docs import page
+from modules.api.fetch import Fetcher
+from modules.api.pictures import Pictures
 from modules.api.replies import answer, answer_for
+from modules.api.sdapi_tasks import Tasks
 from modules.app import App
 from modules.core.errors import EaselError
 from modules.core.options import Options
@@ -28,25 +31,30 @@ from modules.core.options import Options
 log = logging.getLogger(__name__)
 
 
-def routes(app: App, options: Options) -> list[BaseRoute]:
-    """To be put in front of the page's own routes. Without --api only the ping is there, for launchers that wait for it."""
-    served = Quiet(BodyLimit(build(app, options)))
-    paths = ["/internal/ping"]
+def routes(app: App, options: Options, stop: sdapi_server.Stop = sdapi_server.end_process) -> list[BaseRoute]:
+    """To be put in front of the page's own routes. Without --api only the ping is there, for launchers that wait for it. stop: ends this process."""
+    served = Quiet(BodyLimit(build(app, options, stop)))
+    paths = [internal.PING]
     if options.serve.api:
-        paths += ["/sdapi/v1/{rest:path}", "/v1/{rest:path}", "/openapi.json", "/docs"]
+        paths += ["/sdapi/v1/{rest:path}", "/v1/{rest:path}", *internal.PATHS, "/openapi.json", "/docs"]
     return [Route(path, served, include_in_schema=False) for path in paths]
 
 
-def build(app: App, options: Options) -> FastAPI:
+def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
     """The application behind those routes; every path is whole, so it can also be served alone."""
     api = FastAPI(title="Easel", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
-    api.include_router(sdapi.router(app, options))
-    api.include_router(generate.router(app))
-
-    @api.get("/internal/ping", tags=["Easel"])
-    async def ping() -> JSONResponse:
-        """Answers as soon as the server does."""
-        return JSONResponse({})
+    pictures = Pictures(app.blobs, Fetcher(LIMIT).get, lambda: app.settings.value.api_enable_requests)
+    tasks = Tasks(app.queue)
+    parts = (
+        sdapi.router(app, pictures, tasks),
+        sdapi_lists.router(app, options),
+        sdapi_pictures.router(pictures),
+        sdapi_server.router(app, options.serve.api_server_stop, stop),
+        generate.router(app, pictures),
+        internal.router(tasks),
+    )
+    for part in parts:
+        api.include_router(part)
 
     @api.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

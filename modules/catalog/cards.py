@@ -62,7 +62,7 @@ def embedding(path: Path) -> Card:
         size = path.stat().st_size
         if path.suffix.lower() in PICKLES:
             return Card(path=path, name=path.stem, kind="embedding", size=size, trouble=PICKLES[path.suffix.lower()])
-        shape = _vectors(header.read(path))
+        shape = vectors(header.read(path))
     except EaselError as error:
         return Card(path=path, name=path.stem, kind="embedding", trouble=str(error))
     except OSError as error:
@@ -73,7 +73,7 @@ def embedding(path: Path) -> Card:
     return Card(path=path, name=path.stem, kind="embedding", family=EMBEDDING_WIDTHS.get(shape[1], ""), size=size, note=note)
 
 
-def _vectors(found: Header) -> tuple[int, int] | None:
+def vectors(found: Header) -> tuple[int, int] | None:
     """[vectors, width] of `emb_params` (A1111) or of the only tensor (diffusers, whose name is the token); a single vector may lack its first axis."""
     entry = found.tensors.get("emb_params") or (next(iter(found.tensors.values())) if len(found.tensors) == 1 else None)
     if entry is None or entry.dtype not in FLOATS or len(entry.shape) not in (1, 2) or not math.prod(entry.shape):

@@ -39,7 +39,7 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
     *(Ignored(name, _NEVER_FETCHED) for name in ("--no-download-sd-model", "--do-not-download-clip")),
     *(Ignored(name, _LATER) for name in (
         "--enable-insecure-extension-access", "--disable-all-extensions", "--update-all-extensions", "--ui-debug-mode", "--gradio-debug", "--freeze-settings", "--freeze-settings-in-sections",
-        "--hide-ui-dir-config", "--deepdanbooru", "--api-log", "--api-server-stop", "--add-stop-route", "--disable-tls-verify")),
+        "--hide-ui-dir-config", "--deepdanbooru", "--api-log", "--add-stop-route", "--disable-tls-verify")),
     *(Ignored(name, _LATER, True) for name in (
         "--ngrok", "--ngrok-region", "--localizations-dir", "--styles-file", "--ui-config-file", "--ui-settings-file", "--config", "--loglevel", "--cors-allow-origins-regex",
         "--freeze-specific-settings", "--ngrok-options")),

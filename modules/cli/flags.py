@@ -41,6 +41,7 @@ def add_serving(parser: Parser, shown: bool) -> None:
     flag("--gradio-auth-path", "file with such logins, one a line or separated by commas", metavar="FILE", default="")
     flag("--api-auth", "logins for the API; without it those of the page", metavar="LOGINS", default="")
     flag("--api", "serve the API (it is served unless --no-api says otherwise)", action=argparse.BooleanOptionalAction, default=True)
+    flag("--api-server-stop", "let clients of the API end this server (/sdapi/v1/server-stop)", action="store_true")
     flag("--nowebui", "the API alone, without the page", action="store_true")
     flag("--autolaunch", "open the page in a browser", action="store_true")
     flag("--theme", "system, light or dark", choices=THEMES, default="")
@@ -118,6 +119,7 @@ def _serving(found: argparse.Namespace) -> ServeOptions:
         logins=(*_logins("--gradio-auth", found.gradio_auth), *_logins_of_file(found.gradio_auth_path)),
         api_logins=_logins("--api-auth", found.api_auth),
         api=found.api or found.nowebui,
+        api_server_stop=found.api_server_stop,
         nowebui=found.nowebui,
         autolaunch=found.autolaunch,
         theme=found.theme,

@@ -19,6 +19,8 @@ def add_request(parser: Parser) -> None:
             how["action"] = argparse.BooleanOptionalAction
         elif typing.get_origin(field.type) is dict:
             how |= {"action": "append", "metavar": "NAME=VALUE"}
+        elif typing.get_origin(field.type) is tuple:
+            how |= {"action": "append", "metavar": "NAME"}
         else:
             how["metavar"] = (
                 "N" if field.type is int else "X" if float in (field.type, *typing.get_args(field.type)) else "TEXT" if not _names(field) else "NAME"
@@ -35,7 +37,7 @@ def values_of(found: argparse.Namespace) -> dict[str, Any]:
 
 def value_of_text(field: Field, text: str) -> Any:
     """What `--set NAME=TEXT` means for this field. Raises BadWords."""
-    return _value(field, [text] if typing.get_origin(field.type) is dict else text)
+    return _value(field, [text] if typing.get_origin(field.type) in (dict, tuple) else text)
 
 
 def _value(field: Field, given: Any) -> Any:
@@ -44,6 +46,8 @@ def _value(field: Field, given: Any) -> Any:
         if wrong := next((name for name, equals, _ in pairs if not equals), None):
             raise BadWords(f"--{field.flag} {wrong[:80]!r} is not usable. Write NAME=VALUE.")
         return {name: value for name, _, value in pairs}
+    if typing.get_origin(field.type) is tuple:
+        return [text for text in given if text]
     if is_optional(field.type) and isinstance(given, str) and given.strip().lower() in ("", "none"):
         return None
     if folded := {name.casefold(): name for name in literal_names(field.type)}:

@@ -7,7 +7,8 @@
     ├── BadPicture         a picture file that cannot be read              API 400, CLI 2
     ├── Unsupported        the loaded family cannot do what was asked      API 400, CLI 2
     ├── OutputTrouble      a folder that cannot be written, a full disk    API 507, CLI 1
-    └── OutOfMemory        the device has too little memory                API 507, CLI 1
+    ├── OutOfMemory        the device has too little memory                API 507, CLI 1
+    └── Unavailable        Easel is closing, or its engine did not start   API 503, CLI 1
 
 A message says what is wrong with which value, why if that is known, and what to do.
 Faces translate: a toast in the page, a status with `{error, field, remedy}` in the API, one line on stderr.
@@ -60,3 +61,7 @@ class OutputTrouble(EaselError):
 
 class OutOfMemory(EaselError):
     """The device ran out of memory."""
+
+
+class Unavailable(EaselError):
+    """Nothing is wrong with the request, but it cannot be served now: Easel is closing, or its engine did not start."""

@@ -24,7 +24,8 @@ class DeviceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ServeOptions:
-    """logins: (user, password) pairs for the page. api_logins: for the API; empty with logins set means the same ones. server_name: interface to bind."""
+    """logins: (user, password) pairs for the page. api_logins: for the API; empty with logins set means the same ones. server_name: interface to bind.
+    api_server_stop: whether the API may end this process."""
 
     port: int | None = None
     listen: bool = False
@@ -33,6 +34,7 @@ class ServeOptions:
     logins: tuple[tuple[str, str], ...] = ()
     api_logins: tuple[tuple[str, str], ...] = ()
     api: bool = True
+    api_server_stop: bool = False
     nowebui: bool = False
     autolaunch: bool = False
     theme: str = ""

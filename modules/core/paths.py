@@ -27,6 +27,15 @@ class Paths:
         return self.outputs / "history.db"
 
     @property
+    def inputs(self) -> Path:
+        """Start pictures and masks that requests refer to (`core.blobs`)."""
+        return self.data / "inputs"
+
+    @property
+    def styles(self) -> Path:
+        return self.data / "styles.csv"
+
+    @property
     def settings(self) -> Path:
         return self.data / "settings.yaml"
 

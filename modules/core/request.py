@@ -10,19 +10,27 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, JsonValue
 
 from modules.core.params import STRICT, Param
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 
 SEED_LIMIT = 2**63 - 1
+SEED_DRAW = 4294967294
+"""A1111 draws seeds below this (parity rule 7.1)."""
 PROMPT_LIMIT = 20_000
 """Characters. Longer ones are refused: 20,000 characters are some 70 chunks of 75 tokens."""
 
 Emphasis = Literal["Original", "No norm", "Ignore", "None", "compel"]
 NoiseSource = Literal["CPU", "GPU", "NV"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
+MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
+MaskArea = Literal["Whole picture", "Only masked"]
+LATENT_UPSCALERS = ("Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)")
+IMAGE_UPSCALERS = ("None", "Lanczos", "Nearest")
+HIRES_UPSCALERS = (*LATENT_UPSCALERS, *IMAGE_UPSCALERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +75,7 @@ class Solver:
     tmax: Annotated[float, Param("Sigma tmax", 0, 1000, 0.01, text="Sigma tmax", hint="0: no limit.")] = 0.0
     noise: Annotated[float, Param("Sigma noise", 0, 10, 0.001, text="Sigma noise")] = 1.0
     ensd: Annotated[int, Param("Eta noise seed delta", -(2**31), 2**31, 1, text="ENSD", hint="Added to the seed after the first draw. 31337 is NovelAI's.")] = 0
+    named: Annotated[bool, Param("Churn and its limits in the picture's text", hint="Off: as A1111's API, which leaves them out.")] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,17 +110,100 @@ class Guidance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Init:
+    """The picture that a run starts from (img2img). Pictures are references by content into the blob store (`core.blobs`)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    image: Annotated[str, Param("Start picture", max_length=80, hint="Empty: starts from noise.")] = ""
+    resize_mode: Annotated[ResizeMode, Param("Resize mode", hint="How the picture is brought to width and height.")] = "Just resize"
+    strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01, text="Denoising strength", hint="0 keeps the picture, 1 draws a new one.")] = 0.75
+    noise_multiplier: Annotated[float, Param("Noise multiplier", 0, 1.5, 0.001, text="Noise multiplier")] = 1.0
+    extra_noise: Annotated[float, Param("Extra noise", 0, 1, 0.01, text="Extra noise", hint="Also acts in the hires pass.")] = 0.0
+    fix_steps: Annotated[bool, Param("Do exactly the steps asked for", hint="Otherwise the strength shortens them, as A1111 does.")] = False
+    color_correction: Annotated[bool, Param("Colour correction", hint="Gives the result the colours of the start picture.")] = False
+    background: Annotated[str, Param("Background colour", max_length=9, hint="Stands behind transparent parts of the start picture.")] = "#ffffff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftInpainting:
+    """Blends at the rim of a mask, step by step. A1111's rule."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    enabled: Annotated[bool, Param("Soft inpainting", text="Soft inpainting enabled")] = False
+    bias: Annotated[float, Param("Schedule bias", 0, 8, 0.1, text="Soft inpainting schedule bias")] = 1.0
+    preservation: Annotated[float, Param("Preservation strength", 0, 8, 0.05, text="Soft inpainting preservation strength")] = 0.5
+    contrast: Annotated[float, Param("Transition contrast boost", 1, 32, 0.5, text="Soft inpainting transition contrast boost")] = 4.0
+    influence: Annotated[float, Param("Mask influence", 0, 1, 0.05, text="Soft inpainting mask influence")] = 0.0
+    threshold: Annotated[float, Param("Difference threshold", 0, 8, 0.25, text="Soft inpainting difference threshold")] = 0.5
+    difference_contrast: Annotated[float, Param("Difference contrast", 0, 8, 0.25, text="Soft inpainting difference contrast")] = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """Which part of the start picture is drawn anew (inpainting). White is drawn anew."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    image: Annotated[str, Param("Mask", max_length=80, hint="Empty: the whole picture.")] = ""
+    latent: Annotated[str, Param("Mask for the latents", max_length=80, hint="Empty: made from the mask.")] = ""
+    blur_x: Annotated[int, Param("Mask blur", 0, 256, 1, usual=64, text="Mask blur")] = 4
+    blur_y: Annotated[int, Param("Mask blur, vertical", 0, 256, 1, usual=64)] = 4
+    invert: Annotated[bool, Param("Inpaint not masked")] = False
+    content: Annotated[MaskedContent, Param("Masked content", text="Masked content", hint="What the masked part starts from.")] = "original"
+    area: Annotated[MaskArea, Param("Inpaint area", text="Inpaint area", hint="Only masked draws that part at full size.")] = "Whole picture"
+    padding: Annotated[int, Param("Only masked padding, pixels", 0, 4096, 4, usual=256, text="Masked area padding")] = 32
+    round: Annotated[bool, Param("Sharp latent mask", hint="Off: half-masked latents are half drawn anew.")] = True
+    overlay: Annotated[bool, Param("Put the original back outside of the mask", hint="Keeps its pixels exactly.")] = True
+    soft: SoftInpainting = field(default_factory=SoftInpainting)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hires:
+    """A second pass at a larger size. Empty fields repeat the first pass's value."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    enabled: Annotated[bool, Param("Draw a second, larger pass")] = False
+    scale: Annotated[float, Param("Upscale by", 1, 16, 0.05, usual=4, text="Hires upscale")] = 2.0
+    width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the height.")] = 0
+    height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the width.")] = 0
+    upscaler: Annotated[str, Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=80)] = "Latent"
+    steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as many as in the first pass.")] = 0
+    strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01)] = 0.7
+    sampler: Annotated[
+        str, Param("Hires sampling method", text="Hires sampler", choices=SAMPLERS.names, max_length=80, hint="Empty: as in the first pass.")
+    ] = ""
+    schedule: Annotated[
+        str, Param("Hires schedule type", text="Hires schedule type", choices=SCHEDULES.names, max_length=80, hint="Empty: as in the first pass.")
+    ] = ""
+    prompt: Annotated[str, Param("Hires prompt", text="Hires prompt", max_length=PROMPT_LIMIT, hint="Empty: as in the first pass.")] = ""
+    negative_prompt: Annotated[
+        str, Param("Hires negative prompt", text="Hires negative prompt", max_length=PROMPT_LIMIT, hint="Empty: as in the first pass.")
+    ] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A sweep over several requests (`engine.sweeps`): X/Y/Z plot, loopback, outpainting ... args: by the names that the script declares."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    name: Annotated[str, Param("Script", max_length=80, hint="Empty: none.")] = ""
+    args: Annotated[dict[str, JsonValue], Param("Script arguments")] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
     """A wish for pictures. Sizes in pixels; `count` batches of `batch_size` pictures each."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     prompt: Annotated[str, Param("Prompt", max_length=PROMPT_LIMIT)] = ""
     negative_prompt: Annotated[str, Param("Negative prompt", flag="negative", max_length=PROMPT_LIMIT)] = ""
+    styles: Annotated[tuple[str, ...], Param("Styles", hint="Names from styles.csv, applied in order; their text becomes part of the prompts.")] = ()
     model: Annotated[str, Param("Checkpoint", text="Model", max_length=400, hint="File name, title or hash. Empty: the default one.")] = ""
     model_hash: Annotated[str, Param("Model hash", text="Model hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
     sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
     schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
-    steps: Annotated[int, Param("Sampling steps", 1, 150, 1, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")] = 20
+    steps: Annotated[
+        int, Param("Sampling steps", 1, 1000, 1, usual=150, text="Steps", hint="10 to 25 fast, 25 to 50 balanced, beyond that little changes.")
+    ] = 20
     width: Annotated[int, Param("Width", 64, 16384, 8, text="Size", usual=2048)] = 512
     height: Annotated[int, Param("Height", 64, 16384, 8, usual=2048)] = 512
     cfg_scale: Annotated[
@@ -119,8 +211,9 @@ class GenerationRequest:
         Param(
             "CFG Scale",
             0,
-            30,
+            100,
             0.5,
+            usual=30,
             text="CFG scale",
             flag="cfg",
             hint="How strictly the prompt is followed: 1 to 3 freer, 5 to 9 balanced, over 10 strong with artifacts.",
@@ -144,6 +237,10 @@ class GenerationRequest:
     solver: Solver = field(default_factory=Solver)
     spacing: Spacing = field(default_factory=Spacing)
     guidance: Guidance = field(default_factory=Guidance)
+    init: Init = field(default_factory=Init)
+    mask: Mask = field(default_factory=Mask)
+    hires: Hires = field(default_factory=Hires)
+    script: Script = field(default_factory=Script)
 
     @property
     def pictures(self) -> int:

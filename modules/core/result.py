@@ -53,7 +53,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Result:
-    """request: the resolved one, of the whole run. notes: what the user should know, one sentence each."""
+    """request: the resolved one, of the whole run. notes: what the user should know, one sentence each. Of a script (`engine.sweeps`): first: place of
+    the first picture behind its grids, as A1111 counts it; infotexts: as A1111 lists them; empty: those of the pictures."""
 
     request: GenerationRequest
     pictures: tuple[Picture, ...] = ()
@@ -61,6 +62,8 @@ class Result:
     seconds: float = 0.0
     cancelled: Cancel = Cancel.NONE
     facts: dict[str, str] = field(default_factory=dict)
+    first: int = 0
+    infotexts: tuple[str, ...] = ()
 
 
 Report = Callable[["Progress | Picture"], None]

@@ -37,6 +37,9 @@ class Settings:
     live_previews_enable: Annotated[bool, Param("Show live previews of the created image", hint="Off: only the bar moves.")] = True
     live_preview_interval: Annotated[float, Param("Live preview period", 0.2, 60, 0.1, usual=10, hint="Seconds between two previews at least.")] = 1.0
     live_preview_size: Annotated[int, Param("Live preview size", 64, 1024, 64, hint="Longer side at most, in pixels.")] = 384
+    api_enable_requests: Annotated[
+        bool, Param("Let the API fetch pictures from web addresses", hint="From public addresses only. Off: clients send the pictures themselves.")
+    ] = False
     theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 

@@ -35,11 +35,13 @@ def _acting(entries: Scheduled, call: int) -> Cond:
     return next((cond for end, cond in entries if call <= end), entries[-1][1])
 
 
-def conditioning(family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor]) -> Conditioning:
-    """Encodes both prompts of a resolved request."""
+def conditioning(
+    family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor], first: GenerationRequest | None = None
+) -> Conditioning:
+    """Encodes both prompts of a stage's request. first: the request of the pass before, for a second one."""
 
     def scheduled(text: str) -> Scheduled:
-        entries = entries_of(text, request)
+        entries = entries_of(text, request, first)
         # Repeated texts stay in: A1111's emphasis takes its mean over all entries, so they weigh.
         encoded = family.encode(model, [text for _, text in entries], request.text, embeddings)
         return [(end, cond) for (end, _), cond in zip(entries, encoded, strict=True)]
@@ -55,16 +57,23 @@ def conditioning(family: Family, model: Model, request: GenerationRequest, embed
     return Conditioning(parts, scheduled(read_prompt(request.negative_prompt, request)), empty)
 
 
-def entries_of(text: str, request: GenerationRequest) -> list[tuple[int, str]]:
-    """The texts that a prompt means over time. A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
-    steps = request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
-    return timeline(text, steps, old=request.text.old_editing)
+def entries_of(text: str, request: GenerationRequest, first: GenerationRequest | None = None) -> list[tuple[int, str]]:
+    """The texts that a prompt means over time; in a second pass it goes on from the first."""
+    return timeline(text, calls_of(request), calls_of(first) if first else None, old=request.text.old_editing)
+
+
+def calls_of(request: GenerationRequest) -> int:
+    """A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
+    return request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
 
 
 def spoken(request: GenerationRequest) -> set[str]:
     """Every text that the text encoder will be given."""
-    parts = [text for text, _ in split_and(read_prompt(request.prompt, request))]
-    return {text for part in [*parts, read_prompt(request.negative_prompt, request)] for _, text in entries_of(part, request)}
+    hires = request.hires
+    positives = (request.prompt, hires.prompt or request.prompt)
+    negatives = (request.negative_prompt, hires.negative_prompt or request.negative_prompt)
+    parts = [text for prompt in positives for text, _ in split_and(read_prompt(prompt, request))]
+    return {text for part in [*parts, *(read_prompt(prompt, request) for prompt in negatives)] for _, text in entries_of(part, request)}
 
 
 def read_prompt(text: str, request: GenerationRequest) -> str:

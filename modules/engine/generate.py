@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,22 +21,28 @@ from torch import Tensor
 
 from modules import __version__
 from modules.catalog.card import Card
+from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, OutOfMemory
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.canvas import Canvas, prepare
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import denoiser
+from modules.engine.enlarge import enlarge
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Stopped, Watch
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.resolve import Shelf, resolve
-from modules.engine.sample import sample
+from modules.engine.sample import sample, steps_of
 from modules.engine.save import Outputs
+from modules.engine.sweep import conduct
+from modules.engine.sweeps.tools import Tools
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
+from modules.imaging import pixels
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.cache import ByteCache
@@ -43,6 +50,7 @@ from modules.memory.device import DTYPES, Machine, find
 from modules.memory.placement import emptied, place
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
+from modules.prompt.styles import Style
 from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise
 
@@ -60,12 +68,15 @@ class Loaded:
 
 @dataclass
 class Engine:
-    """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go."""
+    """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
+    styles: by name."""
 
     shelf: Shelf
     outputs: Outputs
+    blobs: Blobs
     options: DeviceOptions = field(default_factory=DeviceOptions)
     looks: Callable[[], Looks] = Looks
+    styles: Callable[[], Mapping[str, Style]] = dict
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -78,16 +89,32 @@ class Engine:
 
     def warm(self) -> str:
         """Loads the default model, so that the first picture need not wait. -> its name, "" when there is none."""
-        request, card = resolve(GenerationRequest(), self.shelf, self.machine.precision, self.looks().preferred)
+        request, card = self._resolved(GenerationRequest())
         self._load(card, request)
         return card.name
 
-    @torch.inference_mode()
+    def unload(self) -> None:
+        """Lets go of every model."""
+        self._models.clear()
+
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
+        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], self._store, self.facts)
+        return conduct(request, self._part, tools, report, cancel, save)
+
+    def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
+        return resolve(request, self.shelf, self.machine.precision, self.looks().preferred, self.styles)
+
+    def _store(self, data: bytes, request: GenerationRequest, grid: str) -> tuple[Path, str]:
+        """Saves a picture that a script put together. grid: its basename, "" for what is no grid."""
+        return self.outputs.save(data, request.seed, kind_of(request, "grids" if grid else "images"), grid)
+
+    @torch.inference_mode()
+    def _part(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
+        """One request without a script. keys: further ones for its infotexts."""
         began = time.monotonic()
         report(Progress("loading", 0, request.pictures))
-        request, card = resolve(request, self.shelf, self.machine.precision, self.looks().preferred)
+        request, card = self._resolved(request)
         loaded = self._load(card, request)
         loaded.family.check(request)
         notes = [
@@ -103,15 +130,15 @@ class Engine:
                 for feature in features:
                     stack.enter_context(feature.attach(loaded.model))
                 report(Progress("encoding", 0, request.pictures))
-                texts = conditioning(loaded.family, loaded.model, request, self._vectors(request, loaded.model))
+                passes = self._passes(loaded, request)
                 for take in takes(request):
                     if cancel() is Cancel.STOP:
                         stopped = Cancel.STOP
                         break
-                    made, how = self._take(loaded, request, texts, take, features, report, cancel)
+                    made, how = self._take(loaded, request, passes, take, features, report, cancel, keys)
                     for picture in made:
                         if save and picture.complete:
-                            path, note = self.outputs.save(picture.data, picture.request.seed)
+                            path, note = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
                             picture = replace(picture, path=path)
                             notes += [note] if note else []
                         pictures.append(picture)
@@ -132,50 +159,85 @@ class Engine:
             raise failure
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
 
+    def _passes(self, loaded: Loaded, request: GenerationRequest) -> list[tuple[Stage, Conditioning]]:
+        """Each pass with its texts, encoded once for all pictures."""
+        vectors = self._vectors(request)
+        stages = plan(request, loaded.model.record)
+        return [(stage, conditioning(loaded.family, loaded.model, stage.request, vectors, stage.first_pass)) for stage in stages]
+
     def _take(
         self,
         loaded: Loaded,
         request: GenerationRequest,
-        texts: Conditioning,
+        passes: Sequence[tuple[Stage, Conditioning]],
         take: range,
         features: Sequence[Feature],
         report: Report,
         cancel: Callable[[], Cancel],
+        keys: Mapping[str, object],
     ) -> tuple[list[Picture], Cancel]:
         """Samples and decodes the pictures that are evaluated together."""
-        report(Progress("sampling", take.start, request.pictures, 0, request.steps))
-        looks, model = self.looks(), loaded.model
-        watch = Watch(report, cancel, take.start, request.pictures, model.card.preview or model.record.preview, looks.preview_interval, looks.preview_side)
+        total = sum(steps_of(stage) for stage, _ in passes)
+        report(Progress("sampling", take.start, request.pictures, 0, total))
         requests = [single(request, index) for index in take]
-        how = Cancel.NONE
+        canvas = prepare(loaded.family, loaded.model, passes[0][0], requests, self.blobs)
+        latents, how, done = canvas.latents, Cancel.NONE, 0
         try:
-            latents = torch.empty(0)
-            for stage in plan(request, loaded.model.record):
-                latents = self._stage(stage, loaded, requests, texts, [*features, watch])
+            for stage, texts in passes:
+                if stage.first_pass is not None and latents is not None:
+                    latents = enlarge(stage, latents, loaded.family, loaded.model)
+                bending = [
+                    *features,
+                    *(canvas.features if stage.first_pass is None else ()),
+                    self._watch(loaded.model, take, request, done, total, report, cancel),
+                ]
+                latents = self._stage(stage, loaded, requests, texts, bending, latents)
+                latents = canvas.settle(latents) if stage.first_pass is None else latents
+                done += steps_of(stage)
         except Stopped as stop:
             how = stop.how
             if stop.latents is None:
                 return [], how
             latents = stop.latents
-        report(Progress("decoding", take.start, request.pictures, request.steps, request.steps))
-        pixels = loaded.family.decode(loaded.model, latents)
-        if not torch.isfinite(pixels).all():
-            raise BadModelFile("The picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint or VAE.", "model")
-        return [self._picture(image, one, index, loaded.model.card, how is Cancel.NONE) for image, one, index in zip(pixels, requests, take, strict=True)], how
+        report(Progress("decoding", take.start, request.pictures, total, total))
+        return self._pictures(loaded, requests, take, canvas, latents, how is Cancel.NONE, keys), how
 
-    def _stage(self, stage: Stage, loaded: Loaded, requests: list[GenerationRequest], texts: Conditioning, features: Sequence[Feature]) -> Tensor:
+    def _watch(self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel]) -> Watch:
+        looks = self.looks()
+        return Watch(
+            report, cancel, take.start, request.pictures, done, total, model.card.preview or model.record.preview, looks.preview_interval, looks.preview_side
+        )
+
+    def _stage(
+        self, stage: Stage, loaded: Loaded, requests: list[GenerationRequest], texts: Conditioning, features: Sequence[Feature], latents: Tensor | None
+    ) -> Tensor:
         def denoise_with(table: Table) -> Denoise:
-            return denoiser(loaded.family, loaded.model, table, texts, requests[0], features)
+            return denoiser(loaded.family, loaded.model, table, texts, stage.request, features)
 
-        return sample(stage, loaded.model, requests, denoise_with)
+        return sample(stage, loaded.model, requests, denoise_with, latents)
 
-    def _picture(self, pixels: Tensor, request: GenerationRequest, index: int, card: Card, complete: bool) -> Picture:
-        """pixels: [3, H, W] in -1..1. A1111 truncates to 8 bits, it does not round (parity rule 7.1)."""
-        array = ((pixels.float() + 1) / 2).clamp(0, 1).mul(255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name)
+    def _pictures(
+        self,
+        loaded: Loaded,
+        requests: Sequence[GenerationRequest],
+        take: range,
+        canvas: Canvas,
+        latents: Tensor | None,
+        complete: bool,
+        keys: Mapping[str, object],
+    ) -> list[Picture]:
+        if latents is None:
+            return []
+        decoded = loaded.family.decode(loaded.model, latents)
+        if not torch.isfinite(decoded).all():
+            raise BadModelFile("The picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint or VAE.", "model")
+        images = [canvas.finish(image, place, latents[place]) for place, image in enumerate(pixels.to_images(decoded))]
+        return [self._picture(image, one, index, loaded.model.card, complete, keys) for image, one, index in zip(images, requests, take, strict=True)]
+
+    def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
+        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
-        data = files.encode(Image.fromarray(array), text, document)
-        return Picture(data, array.shape[1], array.shape[0], request, text, index, complete=complete)
+        return Picture(files.encode(image, text, document), image.width, image.height, request, text, index, complete=complete)
 
     def _load(self, card: Card, request: GenerationRequest) -> Loaded:
         key = f"{card.path}|{card.sha256}|{request.precision}"
@@ -190,13 +252,19 @@ class Engine:
             self._models.put(key, held, card.size)
         return held
 
-    def _vectors(self, request: GenerationRequest, model: Model) -> Mapping[str, Tensor]:
+    def _vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]:
         cards = {card.name: card for card in self.shelf.embeddings()}
         return {name: inversions.load(cards[name].path) for name in request.embeddings}
+
+
+def kind_of(request: GenerationRequest, what: str) -> str:
+    """A1111's folder for it: txt2img-images, img2img-grids."""
+    return f"{'img2img' if request.init.image else 'txt2img'}-{what}"
 
 
 def spelled(request: GenerationRequest) -> GenerationRequest:
     """The request as A1111's text tells it: its prompts without comments."""
     if not request.text.comments:
         return request
-    return replace(request, prompt=strip_comments(request.prompt), negative_prompt=strip_comments(request.negative_prompt))
+    hires = replace(request.hires, prompt=strip_comments(request.hires.prompt), negative_prompt=strip_comments(request.hires.negative_prompt))
+    return replace(request, prompt=strip_comments(request.prompt), negative_prompt=strip_comments(request.negative_prompt), hires=hires)

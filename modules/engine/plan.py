@@ -1,27 +1,67 @@
-"""A plan is data: the passes a request asks for, one `Stage` each. No torch."""
+"""A plan is data: the passes a request asks for, one `Stage` each, and which pictures are made together. No torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from modules.core.errors import InvalidRequest
 from modules.core.records.families import FamilyRecord
-from modules.core.request import GenerationRequest
+from modules.core.records.samplers import SAMPLERS, split_sampler
+from modules.core.request import HIRES_UPSCALERS, GenerationRequest
+from modules.imaging.sizes import Enlarged, enlarged
+
+LARGEST = 16384
+"""Pixels of a side."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a sampler. latent: (channels, height, width) of what it works on; sizes that do not divide are floored, as A1111 does."""
+    """One run of a sampler. latent: (channels, height, width) of what it works on. request: what it draws with: its own prompts, sampler, schedule, steps.
+    strength: how much of its start is drawn anew; None when it starts from noise. fix_steps: do exactly that many steps.
+    first_pass: the request of the pass before, which its prompt schedules go on from. enlarged: what hires fix enlarges to."""
 
     name: str
     latent: tuple[int, int, int]
+    request: GenerationRequest
+    strength: float | None = None
+    fix_steps: bool = False
+    first_pass: GenerationRequest | None = None
+    enlarged: Enlarged = Enlarged(0, 0)
 
 
 def plan(request: GenerationRequest, record: FamilyRecord) -> tuple[Stage, ...]:
-    return (Stage("base", (record.latent_channels, request.height // record.multiple, request.width // record.multiple)),)
+    """The passes of one picture. Sizes that do not divide are floored, as A1111 does."""
+    latent = (record.latent_channels, request.height // record.multiple, request.width // record.multiple)
+    base = Stage("base", latent, request)
+    if request.init.image:
+        return (replace(base, strength=request.init.strength, fix_steps=request.init.fix_steps),)
+    return (base, _hires(request, record)) if request.hires.enabled else (base,)
+
+
+def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
+    hires = request.hires
+    if hires.upscaler not in HIRES_UPSCALERS:
+        raise InvalidRequest(f"There is no upscaler {hires.upscaler[:80]!r}.", f"Choose one of {', '.join(HIRES_UPSCALERS)}.", "hires.upscaler")
+    larger = enlarged(request.width, request.height, hires.scale, hires.width, hires.height)
+    if max(larger.width, larger.height) > LARGEST:
+        what = f"The second pass would be {larger.width} x {larger.height} pixels; at most {LARGEST} a side are drawn."
+        raise InvalidRequest(what, "Give a smaller scale or size.", "hires.scale")
+    latent = (record.latent_channels, larger.height // record.multiple - larger.cut[1], larger.width // record.multiple - larger.cut[0])
+    sampler, named = split_sampler(hires.sampler) if hires.sampler else (request.sampler, "")
+    second = replace(
+        request,
+        prompt=hires.prompt or request.prompt,
+        negative_prompt=hires.negative_prompt or request.negative_prompt,
+        sampler=sampler,
+        schedule=hires.schedule or named or request.schedule,
+        steps=hires.steps or request.steps,
+    )
+    return Stage("hires", latent, second, hires.strength, True, request, larger)
 
 
 def takes(request: GenerationRequest) -> list[range]:
-    """Which pictures are evaluated together: one by one (bit-identical alone and in a batch), or a batch at once when the request says so."""
-    if not request.batched:
+    """Which pictures are evaluated together: one by one (bit-identical alone and in a batch), or a batch at once when the request says so
+    and its sampler's steps do not depend on the whole batch."""
+    if not request.batched or SAMPLERS.get(request.sampler).alone:
         return [range(index, index + 1) for index in range(request.pictures)]
     return [range(start, start + request.batch_size) for start in range(0, request.pictures, request.batch_size)]

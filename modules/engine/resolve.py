@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import GenerationRequest, Precision
+from modules.core.request import SEED_DRAW, GenerationRequest, Precision
 from modules.engine.conditioning import spoken
 from modules.prompt.embeddings import names_in
-
-SEED_DRAW = 4294967294
-"""A1111 draws seeds below this (parity rule 7.1)."""
+from modules.prompt.styles import Style, applied
 
 
 class Shelf(Protocol):
@@ -28,9 +26,12 @@ class Shelf(Protocol):
     def hashed(self, card: Card) -> Card: ...
 
 
-def resolve(request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "") -> tuple[GenerationRequest, Card]:
+def resolve(
+    request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "", styles: Callable[[], Mapping[str, Style]] = dict
+) -> tuple[GenerationRequest, Card]:
     """-> the concrete request and the checkpoint's card. preferred: the model to take when the request names none.
     Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
+    request = styled(request, styles)
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":
@@ -53,6 +54,17 @@ def resolve(request: GenerationRequest, shelf: Shelf, precision: Callable[[Preci
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
     )
     return resolved, card
+
+
+def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]) -> GenerationRequest:
+    """The styles' texts laid over the prompts, and no style named any more. An empty prompt of the second pass still means the first one's."""
+    if not request.styles:
+        return request
+    known, hires = styles(), request.hires
+    prompt, negative = applied(request.prompt, request.negative_prompt, request.styles, known)
+    second, second_negative = applied(hires.prompt, hires.negative_prompt, request.styles, known)
+    hires = dataclasses.replace(hires, prompt=second if hires.prompt else "", negative_prompt=second_negative if hires.negative_prompt else "")
+    return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)
 
 
 def find_model(request: GenerationRequest, shelf: Shelf, preferred: str) -> Card:

@@ -1,8 +1,9 @@
-"""From seeds to latents: the noise, the sigmas and the sampler of one stage, as A1111 puts them together (parity rules 7.1, 7.4, 7.5)."""
+"""From seeds to latents: the noise, the sigmas and the sampler of one stage, as A1111 puts them together (parity rules 7.1, 7.4, 7.5, 7.6)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,40 +19,101 @@ from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Denoise, SamplerOptions, Step, drive
 
 
-def sample(stage: Stage, model: Model, requests: Sequence[GenerationRequest], denoise_with: Callable[[Table], Denoise]) -> Tensor:
-    """requests: of the single pictures evaluated together; they differ in their seeds alone. -> latents [B, C, h, w], float32 on the model's device."""
-    request = requests[0]
+@dataclass(frozen=True)
+class Course:
+    """What a sampler walks. sigmas: largest first (empty for samplers that walk timesteps). timesteps: ascending, for those. start: alphas_cumprod at the
+    level where a cut walk of timesteps begins; None when it begins with plain noise. steps: to be done. asked, whole: steps and ends of the schedule before
+    any cut."""
+
+    sigmas: Tensor
+    timesteps: Tensor | None
+    start: Tensor | None
+    steps: int
+    asked: int
+    whole: tuple[float, float]
+
+
+def sample(
+    stage: Stage, model: Model, requests: Sequence[GenerationRequest], denoise_with: Callable[[Table], Denoise], latents: Tensor | None = None
+) -> Tensor:
+    """requests: of the single pictures evaluated together; they differ in their seeds alone. latents: what the stage starts from, [B, C, h, w]; None: noise.
+    -> [B, C, h, w], float32 on the model's device."""
+    request = stage.request
     record = SAMPLERS.get(request.sampler)
     table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
-    schedule = torch.empty(0) if record.timesteps else schedule_for(record.name, request.schedule, request.steps, table, request.spacing)
-    options = options_of(request, record, table, schedule)
-    noise = noise_of(stage, model, requests, options)
-    x = noise.first()
-    if not record.timesteps:
-        x = x * (torch.sqrt(1 + schedule[0] ** 2) if request.spacing.sgm_noise else schedule[0]).to(x.device)
-    total = request.steps
-    calls = total * (2 if record.second_order else 1)
-    return drive(FUNCTIONS[record.name](x, schedule, noise, options), denoise_with(table), Step(calls=calls, total=total))
+    walk = course(stage, record, table)
+    options = options_of(request, record, table, walk)
+    noise = noise_of(stage, model, requests, walk.whole)
+    x = begin(stage, walk, noise.first(), latents)
+    calls = walk.steps * (2 if record.second_order else 1)
+    return drive(FUNCTIONS[record.name](x, walk.sigmas, noise, options), denoise_with(table), Step(calls=calls, total=walk.steps))
 
 
-def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, schedule: Tensor) -> SamplerOptions:
+def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
+    """The whole schedule of a stage from noise; the last part of one for a stage that starts from latents: A1111's rule of t_enc + 1 steps."""
+    request, strength = stage.request, stage.strength
+    done = steps = request.steps
+    if strength is not None:
+        share = min(strength, 0.999)
+        if stage.fix_steps:
+            steps = int(request.steps / share) if share > 0 else 0
+        done = request.steps if stage.fix_steps else int(share * steps) + 1
+    if record.timesteps:
+        timesteps = ddim_timesteps(max(steps, 1) + (1 if request.spacing.discard_penultimate else 0))
+        if strength is None:
+            return Course(torch.empty(0), timesteps, None, done, steps, (table.sigma_min, table.sigma_max))
+        kept = min(done - 1, len(timesteps) - 1)
+        return Course(torch.empty(0), timesteps[:kept], table.alphas_cumprod[timesteps[kept]], kept, steps, (table.sigma_min, table.sigma_max))
+    sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing)
+    positive = sigmas[sigmas > 0].tolist() or [table.sigma_min, table.sigma_max]
+    whole = (min(positive), max(positive))
+    if strength is None:
+        return Course(sigmas, None, None, done, steps, whole)
+    return Course(sigmas[max(steps - done, 0) :], None, None, done, steps, whole)
+
+
+def steps_of(stage: Stage) -> int:
+    """Steps that a stage does, for progress."""
+    if stage.strength is None or stage.fix_steps:
+        return stage.request.steps
+    return int(min(stage.strength, 0.999) * stage.request.steps) + 1
+
+
+def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> Tensor:
+    """What the sampler is handed: scaled noise, or latents with noise upon them (parity-more 22 for the two multipliers)."""
+    request = stage.request
+    if latents is None:
+        if walk.timesteps is not None:
+            return noise
+        first = walk.sigmas[0]
+        return noise * (torch.sqrt(1 + first**2) if request.spacing.sgm_noise else first).to(noise.device)
+    latents = latents.to(noise.device)
+    if stage.name == "base":
+        noise = noise * request.init.noise_multiplier
+    extra = request.init.extra_noise
+    if walk.start is not None:
+        alpha = walk.start.to(noise.device)
+        return latents * alpha.sqrt() + noise * (1 - alpha).sqrt() + noise * extra * alpha.sqrt()
+    return latents + noise * walk.sigmas[0].to(noise.device) + noise * extra
+
+
+def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, walk: Course) -> SamplerOptions:
     solver = request.solver
-    positive = schedule[schedule > 0].tolist() or [table.sigma_min, table.sigma_max]
-    steps = request.steps + (1 if record.timesteps and request.spacing.discard_penultimate else 0)
     return SamplerOptions(
         eta=record.default_eta if solver.eta is None else solver.eta,
         churn=solver.churn,
         tmin=solver.tmin,
         tmax=solver.tmax or float("inf"),
         noise=solver.noise,
-        steps=request.steps,
+        steps=walk.asked,
         alphas_cumprod=table.alphas_cumprod,
-        timesteps=ddim_timesteps(steps) if record.timesteps else None,
-        sigma_range=(min(positive), max(positive)),
+        timesteps=walk.timesteps,
+        sigma_range=walk.whole,
     )
 
 
-def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], options: SamplerOptions) -> PictureNoise:
+def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], whole: tuple[float, float]) -> PictureNoise:
+    """Each stage draws anew from the same seeds, at its own size."""
     first = requests[0]
     return PictureNoise(
         [request.seed for request in requests],
@@ -60,5 +122,5 @@ def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], 
         model.device,
         ([request.variation.seed for request in requests], first.variation.strength, (first.variation.width, first.variation.height)),
         first.solver.ensd,
-        options.sigma_range,
+        whole,
     )

@@ -13,7 +13,7 @@ from typing import Any
 from modules.core.params import walk
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest
-from modules.infotext import grammar, keys
+from modules.infotext import grammar, keys, passes
 from modules.infotext.foreign import samplers
 from modules.infotext.reading import Draft, Reading
 
@@ -46,8 +46,10 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sampling(draft, said)
     _sizes(draft, full)
     _model(draft, said)
+    dealt = _OWN_RULE | passes.from_text(draft, said)
     for key, value in said.items():
-        _one(draft, key, value, said)
+        if _plain(key) not in dealt:
+            _one(draft, key, value, said)
     for key in ("Old prompt editing timelines", "Downcast alphas_cumprod", "Pad conds v0"):
         if full.get(key) is True and key not in said:
             _one(draft, key, True, said, f"A1111 {draft.facts.get('Version', '')} did so without saying it.")
@@ -71,17 +73,18 @@ def _tool(said: Mapping[str, Any]) -> str:
     return "Civitai" if {"Civitai resources", "Civitai metadata"} & set(said) else "AUTOMATIC1111"
 
 
+def _plain(key: str) -> str:
+    """Without what `grammar.values` adds to the keys of a size."""
+    return re.sub(r"-[12]$", "", key).casefold()
+
+
 def _one(draft: Draft, key: str, value: object, said: Mapping[str, Any], note: str = "") -> None:
     """One key of the line that has no rule of its own."""
-    plain = re.sub(r"-[12]$", "", key).casefold()
-    if plain in _OWN_RULE:
-        return
+    plain = _plain(key)
     if plain in keys.SILENT:
         draft.fact(key, value)
     elif plain in _FIELDS:
         draft.take(key, _FIELDS[plain], value, note)
-    elif key == "Denoising strength":
-        draft.leave(key, value, keys.HIRES if any(other.startswith("Hires") for other in said) else keys.INIT)
     elif key.endswith("-1") and f"{key[:-2]}-2" in said:
         draft.leave(key[:-2], f"{value}x{said[f'{key[:-2]}-2']}", keys.reason(key))
     elif not (key.endswith("-2") and f"{key[:-2]}-1" in said):
@@ -153,7 +156,7 @@ def _without_json(text: str) -> tuple[str, dict[str, Any]]:
     found: dict[str, Any] = {}
     for key in _JSON_TAILS:
         match = re.search(rf"(?:^|, ?){key}: ?(?=[\[{{])", line)
-        if not match:
+        if not match or _quoted(line[: match.start()]):
             continue
         try:
             found[key], end = json.JSONDecoder().raw_decode(line, match.end())
@@ -161,6 +164,11 @@ def _without_json(text: str) -> tuple[str, dict[str, Any]]:
             continue
         line = line[: match.start()] + line[end:]
     return text[:start] + line, found
+
+
+def _quoted(before: str) -> bool:
+    """Whether what follows stands inside a quoted value."""
+    return sum(mark == '"' for mark in re.findall(r'\\.|"', before)) % 2 == 1
 
 
 def _json(text: str) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+import typing
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modules.core.params import Field, is_optional, literal_names
+from modules.infotext import limits
 from modules.infotext.names import SURROGATE, file_name
 
 SEEDS = ("seed", "variation.seed")
@@ -33,7 +35,9 @@ def coerce(field: Field, value: object) -> tuple[Any, str]:
         return _number(field, kind, value)
     if kind is str:
         return _text(field, value)
-    return _mapping(value), ""
+    if typing.get_origin(kind) is tuple:
+        return _names(value), ""
+    return (_hashes(value) if kind == dict[str, str] else _arguments(value)), ""
 
 
 def _truth(value: object) -> bool:
@@ -90,9 +94,35 @@ def _text(field: Field, value: object) -> tuple[str, str]:
     return text, ""
 
 
-def _mapping(value: object) -> dict[str, str]:
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+        raise Unusable("Easel expects a list of names here.")
+    return tuple(SURROGATE.sub("\ufffd", name) for name in value[: limits.NAMED])
+
+
+def _hashes(value: object) -> dict[str, str]:
     """Names to sha256, at most 200 of them; names lose their paths, what is no hash is dropped."""
     if not isinstance(value, Mapping):
         raise Unusable("Easel expects names with hashes here.")
     found = {file_name(str(name)): str(digest).strip().lower() for name, digest in list(value.items())[:200]}
     return {name: digest if re.fullmatch(r"[0-9a-f]{8,64}", digest) else "" for name, digest in found.items() if name}
+
+
+def _arguments(value: object) -> dict[str, Any]:
+    """Arguments by name; what they mean is the script's to check."""
+    if not isinstance(value, Mapping) or not _plain(value, limits.DEPTH):
+        raise Unusable("Easel expects arguments by name here.")
+    return dict(value)
+
+
+def _plain(value: object, depth: int) -> bool:
+    """Whether a value is JSON of finite numbers and whole characters, nested no deeper than that."""
+    if isinstance(value, str):
+        return not SURROGATE.search(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return depth > 0 and all(isinstance(key, str) and _plain(key, 0) and _plain(inner, depth - 1) for key, inner in value.items())
+    if value is None or isinstance(value, int):
+        return True
+    return isinstance(value, list) and depth > 0 and all(_plain(inner, depth - 1) for inner in value)

@@ -60,7 +60,7 @@ def encode(image: Image.Image, parameters: str, document: Mapping[str, Any] | No
     if format == "png":
         texts = PngInfo()
         if parameters:
-            texts.add_text("parameters", parameters)
+            (texts.add_text if _latin(parameters) else texts.add_itxt)("parameters", parameters)
         if own:
             texts.add_itxt(DOCUMENT, own)
         image.save(out, "PNG", pnginfo=texts)
@@ -76,6 +76,14 @@ def encode(image: Image.Image, parameters: str, document: Mapping[str, Any] | No
         raise OutputTrouble(f"Easel cannot write {str(format)[:20]!r} files.", "Choose png, jpg, webp or avif.")
     _flat(image, ("RGB", "RGBA")).save(out, format.upper(), quality=quality, **({"exif": block} if block else {}))
     return out.getvalue()
+
+
+def _latin(text: str) -> bool:
+    """Whether tEXt brings a text back: readers take it for UTF-8 where its bytes happen to be that."""
+    try:
+        return png.latin(text.encode("latin-1")) == text
+    except UnicodeEncodeError:
+        return False
 
 
 def _flat(image: Image.Image, modes: tuple[str, ...]) -> Image.Image:

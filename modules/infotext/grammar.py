@@ -16,7 +16,7 @@ EXACT_PROMPT, EXACT_NEGATIVE = "Exact prompt", "Exact negative prompt"
 """Easel's own keys: they hold a prompt that A1111's line-based form cannot hold (a line "Negative prompt:" inside it, spaces at the end of a line)."""
 
 _PAIR = re.compile(r'(?<![\w \-/])[ \-/]*+(\w[\w \-/]++):\s*+("(?:\\.|[^\\"])++"(?=,|\Z)|[^,]*+)(?:,|\Z)')
-_SIZE = re.compile(r"^(\d+)x(\d+)$")
+_SIZE = re.compile(r"(\d+)x(\d+)\Z")
 _VERSION = re.compile(r"\s*v?(\d{1,6}(?:\.\d{1,6}){0,4})(?:-(\d{1,6})|[-.]?(a|b|rc|alpha|beta|pre)[-.]?\d{0,6})?\s*\Z", re.IGNORECASE)
 _WEIGHTED = re.compile(r"[(\[][^()\[\]]")
 

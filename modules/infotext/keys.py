@@ -20,30 +20,52 @@ ALIASES = {
 SILENT = {"version", "app", "user", "created date", "batch", "index", "parser", "pipeline", "operations", "exact prompt", "exact negative prompt"}
 """Keys that make no picture: they go to the facts."""
 
-HIRES = "Hires fix (a second pass at a larger size) is not restored."
-LORA = "LoRA files are not applied; a <lora:...> stays in the prompt."
-MASK = "Inpainting is not restored: neither the picture nor the mask is in the file."
-INIT = "The picture was made from another picture, which is not in the file."
+BEGUN = (
+    "This picture was made from another picture (img2img), which is not in the file. The values that acted on it are restored;"
+    " to repeat the picture, give the start picture again. Without it Easel starts from noise."
+)
+PAINTED = (
+    "This picture was made from another picture and a mask (inpainting), and neither is in the file. The values that acted on them are restored;"
+    " to repeat the picture, give both again. Without them Easel starts from noise."
+)
+INIT = "This acted on the start picture, which is not in the file."
 INIT_ONLY = "Acts only where a picture is made from another one."
+MASK = "This acted on the masked part; neither the start picture nor its mask is in the file."
+MASK_ONLY = "Acts only where a part of a picture is drawn anew."
+HIRES = "Easel's second pass (hires fix) has no such value."
+NEAR = "Easel's second pass (hires fix) is near this one, not the same."
+GUIDED = "Easel's second pass has the guidance of the first."
+SEEDED = "Easel's second pass has the seed of the first."
+SECOND_MODEL = "Easel's second pass draws with the checkpoint of the first."
+LATER = "Easel's second pass (hires fix) could not repeat this one."
+UNTOLD = "A second pass at a larger size, of which the file says no more."
+FIRST_SIZE = "The first pass's size is not in the file; it follows from the final one."
+OWN_SIZE = "Taken from the picture itself."
+SHARE = "That share of them was run."
+ALONE = "Easel runs no second pass on a picture made from another one."
+REFINER = "A second model that takes over (refiner) is not restored."
+ENLARGED = "Later enlargement is not restored."
+LORA = "LoRA files are not applied; a <lora:...> stays in the prompt."
 FILES = "Easel takes no file but the checkpoint from a picture."
-SCRIPT = "Scripts are never taken from a picture."
+SCRIPT = "A script comes back only from Easel's own record, never from a text."
 CONTROL = "ControlNet is not restored: its guiding picture is not in the file."
 
 REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
-        (r"hires (distilled cfg|cfg|module)|hires|first pass|second pass|high-res", HIRES),
+        (r"hires (distilled )?cfg", GUIDED),
+        (r"hires checkpoint", SECOND_MODEL),
+        (r"hires module", FILES),
+        (r"hires refiner|refine", REFINER),
+        (r"hires|first pass|second pass|high-res", HIRES),
         (r"lora|lyco|add ?net", LORA),
+        (r"script|[xyz] (type|values)|fixed [xyz]|sd upscale|final denois|denoising curve|prompt matrix|loopback|outpaint", SCRIPT),
+        (r"decode|randomness|sigma adjustment|wildcard|template|dynamic prompt", SCRIPT),
         (r"mask|inpaint|soft inpainting|conditional mask", MASK),
-        (r"init image|image cfg|denois|extra noise|noise multiplier|resize|outpaint|final denois", INIT),
+        (r"init image|image cfg|denois|extra noise|noise multiplier|resize", INIT),
         (r"vae|te$|unet$|module|text encoder|clip model", FILES),
-        (
-            r"script|[xyz] (type|values)|fixed [xyz]|sd upscale|decode|randomness|sigma adjustment|prompt matrix|loopback|wildcard|template|dynamic prompt",
-            SCRIPT,
-        ),
         (r"controlnet|control ", CONTROL),
         (r"adetailer|detailer|face restoration|codeformer|gfpgan", "Repairing faces is not restored."),
-        (r"refine", "A second model that takes over (refiner) is not restored."),
         (r"token merging|tome|hypertile", "Token merging saves time and changes the picture a little; it is not restored."),
         (r"fp8|cache fp16|diffusion in low bits|precision", "Reduced precision is not restored."),
         (r"distilled cfg|guidance", "Guidance of distilled models (Flux) is not restored."),
@@ -52,7 +74,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"hypernet", "Hypernetworks are not applied."),
         (r"ti$|embeddings$", "The prompt names them."),
         (r"styles|raw prompt|raw negative", "Styles are already part of the prompt."),
-        (r"upscal|postprocess", "Later enlargement is not restored."),
+        (r"upscal|postprocess", ENLARGED),
     )
 )
 UNKNOWN = "Easel has no such parameter."

@@ -1,4 +1,8 @@
-"""Easel's own JSON -> request, without loss. A document that this version does not wholly understand, or that was tampered with, is taken value by value."""
+"""Easel's own JSON -> request, without loss. A document that this version does not wholly understand, or that was tampered with, is taken value by value.
+
+Start pictures and masks are references by content: on the machine where they lie the picture can be made again, elsewhere the engine says what is missing.
+A script is request data (which requests to run), no code, so it may come back; only from here, never from another tool's text.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from modules.core.blobs import REFERENCE
 from modules.core.errors import InvalidRequest
-from modules.core.params import from_dict, walk
+from modules.core.params import from_dict, named, walk
 from modules.core.request import GenerationRequest
+from modules.infotext.coerce import Unusable, coerce
+from modules.infotext.limits import DEPTH
 from modules.infotext.names import file_name
 from modules.infotext.reading import Draft, Reading
 
@@ -17,6 +24,7 @@ FACTS = 100
 """Entries that are kept."""
 SHOWN = {"prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "width", "height", "cfg_scale", "seed"}
 """Parameters that the table shows even at their defaults."""
+REFERENCES = ("init.image", "mask.image", "mask.latent")
 
 _PLACE = re.compile(r"[/\\]|^[A-Za-z]:|^\.*$")
 
@@ -28,7 +36,7 @@ def is_own(value: object) -> bool:
 def read(document: Mapping[str, Any]) -> Reading:
     """document: `{"easel": version, "request": ..., "facts": {...}, "index": ...}`."""
     draft = Draft("Easel")
-    request = _without_places(document["request"])
+    request = _without_places(document["request"], draft)
     try:
         whole: GenerationRequest | None = from_dict(GenerationRequest, request)
     except (InvalidRequest, RecursionError):
@@ -37,6 +45,7 @@ def read(document: Mapping[str, Any]) -> Reading:
     given = _flat(request)
     for field in walk(GenerationRequest):
         value = given.pop(field.name, None)
+        value = tuple(value) if isinstance(value, list) else value
         if whole is None or value != field.default or field.name in SHOWN:
             draft.take(field.param.label, field.name, value)
     for name, value in given.items():
@@ -50,8 +59,8 @@ def read(document: Mapping[str, Any]) -> Reading:
     return dataclasses.replace(reading, request=whole) if whole else reading
 
 
-def _without_places(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Models and embeddings are named by file name and hash only, whatever the document says."""
+def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+    """Models, upscalers and embeddings are named by file name and hash only, pictures by their content, whatever the document says."""
     safe = dict(request)
     if isinstance(name := safe.get("model"), str) and name and _PLACE.search(name):
         safe["model"] = file_name(name)
@@ -59,16 +68,33 @@ def _without_places(request: Mapping[str, Any]) -> dict[str, Any]:
         safe["model_hash"] = ""
     if isinstance(names := safe.get("embeddings"), Mapping):
         safe["embeddings"] = {file_name(str(name)) if _PLACE.search(str(name)) else str(name): digest for name, digest in names.items()}
+    hires = safe.get("hires")
+    if isinstance(hires, Mapping) and isinstance(name := hires.get("upscaler"), str) and name and _PLACE.search(name):
+        safe["hires"] = {**hires, "upscaler": file_name(name)}
+    for dotted in REFERENCES:
+        group, name = dotted.split(".")
+        held = safe.get(group)
+        if isinstance(held, Mapping) and held.get(name) and not (isinstance(held[name], str) and REFERENCE.fullmatch(held[name])):
+            draft.leave(dotted, held[name], "This is no reference to a picture: sha256: and 64 hexadecimal digits.")
+            safe[group] = {**held, name: ""}
+    script = safe.get("script")
+    if isinstance(script, Mapping) and "args" in script:
+        try:
+            coerce(named(GenerationRequest, "script.args"), script["args"])
+        except Unusable as problem:
+            draft.leave("script.args", script["args"], str(problem))
+            safe["script"] = {**script, "args": {}}
     return safe
 
 
-def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(tree: Mapping[str, Any], place: str = "", depth: int = 0) -> dict[str, Any]:
     """Groups as dotted names; a mapping that is a parameter's own value stays whole."""
     names = {field.name for field in walk(GenerationRequest)}
     found: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping) and key not in names:
-            found |= {f"{key}.{inner}": entry for inner, entry in value.items()}
+        dotted = f"{place}{key}"
+        if isinstance(value, Mapping) and dotted not in names and depth < DEPTH:
+            found |= _flat(value, f"{dotted}.", depth + 1)
         else:
-            found[key] = value
+            found[dotted] = value
     return found

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, named, to_dict
 from modules.core.request import GenerationRequest
+from modules.infotext import keys
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.names import clean, shown, stem
 
@@ -89,11 +90,13 @@ class Draft:
             reasons = dict.fromkeys(row.note for row in rows if row.note)
             self.rows[before:] = [Row(clean(key), f"{shown(width)}x{shown(height)}", worst, " ".join(reasons))]
 
-    def prompt(self, key: str, text: object, *, negative: bool = False, note: str = "") -> None:
-        """A prompt. Files hold prompts whose comments are gone, so a # that is still there was meant as a character."""
+    def prompt(self, key: str, text: object, *, negative: bool = False, note: str = "", group: str = "") -> None:
+        """A prompt. Files hold prompts whose comments are gone, so a # that is still there was meant as a character.
+
+        group: "hires." for one of the second pass."""
         if not isinstance(text, str):
             return self.leave(key, text, "This is no text.")
-        self.take(key, "negative_prompt" if negative else "prompt", text, note)
+        self.take(key, group + ("negative_prompt" if negative else "prompt"), text, note)
         if "#" in text:
             self.values["text.comments"] = False
 
@@ -126,7 +129,7 @@ class Draft:
     def reading(self, size: tuple[int, int] = (0, 0)) -> Reading:
         """size: of the picture itself, in pixels, used when its text gives none."""
         if self.values and min(size) >= 64 and not {"width", "height"} & set(self.values):
-            self.size("Size", *size, "Taken from the picture itself.")
+            self.size("Size", *size, keys.OWN_SIZE)
         return Reading(self._request(), self.source, self.rows, self.notes, self.facts)
 
     def _request(self) -> GenerationRequest:

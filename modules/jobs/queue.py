@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 
-from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
+from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
 from modules.core.params import from_dict, to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
@@ -23,7 +23,7 @@ from modules.jobs.rows import record_of
 from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket, Tickets
 
-CLOSED = EaselError("Easel was closed before this job was done.", "If it was waiting, it runs at the next start.")
+CLOSED = Unavailable("Easel was closed before this job was done.", "If it was waiting, it runs at the next start.")
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Queue:
         job = Job(id=secrets.token_hex(8), request=request, owner=owner, save=save, created=time.time())
         with self._changing:
             if self._closed:
-                raise EaselError("Easel is closing and takes no more jobs.", "Start it again.")
+                raise Unavailable("Easel is closing and takes no more jobs.", "Start it again.")
             self._begin()
             self.store.add(job)
             ticket = self._tickets.issue(job.id)

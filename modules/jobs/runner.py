@@ -12,6 +12,12 @@ from modules.core.result import Cancel, Report, Result
 class Runner(Protocol):
     """Made and called by one worker thread only, so it need not be safe for several."""
 
+    def warm(self) -> str:
+        """Loads the default model ahead of the next job. -> its name, "" when there is none. Raises EaselError."""
+
+    def unload(self) -> None:
+        """Lets go of every model; the next job loads what it needs."""
+
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
         """Makes the pictures of a request.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, Unavailable
 from modules.core.result import Result
 from modules.jobs.watch import Watch
 
@@ -67,7 +67,7 @@ class Ticket:
         with self._watch:
             if isinstance(self._outcome, Result):
                 what = f"The pictures of job {self.id} were let go: too many finished ones waited to be fetched."
-                self._outcome = EaselError(what, "Those that were saved are in the history.")
+                self._outcome = Unavailable(what, "Those that were saved are in the history.")
 
     def _take(self) -> Result:
         with self._watch:

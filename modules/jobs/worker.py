@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, Unavailable
 from modules.core.result import Cancel, Picture, Progress, Result
 from modules.jobs.fault import trace
 from modules.jobs.job import Job
@@ -29,6 +31,7 @@ class Worker:
         self._make_runner = make_runner
         self._runner: Runner | None = None
         self._stopping = False
+        self._tasks: deque[tuple[Callable[[Runner], None], Future[None]]] = deque()
         self._thread = threading.Thread(target=self._work, name="easel-worker", daemon=True)
 
     def start(self) -> None:
@@ -42,6 +45,15 @@ class Worker:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def ask(self, task: Callable[[Runner], None]) -> Future[None]:
+        """Has something done with the runner in its own thread, between two jobs. The future raises what the task raises, Unavailable when the worker ends first."""
+        done: Future[None] = Future()
+        self._tasks.append((task, done))
+        self._queue.wake()
+        if self._stopping or not self._thread.is_alive():
+            self._refuse_tasks()
+        return done
+
     def _work(self) -> None:
         try:
             self._ready()
@@ -49,11 +61,40 @@ class Worker:
             pass  # told to the first job that needs it
         while not self._stopping:
             version = self._queue.version
+            self._do_tasks()
             job = self._queue.take()
             if job is None:
                 self._queue.wait(version)
             else:
                 self._run(job)
+        self._refuse_tasks()
+
+    def _do_tasks(self) -> None:
+        while (waiting := self._next_task()) is not None:
+            task, done = waiting
+            try:
+                task(self._ready())
+                done.set_result(None)
+            except EaselError as error:
+                done.set_exception(_bare(error))
+            except BaseException as error:
+                logger.error("A task between two jobs failed unexpectedly.\n%s", trace(error))
+                done.set_exception(_unexpected(error))
+
+    def _refuse_tasks(self) -> None:
+        while (waiting := self._next_task()) is not None:
+            waiting[1].set_exception(Unavailable("Easel is just starting, or closing.", "Ask again in a moment."))
+
+    def _next_task(self) -> tuple[Callable[[Runner], None], Future[None]] | None:
+        """The oldest that nobody has given up."""
+        while self._tasks:
+            try:
+                task, done = self._tasks.popleft()
+            except IndexError:  # another thread was faster
+                return None
+            if done.set_running_or_notify_cancel():
+                return task, done
+        return None
 
     def _run(self, job: Job) -> None:
         outcome, note = self._outcome(job)
@@ -97,7 +138,7 @@ class Worker:
             except BaseException as error:  # a library may call sys.exit; this thread must not end by it
                 logger.error("The engine could not be started.\n%s", trace(error))
                 what = f"The engine could not be started ({type(error).__name__})."
-                raise EaselError(what, "The log says more; `python launch.py doctor` checks what is installed.") from None
+                raise Unavailable(what, "The log says more; `python launch.py doctor` checks what is installed.") from None
         return self._runner
 
 

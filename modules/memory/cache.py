@@ -31,6 +31,11 @@ class ByteCache(Generic[Value]):
         if let_go:
             self._dropped()
 
+    def clear(self) -> None:
+        """Lets go of all."""
+        self._held.clear()
+        self._dropped()
+
     def put(self, key: str, value: Value, size: int) -> None:
         self._held[key] = (value, size)
         self._held.move_to_end(key)

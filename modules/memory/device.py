@@ -32,6 +32,17 @@ class Machine:
         """The autoencoder's; fp16 autoencoders overflow on some checkpoints, so it can be kept in fp32."""
         return DTYPES[precision] if self.half_vae else torch.float32
 
+    def memory(self) -> dict[str, dict[str, int]]:
+        """Bytes on the GPU, of the device and of this process, by A1111's names; {} for a device that does not tell. Any thread may ask."""
+        if not self.device.startswith("cuda"):
+            return {}
+        free, total = torch.cuda.mem_get_info(self.device)
+        told = torch.cuda.memory_stats(self.device)
+        kinds = {"active": "active", "allocated": "allocated", "reserved": "reserved", "inactive": "inactive_split"}
+        held = {name: {when: int(told.get(f"{key}_bytes.all.{when}", 0)) for when in ("current", "peak")} for name, key in kinds.items()}
+        events = {"retries": int(told.get("num_alloc_retries", 0)), "oom": int(told.get("num_ooms", 0))}
+        return {"system": {"free": free, "used": total - free, "total": total}, **held, "events": events}
+
     def facts(self) -> dict[str, str]:
         """What decides the last bits of a picture beside the request."""
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else _processor()

@@ -21,7 +21,7 @@ class Silence:
 def rehearse(sampler: Sampler, sigmas: Tensor, options: SamplerOptions) -> list[Ask]:
     """Every ask in order: how many there are, at which levels and in which steps. x starts as 1, so the first ask's x is what the sampler multiplies it by.
 
-    Says nothing of a sampler that chooses its levels by what it sees (`samplers.ALONE`).
+    Says nothing of a sampler that chooses its levels by what it sees (`SamplerRecord.alone`).
     """
     asks: list[Ask] = []
 

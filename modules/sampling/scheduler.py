@@ -23,7 +23,7 @@ from modules.core.request import Spacing
 from modules.sampling.generator_noise import GeneratorNoise, Generators
 from modules.sampling.parameterization import Prediction, Table, c_in, linear, scaled_linear, x0_from, zero_terminal_snr
 from modules.sampling.rehearsal import rehearse
-from modules.sampling.samplers import ALONE, SAMPLERS
+from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Ask, Denoised, Noise, SamplerOptions, Sampling
 
@@ -63,7 +63,7 @@ class SamplerScheduler(SchedulerMixin, ConfigMixin):
         eta: float | None = None,
     ) -> None:
         record = RECORDS.get(sampler)
-        if record.name in ALONE:
+        if record.alone:
             what = f"The sampler {record.name} chooses its steps as it goes, and a diffusers pipeline wants to know them first."
             raise Unsupported(what, "Take another one.", "sampler")
         if prediction_type not in PREDICTIONS:

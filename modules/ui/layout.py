@@ -10,12 +10,17 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.core.params import walk
 from modules.core.request import GenerationRequest
 from modules.ui.form import Form
 
 HIDDEN: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
+    "styles": "named by programs; the page's styles come with their own menu",
+    "solver.named": "only A1111's API leaves these keys out of a picture's text",
+    **{field.name: f"belongs to the tab that works on pictures ({field.path[0]})" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},
+    **{field.name: "asked for by programs; scripts come with their own panel" for field in walk(GenerationRequest) if field.path[0] == "script"},
 }
 
 HEADER = ("model",)
@@ -36,6 +41,18 @@ IDS: dict[str, str] = {
 VARIATION = ("variation.seed", "variation.strength", "variation.width", "variation.height")
 
 ACCORDIONS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
+    (
+        "Hires. fix",
+        "hr",
+        (
+            ("hires.enabled",),
+            ("hires.upscaler", "hires.steps", "hires.strength"),
+            ("hires.scale", "hires.width", "hires.height"),
+            ("hires.sampler", "hires.schedule"),
+            ("hires.prompt",),
+            ("hires.negative_prompt",),
+        ),
+    ),
     (
         "Prompt reading",
         "reading",

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
-from modules.core.errors import BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unsupported
+from modules.core.errors import BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
 from modules.core.request import PROMPT_LIMIT
 from modules.core.result import Cancel
 from modules.jobs.job import Job
@@ -30,6 +30,7 @@ STATUS: tuple[tuple[type[EaselError], int], ...] = (
     (Unsupported, 400),
     (OutputTrouble, 507),
     (OutOfMemory, 507),
+    (Unavailable, 503),
 )
 BODY_LIMIT = 400_000
 """Bytes of a question; two prompts of the greatest length fit."""

@@ -14,9 +14,10 @@ import pytest
 import uvicorn
 
 from modules.app import App
-from modules.core.options import Options
+from modules.core.options import DeviceOptions, Options
 from modules.core.paths import Paths
 from tests.api.painting import PaintedApp, checkpoint, service
+from tests.networks import tiny
 
 PATIENCE = 60.0
 LOGINS = {"ann": "a", "bob": "b"}
@@ -83,6 +84,25 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def guarded(tmp_path: Path) -> Iterator[Server]:
     """One with two logins."""
     yield from serve(tmp_path, LOGINS)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with two tiny checkpoints of the real classes, "tiny-one" and "tiny-two"."""
+    models = tmp_path_factory.mktemp("tiny") / "models"
+    for seed, name in enumerate(("tiny-one", "tiny-two")):
+        tiny.save_single(models / "Stable-diffusion" / f"{name}.safetensors", tiny.ldm_tensors(*tiny.parts(seed)))
+    return models
+
+
+@pytest.fixture(scope="session")
+def drawing(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The App as it is, with the real engine and the two tiny checkpoints; "tiny-one" is the default. Tests leave its options as they were."""
+    yield from served(tiny_app(tiny_models, tmp_path_factory.mktemp("drawing")), {})
+
+
+def tiny_app(models: Path, data: Path) -> App:
+    return App(Options(paths=Paths(data=data, models=models), device=DeviceOptions(device="cpu")))
 
 
 @pytest.fixture(scope="module")

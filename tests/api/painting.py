@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import struct
 import threading
@@ -39,6 +40,14 @@ class Painter:
         self.gate.set()
         self.failure: Exception | None = None
         self.seen: list[GenerationRequest] = []
+        self.loaded = True
+
+    def warm(self) -> str:
+        self.loaded = True
+        return "one"
+
+    def unload(self) -> None:
+        self.loaded = False
 
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
         self.seen.append(request)
@@ -85,6 +94,13 @@ class PaintedApp(App):
 
     def _make_runner(self) -> Painter:
         return self.painter
+
+
+def encoded(image: Image.Image, format: str = "PNG") -> str:
+    """A picture as clients send it."""
+    file = io.BytesIO()
+    image.save(file, format)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def colour(seed: int) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -164,3 +165,21 @@ def test_the_colour_is_the_seeds(server: Server) -> None:
     job = finished(server.client, submit(server.client, seed=513)["id"])
     with Image.open(server.app.paths.outputs / job["pictures"][0]["file"]) as image:
         assert image.getpixel((0, 0)) == colour(513)
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_a_picture_is_kept_and_started_from(server: Server, form: bool) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "green").save(file, "png")
+    sent: dict[str, Any] = {"files": {"file": ("pear.png", file.getvalue())}} if form else {"content": file.getvalue()}
+    reply = server.client.post("/v1/inputs", **sent)
+    assert reply.status_code == 201
+    assert server.app.blobs.get(reply.json()["reference"]) == file.getvalue()
+    job = submit(server.client, init={"image": reply.json()["reference"], "strength": 0.4})
+    assert finished(server.client, job["id"])["state"] == "done"
+    assert (server.app.painter.seen[-1].init.image, server.app.painter.seen[-1].init.strength) == (reply.json()["reference"], 0.4)
+
+
+def test_what_is_no_picture_is_not_kept(server: Server) -> None:
+    assert server.client.post("/v1/inputs", content=b"no picture").json()["error"] == "BadPicture"
+    assert not server.app.paths.inputs.exists()

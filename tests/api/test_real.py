@@ -18,7 +18,7 @@ from modules.core.options import DeviceOptions, Options
 from modules.core.paths import Paths
 from tests.api.conftest import Server, served
 
-BODY = {"prompt": "a red apple", "width": 64, "height": 64, "steps": 3, "seed": 5, "sampler_name": "Euler a", "save_images": True}
+BODY = {"prompt": "a red apple", "width": 64, "height": 64, "steps": 3, "seed": 5, "sampler_name": "Euler a", "save_images": True, "do_not_save_grid": True}
 TIMEOUT = 300.0
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from modules.core.errors import OutOfMemory
+from modules.core.errors import InvalidRequest, OutOfMemory
 from modules.jobs.job import State
 from tests.api.conftest import Server
 from tests.api.painting import PREVIEW, colour
@@ -233,79 +233,6 @@ def test_a_client_that_leaves_does_not_end_its_job(server: Server) -> None:
     assert len(list(server.app.paths.outputs.rglob("*.png"))) == 1
 
 
-def test_lists(steady: Server) -> None:
-    samplers = {row["name"]: row for row in steady.client.get("/sdapi/v1/samplers").json()}
-    assert samplers["DPM++ 2M SDE Heun"] == {
-        "name": "DPM++ 2M SDE Heun",
-        "aliases": ["k_dpmpp_2m_sde_heun"],
-        "options": {"scheduler": "exponential", "brownian_noise": "True", "solver_type": "heun"},
-    }
-    schedulers = {row["name"]: row for row in steady.client.get("/sdapi/v1/schedulers").json()}
-    assert schedulers["sgm_uniform"] == {
-        "name": "sgm_uniform",
-        "label": "SGM Uniform",
-        "aliases": ["SGMUniform"],
-        "default_rho": -1.0,
-        "need_inner_model": True,
-    }
-    assert schedulers["karras"]["default_rho"] == 7.0
-    models = {row["model_name"]: row for row in steady.client.get("/sdapi/v1/sd-models").json()}
-    assert {"one", "two"} <= set(models)
-    assert models["one"]["filename"].endswith("one.safetensors")
-
-
-@pytest.mark.parametrize(
-    "path", ["scripts", "script-info", "upscalers", "latent-upscale-modes", "sd-vae", "loras", "prompt-styles", "hypernetworks", "face-restorers", "extensions"]
-)
-def test_lists_that_clients_fetch_when_they_connect_answer(steady: Server, path: str) -> None:
-    reply = steady.client.get(f"/sdapi/v1/{path}")
-    assert reply.status_code == 200
-    assert all(not rows or rows[0]["name"] == "None" for rows in (reply.json().values() if path == "scripts" else [reply.json()]))
-
-
-def test_refresh_finds_a_new_checkpoint(server: Server) -> None:
-    folder = server.app.paths.models / "Stable-diffusion"
-    (folder / "one.safetensors").rename(folder / "three.safetensors")
-    reply = server.client.post("/sdapi/v1/refresh-checkpoints")
-    assert (reply.status_code, reply.json()) == (200, None)
-    names = {row["model_name"] for row in server.client.get("/sdapi/v1/sd-models").json()}
-    assert "three" in names
-    assert "one" not in names
-
-
-@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
-def test_png_info_reads_what_txt2img_wrote(steady: Server, prefix: str) -> None:
-    reply = draw(steady.client, negative_prompt="grey")
-    said = steady.client.post("/sdapi/v1/png-info", json={"image": prefix + reply["images"][0]}).json()
-    assert said["info"] == json.loads(reply["info"])["infotexts"][0]
-    assert {"Prompt": "a pear", "Negative prompt": "grey", "Steps": "2", "Size-1": "64", "Clip skip": "1"}.items() <= said["parameters"].items()
-
-
-def test_png_info_of_a_picture_that_says_nothing(steady: Server) -> None:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(file, "png")
-    said = steady.client.post("/sdapi/v1/png-info", json={"image": base64.b64encode(file.getvalue()).decode()}).json()
-    assert said == {"info": "", "items": {}, "parameters": {}}
-
-
-@pytest.mark.parametrize("image", ["", "no base64!", "aGVsbG8=", "http://example.com/a.png", "https://example.com/a.png"])
-def test_png_info_of_what_is_no_picture(steady: Server, image: str) -> None:
-    reply = steady.client.post("/sdapi/v1/png-info", json={"image": image})
-    assert reply.status_code == 400
-    assert reply.json()["error"] == "BadPicture"
-
-
-def test_cmd_flags_tell_no_password(steady: Server) -> None:
-    flags = steady.client.get("/sdapi/v1/cmd-flags").json()
-    assert flags["data_dir"] == str(steady.app.paths.data)
-    assert flags["api_auth"] is None
-
-
-def test_memory_is_told(steady: Server) -> None:
-    ram = steady.client.get("/sdapi/v1/memory").json()["ram"]
-    assert 0 < ram["used"] <= ram["total"]
-
-
 def test_a_failed_job_is_answered_with_its_error(server: Server) -> None:
     server.app.painter.failure = OutOfMemory("The device ran out of memory at 64 x 64.", "Make the picture smaller.")
     reply = server.client.post("/sdapi/v1/txt2img", json=SMALL)
@@ -318,6 +245,11 @@ def test_a_failed_job_is_answered_with_its_error(server: Server) -> None:
         "field": "",
         "remedy": "Make the picture smaller.",
     }
+
+
+def test_an_error_of_the_engine_names_a1111s_field(server: Server) -> None:
+    server.app.painter.failure = InvalidRequest("The second pass would be 99999 x 99999 pixels.", "Give a smaller scale.", "hires.scale")
+    assert server.client.post("/sdapi/v1/txt2img", json=SMALL).json()["field"] == "hr_scale"
 
 
 def test_a_request_of_sillytavern_leaves_no_secret_behind(server: Server, caplog: pytest.LogCaptureFixture) -> None:

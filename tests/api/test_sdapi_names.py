@@ -2,22 +2,26 @@ from __future__ import annotations
 
 import pytest
 
-from modules.api.sdapi_names import OPTIONS, TXT2IMG, Option, Txt2Img, asks_nothing, foreign_name
+from modules.api.sdapi_names import IMG2IMG, NAMES, TXT2IMG, Img2Img, Tab, Txt2Img, asks_nothing
+from modules.api.sdapi_option_names import OPTIONS, Option, foreign_name
+from modules.api.sdapi_scripts import SOFT_ARGUMENTS
 from modules.core.params import named, value_of, walk, with_values
 from modules.core.request import GenerationRequest
 
-NOT_A1111S = {"model_hash", "batched", "precision", "embeddings"}
+NOT_A1111S = {"model_hash", "batched", "precision", "embeddings", "solver.named"}
 """Fields that A1111's clients have no word for."""
+OF_SCRIPTS = {"script.name", "script.args", *(f"mask.soft.{name}" for name in SOFT_ARGUMENTS)}
+"""Fields that `script_name`, `script_args` and `alwayson_scripts` reach."""
 
 
 def test_every_field_of_the_request_has_a_name_or_a_reason() -> None:
-    reached = {name.field for name in TXT2IMG} | {option.field for option in OPTIONS}
+    reached = {name.field for name in (*TXT2IMG, *IMG2IMG)} | {option.field for option in OPTIONS} | OF_SCRIPTS
     assert reached - {""} | NOT_A1111S == {field.name for field in walk(GenerationRequest)}
 
 
 def test_names_are_unique() -> None:
-    assert len({name.name for name in TXT2IMG}) == len(TXT2IMG)
-    assert len({option.name for option in OPTIONS}) == len(OPTIONS)
+    for names in ([name.name for name in TXT2IMG], [name.name for name in IMG2IMG], [option.name for option in OPTIONS]):
+        assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.field and option.default is not None], ids=lambda option: option.name)
@@ -26,9 +30,27 @@ def test_default_of_an_option_is_usable(option: Option) -> None:
     assert value_of(request, named(GenerationRequest, option.field)) == option.default
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option.refused], ids=lambda option: option.name)
-def test_default_of_a_refused_option_asks_for_nothing(option: Option) -> None:
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.refused or option.passed_over], ids=lambda option: option.name)
+def test_default_of_an_option_that_is_not_built_asks_for_nothing(option: Option) -> None:
     assert asks_nothing(option.default, option.neutral)
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_default_of_an_option_is_one_of_its_choices(option: Option) -> None:
+    assert option.default in option.choices
+
+
+@pytest.mark.parametrize("tab", NAMES)
+def test_defaults_of_names_that_are_not_built_ask_for_nothing(tab: Tab) -> None:
+    assert all(asks_nothing(name.default) for name in NAMES[tab] if name.refused or name.passed_over)
+
+
+@pytest.mark.parametrize("tab", NAMES)
+def test_every_default_is_usable(tab: Tab) -> None:
+    for name in NAMES[tab]:
+        if name.field and name.default is not None and not name.choices and name.default not in name.off:
+            with_values(GenerationRequest(), {name.field: name.default})
+    assert all(isinstance(name.default, int) and 0 <= name.default < len(name.choices) for name in NAMES[tab] if name.choices)
 
 
 def test_defaults_are_a1111s() -> None:
@@ -45,12 +67,20 @@ def test_defaults_are_a1111s() -> None:
         "send_images": True,
     }
     assert body | told == body
+    assert {
+        "denoising_strength": 0.75,
+        "inpainting_fill": 0,
+        "inpaint_full_res": True,
+        "mask_blur_x": 4,
+        "resize_mode": 0,
+    }.items() <= Img2Img().model_dump().items()
     assert next(option.default for option in OPTIONS if option.name == "randn_source") == "GPU"
 
 
 def test_null_and_unknown_fields_are_taken() -> None:
-    body = Txt2Img.model_validate({name.name: None for name in TXT2IMG} | {"url": "http://elsewhere", "auth": "a:b"})
-    assert not hasattr(body, "auth")
+    for kind, names in ((Txt2Img, TXT2IMG), (Img2Img, IMG2IMG)):
+        body = kind.model_validate({name.name: None for name in names} | {"url": "http://elsewhere", "auth": "a:b"})
+        assert not hasattr(body, "auth")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +98,17 @@ def test_neutral_values_replace_the_general_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "name"),
-    [("count", "n_iter"), ("variation.width", "seed_resize_from_w"), ("text.clip_skip", "CLIP_stop_at_last_layers"), ("precision", "precision")],
+    ("field", "tab", "name"),
+    [
+        ("count", "txt2img", "n_iter"),
+        ("variation.width", "txt2img", "seed_resize_from_w"),
+        ("text.clip_skip", "txt2img", "CLIP_stop_at_last_layers"),
+        ("precision", "txt2img", "precision"),
+        ("hires.strength", "txt2img", "denoising_strength"),
+        ("init.strength", "img2img", "denoising_strength"),
+        ("mask.padding", "img2img", "inpaint_full_res_padding"),
+        ("init.fix_steps", "img2img", "img2img_fix_steps"),
+    ],
 )
-def test_foreign_name(field: str, name: str) -> None:
-    assert foreign_name(field) == name
+def test_foreign_name(field: str, tab: Tab, name: str) -> None:
+    assert foreign_name(field, tab) == name

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modules.api.sdapi_names import Txt2Img
-from modules.api.sdapi_request import Wish, translate
+from modules.api.replies import UnknownScript
+from modules.api.sdapi_names import BODIES, Img2Img, Tab, Txt2Img
+from modules.api.sdapi_request import Desk, Wish, translate
+from modules.api.sdapi_scripts import ScriptDesk
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, NotFound, Unsupported
 from modules.core.params import named, value_of
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES, ScheduleRecord
-from modules.core.request import GenerationRequest, Guidance, Solver, Spacing, Text, Variation
+from modules.core.request import GenerationRequest, Guidance, Hires, Init, Mask, Solver, Spacing, Text, Variation
 from modules.infotext.write import infotext
 
 
@@ -26,8 +29,22 @@ def find(name: str) -> Card:
     return Card(path=Path("known.safetensors"), name="known", family="sd1")
 
 
+def keep(text: str, field: str) -> str:
+    """A reference that says which text it stands for."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+DESK = Desk(find, keep, ScriptDesk())
+PEAR, MASK = keep("pear", ""), keep("mask", "")
+
+
 def wished(options: dict[str, Any] | None = None, **body: Any) -> Wish:
-    return translate(Txt2Img.model_validate(body), options or {}, find)
+    return translate(Txt2Img.model_validate(body), "txt2img", options or {}, DESK)
+
+
+def changed(options: dict[str, Any] | None = None, **body: Any) -> Wish:
+    """An img2img body with a picture."""
+    return translate(Img2Img.model_validate({"init_images": ["pear"], **body}), "img2img", options or {}, DESK)
 
 
 def of(wish: Wish, name: str) -> Any:
@@ -119,17 +136,26 @@ def test_save_send_and_echo() -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "field"),
     [
-        ({"enable_hr": True}, Unsupported, "enable_hr"),
-        ({"restore_faces": True}, Unsupported, "restore_faces"),
-        ({"styles": ["film"]}, Unsupported, "styles"),
+        ({"enable_hr": True, "hr_upscaler": "R-ESRGAN 4x+"}, InvalidRequest, "hr_upscaler"),
+        ({"enable_hr": True, "hr_scale": 0.5}, InvalidRequest, "hr_scale"),
+        ({"enable_hr": True, "denoising_strength": 2}, InvalidRequest, "denoising_strength"),
+        ({"enable_hr": True, "hr_sampler_name": "Oiler"}, InvalidRequest, "hr_sampler_name"),
+        ({"enable_hr": True, "hr_scheduler": "Karas"}, InvalidRequest, "hr_scheduler"),
+        ({"hr_checkpoint_name": "known"}, Unsupported, "hr_checkpoint_name"),
+        ({"n_iter": 1000, "batch_size": 64}, InvalidRequest, "n_iter"),
         ({"refiner_checkpoint": "known"}, Unsupported, "refiner_checkpoint"),
         ({"firstpass_image": "abcd"}, Unsupported, "firstpass_image"),
-        ({"script_name": "x/y/z plot"}, InvalidRequest, "script_name"),
+        ({"script_name": "seed travel"}, InvalidRequest, "script_name"),
+        ({"script_name": "loopback"}, InvalidRequest, "script_name"),
+        ({"script_name": "x/y/z plot", "script_args": [0] * 50}, InvalidRequest, "script_args"),
+        ({"script_name": "prompt matrix", "script_args": [False, False, "sideways"]}, InvalidRequest, "script_args.prompt"),
         ({"alwayson_scripts": {"ADetailer": {"args": [True, {}]}}}, InvalidRequest, "alwayson_scripts"),
         ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}}, InvalidRequest, "alwayson_scripts"),
         ({"override_settings": {"sd_vae": "film.vae.pt"}}, Unsupported, "override_settings.sd_vae"),
         ({"override_settings": {"token_merging_ratio": 0.5}}, Unsupported, "override_settings.token_merging_ratio"),
-        ({"override_settings": {"samples_format": "jpg"}}, Unsupported, "override_settings.samples_format"),
+        ({"override_settings": {"samples_format": "bmp"}}, InvalidRequest, "override_settings.samples_format"),
+        ({"override_settings": {"grid_background_color": "white"}}, InvalidRequest, "override_settings.grid_background_color"),
+        ({"override_settings": {"return_mask": True}}, Unsupported, "override_settings.return_mask"),
         ({"override_settings": {"CLIP_stop_at_last_layers": 0}}, InvalidRequest, "override_settings.CLIP_stop_at_last_layers"),
         ({"override_settings": {"emphasis": "Loud"}}, InvalidRequest, "override_settings.emphasis"),
         ({"override_settings": {"sd_model_checkpoint": "gone"}}, NotFound, "override_settings.sd_model_checkpoint"),
@@ -150,6 +176,12 @@ def test_refusals_name_a1111s_field(body: dict[str, Any], kind: type[EaselError]
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("body", [{"script_name": "seed travel"}, {"alwayson_scripts": {"ADetailer": {"args": [True]}}}])
+def test_unknown_scripts_have_a_kind_of_their_own(body: dict[str, Any]) -> None:
+    with pytest.raises(UnknownScript):
+        wished(**body)
+
+
 def test_unknown_names_are_answered_with_the_nearest() -> None:
     with pytest.raises(InvalidRequest, match="Euler"):
         wished(sampler_name="Oiler")
@@ -163,7 +195,15 @@ def test_scripts_that_are_switched_off_are_passed_over(arguments: object) -> Non
 
 
 def test_hires_fields_act_only_with_hires() -> None:
-    assert wished(enable_hr=False, hr_scale=2, hr_upscaler="Latent", hr_prompt="x", denoising_strength=0, firstphase_width=64).request == wished().request
+    body: dict[str, Any] = {
+        "hr_scale": 0,
+        "hr_upscaler": "SwinIR 4x",
+        "hr_prompt": "x",
+        "denoising_strength": 7,
+        "firstphase_width": 64,
+        "hr_sampler_name": "?",
+    }
+    assert wished(enable_hr=False, **body).request == wished().request
 
 
 FULL = GenerationRequest(
@@ -203,18 +243,212 @@ def test_override_settings_win_over_an_infotext() -> None:
     assert of(wished(infotext=text, override_settings={"CLIP_stop_at_last_layers": 4}), "text.clip_skip") == 4
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(sorted(Txt2Img.model_fields)),
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2),
-    )
+@pytest.mark.parametrize(
+    ("body", "field", "value"),
+    [
+        ({}, "hires.enabled", True),
+        ({}, "hires.upscaler", "Latent"),
+        ({}, "hires.strength", 0.75),
+        ({}, "hires.scale", 2.0),
+        ({"denoising_strength": 0.4}, "hires.strength", 0.4),
+        ({"denoising_strength": 0}, "hires.strength", 0.0),
+        ({"hr_upscaler": "lanczos"}, "hires.upscaler", "Lanczos"),
+        ({"hr_upscaler": "None"}, "hires.upscaler", "None"),
+        ({"hr_upscaler": "Latent (nearest-exact)"}, "hires.upscaler", "Latent (nearest-exact)"),
+        ({"hr_scale": 1.5}, "hires.scale", 1.5),
+        ({"hr_resize_x": 384, "hr_resize_y": 320}, "hires.width", 384),
+        ({"hr_second_pass_steps": 6}, "hires.steps", 6),
+        ({"hr_sampler_name": "k_euler_a"}, "hires.sampler", "Euler a"),
+        ({"hr_sampler_name": "Use same sampler"}, "hires.sampler", ""),
+        ({"hr_sampler_name": "DPM++ 2M Karras"}, "hires.schedule", "Karras"),
+        ({"hr_scheduler": "sgm_uniform"}, "hires.schedule", "SGM Uniform"),
+        ({"hr_scheduler": "Use same scheduler"}, "hires.schedule", ""),
+        ({"hr_checkpoint_name": "Use same checkpoint"}, "hires.enabled", True),
+        ({"hr_prompt": "x"}, "hires.prompt", "x"),
+        ({"hr_negative_prompt": "y"}, "hires.negative_prompt", "y"),
+        ({"firstphase_width": 256, "firstphase_height": 192, "width": 640, "height": 480}, "width", 256),
+        ({"firstphase_width": 256, "firstphase_height": 192, "width": 640, "height": 480}, "hires.height", 480),
+    ],
 )
-def test_no_value_raises_anything_but_an_easel_error(body: dict[str, Any]) -> None:
+def test_one_field_of_a_second_pass(body: dict[str, Any], field: str, value: object) -> None:
+    assert of(wished(enable_hr=True, **body), field) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "value"),
+    [
+        ({}, "init.image", PEAR),
+        ({}, "init.strength", 0.75),
+        ({}, "init.resize_mode", "Just resize"),
+        ({}, "mask", GenerationRequest().mask),
+        ({"denoising_strength": 0.5}, "init.strength", 0.5),
+        ({"resize_mode": 1}, "init.resize_mode", "Crop and resize"),
+        ({"resize_mode": "2"}, "init.resize_mode", "Resize and fill"),
+        ({"resize_mode": "Just resize (latent upscale)"}, "init.resize_mode", "Just resize (latent upscale)"),
+        ({"initial_noise_multiplier": 0.8}, "init.noise_multiplier", 0.8),
+        ({"override_settings": {"img2img_fix_steps": True}}, "init.fix_steps", True),
+        ({"override_settings": {"img2img_extra_noise": 0.1}}, "init.extra_noise", 0.1),
+        ({"override_settings": {"img2img_color_correction": True}}, "init.color_correction", True),
+        ({"override_settings": {"img2img_background_color": "#102030"}}, "init.background", "#102030"),
+        ({"override_settings": {"initial_noise_multiplier": 0.8}}, "init.noise_multiplier", 1.0),
+        ({"override_settings": {"overlay_inpaint": False}}, "mask.overlay", False),
+    ],
+)
+def test_one_field_of_a_start_picture(body: dict[str, Any], field: str, value: object) -> None:
+    wish = changed(**body)
+    assert (wish.request.mask if field == "mask" else of(wish, field)) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "value"),
+    [
+        ({}, "mask.image", MASK),
+        ({}, "mask.content", "fill"),
+        ({}, "mask.area", "Only masked"),
+        ({}, "mask.padding", 0),
+        ({"mask_blur": 9}, "mask.blur_x", 9),
+        ({"mask_blur": 0, "mask_blur_x": 3}, "mask.blur_x", 0),
+        ({"mask_blur_x": 3}, "mask.blur_x", 3),
+        ({"mask_blur_x": 3}, "mask.blur_y", 4),
+        ({"inpainting_fill": 1}, "mask.content", "original"),
+        ({"inpainting_fill": "fill"}, "mask.content", "fill"),
+        ({"inpainting_fill": "Latent Noise"}, "mask.content", "latent noise"),
+        ({"inpaint_full_res": False}, "mask.area", "Whole picture"),
+        ({"inpaint_full_res": 0}, "mask.area", "Whole picture"),
+        ({"inpaint_full_res_padding": 32}, "mask.padding", 32),
+        ({"inpainting_mask_invert": True}, "mask.invert", True),
+        ({"inpainting_mask_invert": 1}, "mask.invert", True),
+        ({"inpainting_mask_invert": 0}, "mask.invert", False),
+        ({"mask_round": False}, "mask.round", False),
+        ({"latent_mask": "pear"}, "mask.latent", PEAR),
+        ({"alwayson_scripts": {"Soft Inpainting": {"args": [True, 2, 0.5, 4, 0, 0.5, 3]}}}, "mask.soft.difference_contrast", 3.0),
+        ({"alwayson_scripts": {"soft inpainting": {"args": [True]}}}, "mask.soft.enabled", True),
+        ({"alwayson_scripts": {"soft inpainting": {"args": [False, 2, 0.5, 4, 0, 0.5, 3]}}}, "mask.soft.bias", 1.0),
+    ],
+)
+def test_one_field_of_a_mask(body: dict[str, Any], field: str, value: object) -> None:
+    assert of(changed(mask="mask", **body), field) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "field"),
+    [
+        ({"init_images": []}, NotFound, "init_images"),
+        ({"init_images": None}, NotFound, "init_images"),
+        ({"init_images": ["a", "b"]}, Unsupported, "init_images"),
+        ({"resize_mode": 4}, InvalidRequest, "resize_mode"),
+        ({"resize_mode": -1}, InvalidRequest, "resize_mode"),
+        ({"resize_mode": "stretch"}, InvalidRequest, "resize_mode"),
+        ({"mask": "m", "inpainting_fill": 4}, InvalidRequest, "inpainting_fill"),
+        ({"mask": "m", "inpainting_mask_invert": 2}, InvalidRequest, "inpainting_mask_invert"),
+        ({"mask": "m", "mask_blur": -1}, InvalidRequest, "mask_blur_x"),
+        ({"denoising_strength": 1.5}, InvalidRequest, "denoising_strength"),
+        ({"script_name": "hires"}, InvalidRequest, "script_name"),
+        ({"alwayson_scripts": {"soft inpainting": {"args": [True, 99]}}}, InvalidRequest, "mask.soft.bias"),
+        ({"alwayson_scripts": {"soft inpainting": {"args": {"enabled": True}}}}, InvalidRequest, "alwayson_scripts"),
+        ({"override_settings": {"img2img_background_color": "whiteish"}}, InvalidRequest, "override_settings.img2img_background_color"),
+    ],
+)
+def test_refusals_of_img2img_name_a1111s_field(body: dict[str, Any], kind: type[EaselError], field: str) -> None:
+    with pytest.raises(kind) as caught:
+        changed(**body)
+    assert caught.value.field == field
+
+
+def test_a_refused_body_leaves_no_picture_behind() -> None:
+    kept: list[str] = []
+
+    def keeping(text: str, field: str) -> str:
+        kept.append(field)
+        return PEAR
+
+    desk = replace(DESK, keep=keeping)
+    with pytest.raises(InvalidRequest):
+        translate(Img2Img(init_images=["pear"], mask="mask", steps=-1), "img2img", {}, desk)
+    assert kept == []
+    translate(Img2Img(init_images=["pear"], mask="mask"), "img2img", {}, desk)
+    assert kept == ["init_images", "mask"]
+
+
+def test_options_of_the_login_reach_the_tab_that_they_belong_to() -> None:
+    options = {"img2img_fix_steps": True, "initial_noise_multiplier": 0.7, "img2img_extra_noise": 0.2}
+    assert (of(changed(options), "init.fix_steps"), of(changed(options), "init.noise_multiplier")) == (True, 0.7)
+    assert wished(options).request == replace(wished().request, init=replace(wished().request.init, extra_noise=0.2))
+
+
+def test_pictures_are_echoed_only_where_they_are_asked_for() -> None:
+    assert {"init_images": None, "mask": None, "latent_mask": None}.items() <= changed(mask="mask").echo.items()
+    assert {"init_images": ["pear"], "mask": "mask"}.items() <= changed(mask="mask", include_init_images=True).echo.items()
+
+
+def test_scripts_are_named_whatever_their_case() -> None:
+    wish = changed(script_name="SD Upscale", script_args=["", 8, "lanczos", 2.0])
+    assert (wish.request.script.name, wish.request.script.args) == ("SD upscale", {"overlap": 8, "upscaler": "Lanczos", "scale": 2.0})
+    assert wished(script_name="prompt matrix").request.script.name == "Prompt matrix"
+
+
+def test_a_script_takes_what_a_mask_would_have() -> None:
+    assert of(changed(script_name="Poor man's outpainting", inpainting_fill=2), "mask.content") == "latent noise"
+
+
+def test_what_a1111_passes_over_is_passed_over_with_a_note() -> None:
+    for wish in (wished(restore_faces=True), wished({"face_restoration": True})):
+        assert "not restored" in wish.notes[0]
+        assert wish.request == wished().request
+    assert wished(restore_faces=False).notes == ()
+
+
+def test_churn_of_the_body_is_not_named_and_that_of_the_options_is() -> None:
+    assert not of(wished(s_churn=2.0), "solver.named")
+    assert of(wished(s_churn=0, s_noise=1, s_tmax=0, s_tmin=0), "solver.named")
+    assert of(wished({"s_churn": 2.0}, s_churn=1.0, s_noise=1), "solver.named")
+    assert of(wished(override_settings={"s_churn": 2.0}), "solver.named")
+    assert "Sigma churn" not in infotext(wished(s_churn=2.0).request, version="x")
+    assert "Sigma churn: 2.0" in infotext(wished(override_settings={"s_churn": 2.0}).request, version="x")
+
+
+def test_answers_are_shaped_by_options_beneath_overrides() -> None:
+    wish = wished({"samples_format": "webp", "return_grid": False}, override_settings={"samples_format": "jpg"}, save_images=True)
+    assert (wish.options["samples_format"], wish.options["return_grid"], wish.grid) == ("jpg", False, True)
+    assert not wished(save_images=True, do_not_save_grid=True).grid
+    assert not wished(save_images=True, do_not_save_samples=True).save
+
+
+def test_an_infotext_of_a_second_pass() -> None:
+    full = replace(FULL, hires=Hires(enabled=True, scale=1.5, upscaler="Lanczos", steps=6, strength=0.5, sampler="Euler", schedule="Simple", prompt="b"))
+    text = infotext(full, version="v1.10.1", checkpoint="known")
+    assert replace(wished(infotext=text).request, model="") == full
+    assert wished(infotext=text, enable_hr=False).request.hires == Hires()
+    assert of(wished(infotext=text, denoising_strength=0.1), "hires.strength") == 0.1
+    assert of(changed(infotext=text), "init.strength") == 0.5
+    assert changed(infotext=text).request.hires == Hires()
+
+
+def test_an_infotext_of_img2img() -> None:
+    full = replace(
+        FULL, init=Init(image=PEAR, strength=0.3, noise_multiplier=0.9), mask=Mask(image=MASK, blur_x=7, blur_y=7, content="latent noise", invert=True)
+    )
+    text = infotext(full, version="v1.10.1", checkpoint="known")
+    wish = changed(infotext=text, mask="mask")
+    assert (of(wish, "init.strength"), of(wish, "init.noise_multiplier"), of(wish, "mask.blur_y")) == (0.3, 0.9, 7)
+    assert (of(wish, "mask.content"), of(wish, "mask.invert")) == ("latent noise", True)
+    assert wished(infotext=text).request.init == Init()
+    assert of(changed(infotext=text, denoising_strength=0.6), "init.strength") == 0.6
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers() | st.text(max_size=3), max_size=2)
+
+
+@pytest.mark.parametrize("tab", BODIES)
+@settings(deadline=None)
+@given(st.data())
+def test_no_value_raises_anything_but_an_easel_error(tab: Tab, data: st.DataObject) -> None:
+    body = data.draw(st.dictionaries(st.sampled_from(sorted(BODIES[tab].model_fields)), VALUES))
     try:
-        parsed = Txt2Img.model_validate(body)
+        parsed = BODIES[tab].model_validate(body)
     except ValidationError:
         return
     try:
-        translate(parsed, {}, find)
-    except EaselError:
-        pass
+        translate(parsed, tab, {}, DESK)
+    except EaselError as error:
+        assert error.field in {*BODIES[tab].model_fields, "script_args"} or "." in error.field

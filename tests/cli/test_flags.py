@@ -47,6 +47,11 @@ def test_the_api_can_be_left_out_but_not_with_the_page() -> None:
     assert options("--no-api", "--nowebui").serve.api
 
 
+def test_the_api_may_end_the_server_only_where_that_was_said() -> None:
+    assert not options().serve.api_server_stop
+    assert options("--api-server-stop").serve.api_server_stop
+
+
 def test_logins_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "logins"
     file.write_text("ann:1\nbob:2,cy:3\n")

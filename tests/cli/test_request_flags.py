@@ -40,7 +40,10 @@ def another(field: Field) -> tuple[list[str], Any]:
         name = next(name for name in names if name != field.default)
         return [f"--{field.flag}", name], name
     if field.type is str:
-        return [f"--{field.flag}", "a text, with: signs"], "a text, with: signs"
+        text = "a text, with: signs"[: field.param.max_length]
+        return [f"--{field.flag}", text], text
+    if typing.get_origin(field.type) is tuple:
+        return [f"--{field.flag}", "one", f"--{field.flag}", "two, three"], ("one", "two, three")
     low, high = field.param.minimum, field.param.maximum
     assert low is not None and high is not None
     value = low if low not in (field.default, -1) else min(high, low + 8 if field.type is int else low + 0.25)
@@ -81,7 +84,7 @@ def test_an_empty_optional_is_none() -> None:
     [
         (["--steps", "abc"], "steps"),
         (["--steps", "0"], "steps"),
-        (["--steps", "151"], "steps"),
+        (["--steps", "1001"], "steps"),
         (["--steps", "1e400"], "steps"),
         (["--width", "-512"], "width"),
         (["--cfg", "nan"], "cfg_scale"),

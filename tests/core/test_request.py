@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         numbers = st.floats(low, high)
         return st.none() | numbers if is_optional(field.type) else numbers
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=min(field.param.max_length or 40, 40))
+    if typing.get_origin(field.type) is tuple:
+        return st.lists(texts, max_size=2).map(tuple)
     return st.dictionaries(texts, texts, max_size=2) if field.type is not str else texts
 
 
@@ -62,7 +65,7 @@ def test_every_field_is_declared_for_a_person_and_a_command_line() -> None:
     assert {"negative", "seed", "steps", "width", "height", "sampler", "schedule", "cfg", "model", "count", "batch"} <= set(flags)
     keys = [field.param.text for field in FIELDS if field.param.text]
     assert len(set(keys)) == len(keys), "an infotext key has one meaning"
-    assert all(field.default in field.param.names() for field in FIELDS if field.param.choices)
+    assert all(field.default in ("", *field.param.names()) for field in FIELDS if field.param.choices)
 
 
 def test_unlimited_texts_do_not_exist() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
+from modules.core.blobs import Blobs
 from modules.core.options import Looks
 from modules.core.params import from_dict
 from modules.core.paths import Paths
@@ -33,7 +34,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.fixture(scope="session")
 def engine(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return Engine(library, Outputs(tmp_path_factory.mktemp("outputs")), looks=lambda: Looks(preview_interval=0.001))
+    return Engine(library, Outputs(tmp_path_factory.mktemp("outputs")), Blobs(tmp_path_factory.mktemp("inputs")), looks=lambda: Looks(preview_interval=0.001))
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_predicting_is_the_unet(family: Family, model: Model) -> None:
 def test_decoding_and_encoding_are_inverse_in_shape_and_scale(family: Family, model: Model) -> None:
     latents = torch.randn(2, 4, 4, 6, generator=torch.Generator().manual_seed(0))
     pixels = family.decode(model, latents)
-    assert pixels.shape == (2, 3, 8, 12) and pixels.dtype == torch.float32 and not pixels.requires_grad
+    assert pixels.shape == (2, 3, 32, 48) and pixels.dtype == torch.float32 and not pixels.requires_grad
     assert torch.equal(pixels[:1], family.decode(model, latents[:1]))
     assert family.encode_image(model, pixels).shape == latents.shape
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ SCRAPS = (
     " ", "\t", "\x0b", "\u2028", "\u0085", ",", ":", "#1", "AND", "<lora:x:0.5>", 'Exact prompt: "y"', "Version: v1.5.1", "日本語", "\U0001f600", "\x00", "512x512",
 )  # fmt: skip
 
+REFERENCE = "sha256:" + "0123456789abcdef" * 4
+"""Of a picture, as requests name it."""
+
 
 def prompts() -> st.SearchStrategy[str]:
     """Any text, and texts built of what is grammar to some reader."""
@@ -27,23 +31,39 @@ def prompts() -> st.SearchStrategy[str]:
     )
 
 
+def arguments() -> st.SearchStrategy[Any]:
+    """What a script's argument may be: any JSON."""
+    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+    return st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
+
+
 def values(field: Field) -> st.SearchStrategy[Any]:
     """Every value that a parameter may have, inside its limits."""
     low, high = field.param.minimum, field.param.maximum
-    if field.name == "sampler":
-        return st.sampled_from(SAMPLERS.names())
-    if field.name == "schedule":
-        return st.sampled_from(SCHEDULES.names())
+    if field.name in ("sampler", "hires.sampler"):
+        return st.sampled_from([*SAMPLERS.names(), field.default])
+    if field.name in ("schedule", "hires.schedule"):
+        return st.sampled_from([*SCHEDULES.names(), field.default])
+    if field.name in ("init.image", "mask.image", "mask.latent"):
+        return st.sampled_from(["", REFERENCE])
+    if field.name == "init.background":
+        return st.sampled_from(["#ffffff", "#000", "black"])
+    if field.name == "script.args":
+        return st.dictionaries(st.text(max_size=8), arguments(), max_size=3)
+    if typing.get_origin(field.type) is tuple:
+        return st.lists(st.text(max_size=8), max_size=3).map(tuple)
     if field.name == "model":
         return st.from_regex(r"[A-Za-z0-9_\-.]{0,3}[\w ,:()'\"+-]{0,20}\w{2}", fullmatch=True)
     if field.name == "model_hash":
         return st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)
     if field.name == "embeddings":
         return st.dictionaries(st.from_regex(r"[a-z][a-z0-9 _-]{0,8}[a-z]", fullmatch=True), st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3)
-    if names := literal_names(field.type):
+    if names := literal_names(field.type) or field.param.names():
         return st.sampled_from(names)
     if field.type is bool:
         return st.booleans()
+    if field.type is str and field.param.max_length == 80:
+        return st.text(max_size=20)
     if field.type is str:
         return prompts()
     if field.type is int:
@@ -52,13 +72,26 @@ def values(field: Field) -> st.SearchStrategy[Any]:
     return st.one_of(st.just(field.default), numbers)
 
 
+KINDS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
+    ({}, ("",)),
+    ({"hires.enabled": True}, ("", "hires.", "solver.")),
+    ({"init.image": REFERENCE}, ("", "init.")),
+    ({"init.image": REFERENCE, "mask.image": REFERENCE}, ("mask.", "init.")),
+    ({"init.image": REFERENCE, "mask.image": REFERENCE, "mask.soft.enabled": True}, ("", "mask.soft.")),
+)
+"""Kinds of pictures: what makes a request one of them, and which groups of parameters act then."""
+
+
 def requests() -> st.SearchStrategy[GenerationRequest]:
-    """Any request, most of it at its defaults."""
+    """Any request, most of it at its defaults; of every kind of picture."""
     fields = {field.name: field for field in walk(GenerationRequest)}
-    changed = st.sets(st.sampled_from(sorted(fields)), max_size=8).flatmap(
-        lambda names: st.fixed_dictionaries({name: values(fields[name]) for name in sorted(names)})
-    )
-    return changed.map(lambda chosen: with_values(GenerationRequest(seed=1), chosen))
+
+    def some(groups: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+        group = st.sampled_from(groups).flatmap(lambda start: st.sampled_from(sorted(name for name in fields if name.startswith(start))))
+        return st.sets(group, max_size=8).flatmap(lambda names: st.fixed_dictionaries({name: values(fields[name]) for name in sorted(names)}))
+
+    chosen = st.sampled_from(KINDS).flatmap(lambda kind: some(kind[1]).map(lambda changed: kind[0] | changed))
+    return chosen.map(lambda changed: with_values(GenerationRequest(seed=1), changed))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from modules.core.params import named, value_of
 from modules.core.request import GenerationRequest
+from modules.infotext import keys
 from modules.infotext.read import read_text
 from modules.infotext.reading import Reading
 
@@ -46,7 +47,55 @@ def states(reading: Reading) -> dict[str, str]:
         (f'{LINE}, TI hashes: "one: 0123456789ab, two three: ba9876543210"', {"embeddings": {"one": "0123456789ab", "two three": "ba9876543210"}}),
         (f"{LINE}, Emphasis: no norm", {"text.emphasis": "No norm"}),
         (f"{LINE}, Version: v1.5.1", {"spacing.downcast_alphas": True}),
-        ("Steps: 5, Sampler: Euler, Seed: 1, Size: 1024x1024, First pass size: 0x0", {"width": 512, "height": 512}),
+        (
+            "Steps: 5, Sampler: Euler, Seed: 1, Size: 1024x1024, Denoising strength: 0.7, First pass size: 0x0",
+            {"width": 512, "height": 512, "hires.enabled": True, "hires.width": 1024, "hires.height": 1024, "hires.strength": 0.7},
+        ),
+        (
+            (
+                f'{LINE}, Denoising strength: 0.5, Hires sampler: Euler, Hires prompt: "b, c", Hires negative prompt: 12x34, Hires schedule type: Karras, '
+                "Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Lanczos"
+            ),
+            {
+                "hires.enabled": True,
+                "hires.strength": 0.5,
+                "hires.sampler": "Euler",
+                "hires.prompt": "b, c",
+                "hires.negative_prompt": "12x34",
+                "hires.schedule": "Karras",
+                "hires.scale": 1.5,
+                "hires.steps": 6,
+                "hires.upscaler": "Lanczos",
+                "init.strength": 0.75,
+                "text.comments": True,
+            },
+        ),
+        (f"{LINE}, Hires resize: 384x0, Hires upscaler: Latent", {"hires.width": 384, "hires.height": 0}),
+        (f"{LINE}, Hires upscale: 2, Hires sampler: DPM++ 2M Karras", {"hires.sampler": "DPM++ 2M", "hires.schedule": "Karras"}),
+        (f"{LINE}, Hires upscale: 2, Hires sampler: Use same sampler, Hires schedule type: Use same scheduler", {"hires.sampler": "", "hires.schedule": ""}),
+        (f"{LINE}, Hires upscale: 2, Hires prompt: blue #1", {"hires.prompt": "blue #1", "text.comments": False}),
+        (f"{LINE}, Denoising strength: 0.6", {"init.strength": 0.6, "init.image": "", "hires.enabled": False, "hires.strength": 0.7}),
+        (
+            (
+                f"{LINE}, Denoising strength: 0.6, Mask mode: Inpaint not masked, Mask blur: 6, Inpaint area: Only masked, Masked area padding: 8, Masked content: latent noise, "
+                "Noise multiplier: 0.8, Extra noise: 0.1"
+            ),
+            {
+                "mask.image": "",
+                "mask.blur_x": 6,
+                "mask.blur_y": 6,
+                "mask.invert": True,
+                "mask.area": "Only masked",
+                "mask.padding": 8,
+                "mask.content": "latent noise",
+                "init.noise_multiplier": 0.8,
+                "init.extra_noise": 0.1,
+            },
+        ),
+        (
+            f"{LINE}, Denoising strength: 0.6, Soft inpainting enabled: True, Soft inpainting schedule bias: 2, Soft inpainting mask influence: 0.5, Mask blur: 4",
+            {"mask.soft.enabled": True, "mask.soft.bias": 2.0, "mask.soft.influence": 0.5},
+        ),
     ],
 )
 def test_restored(line: str, expected: dict[str, Any]) -> None:
@@ -58,12 +107,12 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "line, name, kept, key, state",
     [
-        ("Steps: 9999", "steps", 150, "Steps", "approximated"),
+        ("Steps: 9999", "steps", 1000, "Steps", "approximated"),
         ("Steps: 0", "steps", 1, "Steps", "approximated"),
         ("Steps: 12.6", "steps", 13, "Steps", "approximated"),
         ("Steps: many", "steps", 20, "Steps", "not restored"),
         ("CFG scale: nan", "cfg_scale", 7.0, "CFG scale", "not restored"),
-        ("CFG scale: 1e9", "cfg_scale", 30.0, "CFG scale", "approximated"),
+        ("CFG scale: 1e9", "cfg_scale", 100.0, "CFG scale", "approximated"),
         ("Seed: 99999999999999999999", "seed", -1, "Seed", "not restored"),
         ("Seed: -5", "seed", -1, "Seed", "not restored"),
         ("Size: 10x90000", "width", 64, "Size", "approximated"),
@@ -77,14 +126,28 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
         ("Model hash: 45dee52b", "model_hash", "", "Model hash", "not restored"),
         ("Model hash: ../../x", "model_hash", "", "Model hash", "not restored"),
         ("Eta: inf", "solver.eta", None, "Eta", "not restored"),
-        ("Denoising strength: 0.5", "steps", 20, "Denoising strength", "not restored"),
-        ("Hires upscale: 2", "steps", 20, "Hires upscale", "not restored"),
         ('Lora hashes: "a: 12, b: 34"', "steps", 20, "Lora hashes", "not restored"),
-        ("Mask blur: 4", "steps", 20, "Mask blur", "not restored"),
         ('ControlNet 0: "Module: canny, Model: x"', "steps", 20, "ControlNet 0", "not restored"),
         ("Script: X/Y/Z plot", "steps", 20, "Script", "not restored"),
         ("VAE: x.pt", "steps", 20, "VAE", "not restored"),
-        ("Hires resize: 10x20", "steps", 20, "Hires resize", "not restored"),
+        ("Hires upscaler: 4x_foo", "hires.upscaler", "Lanczos", "Hires upscaler", "approximated"),
+        ("Hires upscaler: Latent Area", "hires.upscaler", "Latent", "Hires upscaler", "approximated"),
+        ("Hires checkpoint: other", "hires.enabled", True, "Hires checkpoint", "not restored"),
+        ("CFG scale: 7, Hires CFG Scale: 5", "hires.enabled", True, "Hires CFG Scale", "not restored"),
+        ("Hires Module 1: x.safetensors", "hires.enabled", True, "Hires Module 1", "not restored"),
+        ("Hires refiner: both passes", "hires.enabled", True, "Hires refiner", "not restored"),
+        ("Hires resize: large", "hires.width", 0, "Hires resize", "not restored"),
+        ("First pass size: large, Size: 64x64", "hires.width", 0, "First pass size", "not restored"),
+        ("Hires steps: 9999", "hires.steps", 1000, "Hires steps", "approximated"),
+        ("Hires sampler: Warp drive", "hires.sampler", "", "Hires sampler", "not restored"),
+        ("Hires schedule type: Warp", "hires.schedule", "", "Hires schedule type", "not restored"),
+        ("Denoising strength: 7", "init.strength", 1.0, "Denoising strength", "approximated"),
+        ("Denoising strength: 0, Version: v1.5.1", "init.strength", 0.75, "Denoising strength", "not restored"),
+        ("Mask mode: Upside down", "mask.invert", False, "Mask mode", "not restored"),
+        ("Masked content: fill", "mask.blur_y", 0, "Mask blur", "approximated"),
+        ("Masked content: paint", "mask.content", "original", "Masked content", "not restored"),
+        ("Init image hash: 0123", "init.image", "", "Init image hash", "not restored"),
+        ("SD upscale overlap: 64", "script.name", "", "SD upscale overlap", "not restored"),
         ("Unheard of: 1", "steps", 20, "Unheard of", "not restored"),
     ],
 )
@@ -111,6 +174,38 @@ def test_noise_that_is_not_named() -> None:
     assert read_text(f"x\n{LINE}, RNG: CPU").notes == []
 
 
+@pytest.mark.parametrize(
+    "line, notes",
+    [
+        (f"{LINE}, RNG: CPU", []),
+        (f"{LINE}, RNG: CPU, Hires upscale: 2, Denoising strength: 0.5", []),
+        (f"{LINE}, RNG: CPU, Denoising strength: 0.5", [keys.BEGUN]),
+        (f"{LINE}, RNG: CPU, Denoising strength: 0.5, Mask blur: 4, Masked content: fill", [keys.PAINTED]),
+        (f"{LINE}, RNG: CPU, Denoising strength: 0.5, Script: SD upscale", [keys.BEGUN]),
+        (f"{LINE}, RNG: CPU, Denoising strength: 0, Version: v1.5.1", []),
+    ],
+)
+def test_one_note_says_which_pictures_are_missing(line: str, notes: list[str]) -> None:
+    reading = read_text(f"x\n{line}")
+    assert reading.notes == notes
+    assert reading.request.init.image == reading.request.mask.image == ""
+
+
+def test_what_repeats_the_first_pass_is_a_fact() -> None:
+    reading = read_text(f"x\n{LINE}, Model: m, Hires upscale: 2, Hires checkpoint: m [0123456789], Hires CFG Scale: 7.0, Hires Module 1: Use same choices")
+    assert not [row for row in reading.rows if row.state == "not restored"]
+    assert {"Hires checkpoint", "Hires CFG Scale", "Hires Module 1"} <= set(reading.facts)
+
+
+def test_an_enlargement_without_a_second_pass_is_said() -> None:
+    reading = read_text(f"x\n{LINE}, App: SD.Next, Hires upscaler: 4x, Hires scale: 2.0")
+    assert {row.key: row.note for row in reading.rows if row.state == "not restored"} == {"Hires scale": keys.ENLARGED, "Hires upscaler": keys.ENLARGED}
+
+
+def test_json_inside_a_quoted_prompt_stays_there() -> None:
+    assert read_text(f'x\n{LINE}, Hires upscale: 2, Hires prompt: "a, Hashes: []"').request.hires.prompt == "a, Hashes: []"
+
+
 def test_a_hash_sign_that_is_still_there_is_no_comment() -> None:
     assert read_text(f"cat #1\n{LINE}").request.text.comments is False
     assert read_text(f"cat\n{LINE}").request.text.comments is True
@@ -131,6 +226,38 @@ def test_a_plain_text_is_a_prompt() -> None:
     [
         (f"x\n{LINE}, Version: f2.0.1v1.10.1-previous-1-gabc, Distilled CFG Scale: 3.5, Module 1: ae", "Forge", {"steps": 12}),
         (f"x\n{LINE}, Version: neo", "Forge", {"steps": 12}),
+        (
+            f"x\n{LINE}, Denoising strength: 0.4, Hires Module 1: Use same choices, Hires CFG Scale: 7, Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+, Version: f2.0.1",
+            "Forge",
+            {"hires.enabled": True, "hires.strength": 0.4, "hires.scale": 2.0, "hires.upscaler": "Lanczos"},
+        ),
+        (
+            (
+                f"x\n{LINE}, App: SD.Next, Refine: True, HiRes mode: 1, Hires upscaler: Latent Bicubic, Hires scale: 1.5, Hires size: 768x1152, Hires force: True, Hires steps: 9, "
+                "Hires strength: 0.3, Hires sampler: Default, Hires CFG scale: 7"
+            ),
+            "SD.Next",
+            {
+                "hires.enabled": True,
+                "hires.strength": 0.3,
+                "hires.scale": 1.5,
+                "hires.width": 0,
+                "hires.upscaler": "Latent (bicubic)",
+                "hires.steps": 9,
+                "hires.sampler": "",
+            },
+        ),
+        (
+            f"x\n{LINE}, App: SD.Next, Hires upscaler: Latent, Hires fixed: 800x600, Hires size: 800x600, Hires strength: 0.3",
+            "SD.Next",
+            {"hires.width": 800, "hires.height": 600},
+        ),
+        (f"x\n{LINE}, App: SD.Next, Refine: True, Hires upscaler: 4x, Hires scale: 2.0", "SD.Next", {"hires.enabled": False}),
+        (
+            f"x\n{LINE}, Hires upscale: Lanczos, Hires scale: 2.500000, Hires resize: 0x0, Hires steps: 0, Denoising strength: 0.350000, Version: stable-diffusion.cpp",
+            "stable-diffusion.cpp",
+            {"hires.enabled": True, "hires.scale": 2.5, "hires.upscaler": "Lanczos", "hires.width": 0, "hires.steps": 0, "hires.strength": 0.35},
+        ),
         (
             f"x\nNegative prompt: \n{LINE}, App: SD.Next, Version: 67408bb, CLiP-skip: 2, Variation strength: 0.5, Parser: compel",
             "SD.Next",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -37,6 +37,7 @@ def png_file(*chunks: bytes, size: tuple[int, int] = (4, 4), end: bytes = chunk(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.dictionaries(st.text(), JSON, max_size=4), st.sampled_from(FORMATS))
+@example("\u00c2\u0080", {}, "png")  # whose latin-1 is UTF-8 of another text
 def test_there_and_back(image: Callable[..., Image.Image], text: str, document: dict[str, Any], format: files.Format) -> None:
     parameters = f"{text}\nSteps: 5, Sampler: Euler, Seed: 1"
     found = files.read(files.encode(image(), parameters, document, format))

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from modules.core.params import to_dict
-from modules.core.request import GenerationRequest
+from modules.core.params import to_dict, with_values
+from modules.core.request import GenerationRequest, Script
 from modules.infotext import files, own
 from modules.infotext.read import read, read_text
 from modules.infotext.write import infotext
-from tests.infotext.conftest import requests
+from tests.infotext.conftest import REFERENCE, requests
 
 
 def document(request: GenerationRequest, **changes: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_pasted() -> None:
 @pytest.mark.parametrize(
     "changes, expected, row",
     [
-        ({"steps": 9999}, {"steps": 150}, "Sampling steps"),
+        ({"steps": 9999}, {"steps": 1000}, "Sampling steps"),
         ({"steps": "many"}, {"steps": 20}, "Sampling steps"),
         ({"cfg_scale": float("nan")}, {"cfg_scale": 7.0}, "CFG Scale"),
         ({"noise_source": "moon"}, {"noise_source": "CPU"}, "Noise source"),
@@ -91,6 +91,50 @@ def test_only_names_of_models_are_taken(name: str, kept: str) -> None:
     assert all("/" not in key and "\\" not in key for key in reading.request.embeddings)
 
 
+@pytest.mark.parametrize("name", ["init.image", "mask.image", "mask.latent"])
+def test_pictures_are_named_by_their_content(name: str) -> None:
+    """The references are kept, for the machine where the pictures lie; nothing else gets in their place."""
+    group, last = name.split(".")
+    whole = with_values(GenerationRequest(seed=1), {name: REFERENCE})
+    assert own.read(document(whole)).request == whole
+    for other in ("/etc/passwd", "sha256:../../x", REFERENCE.upper(), f"{REFERENCE}/..", "C:\\x.png", 5, ["x"]):
+        reading = own.read(document(GenerationRequest(seed=1), **{group: {last: other}}))
+        assert reading.request == GenerationRequest(seed=1)
+        assert [row.note for row in reading.rows if row.key == name and row.state == "not restored"]
+
+
+def test_a_script_comes_back_from_the_record_only() -> None:
+    script: dict[str, Any] = {"name": "X/Y/Z plot", "args": {"x_type": "Steps", "x_values": "4,6", "margins": [1, 2.5, None, {"a": True}]}}
+    reading = own.read(document(GenerationRequest(seed=1), script=script, styles=["a", "b"]))
+    assert (reading.request.script, reading.request.styles) == (Script(**script), ("a", "b"))
+    assert read_text("x\nSteps: 5, Sampler: Euler, Seed: 1, Script: X/Y/Z plot, X Type: Steps, X Values: 4").request.script == Script()
+    assert read_text(json.dumps({"app_version": "4", "positive_prompt": "x", "scheduler": "euler", "script": script})).request.script == Script()
+
+
+@pytest.mark.parametrize("args", ["rm", [1], {"a": float("nan")}, {"a": "\ud800"}, {"\udfff": 1}, {"a": [{"b": float("inf")}]}])
+def test_arguments_that_are_no_plain_json_are_left_out(args: Any) -> None:
+    reading = own.read(document(GenerationRequest(seed=1, tiling=True), script={"name": "x", "args": args}))
+    assert (reading.request.script.args, reading.request.tiling) == ({}, True)
+    assert [row for row in reading.rows if row.key == "script.args" and row.state == "not restored"]
+
+
+def test_arguments_without_end() -> None:
+    args: dict[str, Any] = {}
+    for _ in range(500):
+        args = {"a": args}
+    assert own.read(document(GenerationRequest(seed=1, tiling=True), script={"name": "x", "args": args})).request.tiling
+
+
+def test_an_upscaler_is_a_name() -> None:
+    assert own.read(document(GenerationRequest(seed=1), hires={"enabled": True, "upscaler": "../../x/4x.pth"})).request.hires.upscaler == "4x.pth"
+
+
+def test_groups_inside_groups_are_taken_value_by_value() -> None:
+    reading = own.read(document(GenerationRequest(seed=1), mask={"blur_x": 9999, "soft": {"enabled": True, "bias": 3, "later": 1}}))
+    assert (reading.request.mask.blur_x, reading.request.mask.soft.enabled, reading.request.mask.soft.bias) == (256, True, 3.0)
+    assert [row.key for row in reading.rows if row.state == "not restored"] == ["mask.soft.later"]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
@@ -98,5 +142,6 @@ def test_only_names_of_models_are_taken(name: str, kept: str) -> None:
     )
 )
 def test_any_document_is_read(value: Any) -> None:
-    for request in ({"prompt": value}, {"text": value}, {"seed": value, "model": value}, value if isinstance(value, dict) else {}):
+    deeper = ({"init": {"image": value}}, {"mask": {"soft": value}}, {"script": {"args": value}}, {"styles": value, "hires": value, "script": value})
+    for request in ({"prompt": value}, {"text": value}, {"seed": value, "model": value}, value if isinstance(value, dict) else {}, *deeper):
         own.read({"easel": value, "request": request, "facts": value})

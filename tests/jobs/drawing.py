@@ -24,6 +24,12 @@ class Drawing:
         self.gate = threading.Event()
         self.gate.set()
 
+    def warm(self) -> str:
+        return ""
+
+    def unload(self) -> None:
+        """There is nothing to let go of."""
+
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
         request = dataclasses.replace(request, seed=request.seed if request.seed >= 0 else 1234)
         pictures: list[Picture] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.core.errors import EaselError, OutOfMemory, Unsupported
+from modules.core.errors import EaselError, OutOfMemory, Unavailable, Unsupported
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Report, Result
 from modules.jobs.job import State
@@ -212,3 +212,57 @@ def test_nothing_of_torch_is_imported() -> None:
         "import sys, modules.jobs.worker, modules.core.settings; sys.exit(any(name.split('.')[0] in ('torch', 'diffusers', 'gradio') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, timeout=120).returncode == 0
+
+
+def test_a_task_is_done_with_the_runner_between_two_jobs(queue: Queue, drawing: Drawing) -> None:
+    worker = Worker(queue, lambda: drawing)
+    drawing.gate.clear()
+    worker.start()
+    ticket = queue.submit(small())
+    until(queue, lambda: queue.get(ticket.id).state is State.RUNNING)
+    seen: list[tuple[object, State]] = []
+    done = worker.ask(lambda runner: seen.append((runner, queue.get(ticket.id).state)))
+    assert not done.done()
+    drawing.gate.set()
+    done.result(PATIENCE)
+    assert seen == [(drawing, State.DONE)]
+    assert worker.stop()
+
+
+def test_what_a_task_raises_reaches_who_asked_and_nobody_else(queue: Queue, worker: Worker) -> None:
+    def refuse(runner: object) -> None:
+        raise Unsupported("There is nothing to load.")
+
+    def stumble(runner: object) -> None:
+        raise ValueError
+
+    worker.start()
+    with pytest.raises(Unsupported, match="nothing to load"):
+        worker.ask(refuse).result(PATIENCE)
+    with pytest.raises(EaselError, match="ValueError"):
+        worker.ask(stumble).result(PATIENCE)
+    assert queue.submit(small()).result(PATIENCE).pictures
+
+
+def test_a_task_that_was_given_up_is_not_done(queue: Queue, drawing: Drawing) -> None:
+    worker = Worker(queue, lambda: drawing)
+    drawing.gate.clear()
+    worker.start()
+    ticket = queue.submit(small())
+    until(queue, lambda: queue.get(ticket.id).state is State.RUNNING)
+    seen: list[object] = []
+    assert worker.ask(seen.append).cancel()
+    drawing.gate.set()
+    worker.ask(lambda runner: None).result(PATIENCE)
+    assert seen == []
+    assert worker.stop()
+
+
+def test_without_its_thread_a_worker_takes_no_task(queue: Queue, drawing: Drawing) -> None:
+    worker = Worker(queue, lambda: drawing)
+    with pytest.raises(Unavailable):
+        worker.ask(lambda runner: None).result(PATIENCE)
+    worker.start()
+    assert worker.stop()
+    with pytest.raises(Unavailable):
+        worker.ask(lambda runner: None).result(PATIENCE)

@@ -15,7 +15,7 @@ def test_a_batch_decodes_as_its_pictures_alone(single: Path) -> None:
     parts = load_parts(cards.checkpoint(single), torch.float32)
     latents = torch.randn(3, 4, 6, 5, generator=torch.Generator().manual_seed(0))
     together = vae.decode(parts.vae, latents, parts.scale, torch.float32, "cpu")
-    assert together.shape == (3, 3, 12, 10) and together.dtype == torch.float32
+    assert together.shape == (3, 3, 48, 40) and together.dtype == torch.float32
     for row in range(3):
         assert torch.equal(together[row : row + 1], vae.decode(parts.vae, latents[row : row + 1], parts.scale, torch.float32, "cpu"))
     torch.testing.assert_close(together, parts.vae.decode(latents / 0.5).sample, rtol=1e-4, atol=1e-5)
@@ -23,7 +23,7 @@ def test_a_batch_decodes_as_its_pictures_alone(single: Path) -> None:
 
 def test_encoding_takes_the_mean_or_the_given_noise(single: Path) -> None:
     parts = load_parts(cards.checkpoint(single), torch.float32)
-    pixels = torch.rand(2, 3, 12, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pixels = torch.rand(2, 3, 48, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     posterior = parts.vae.encode(pixels).latent_dist
     mean = vae.encode(parts.vae, pixels, parts.scale, torch.float32, "cpu")
     torch.testing.assert_close(mean, posterior.mean * 0.5, rtol=1e-4, atol=1e-5)

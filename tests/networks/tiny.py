@@ -21,6 +21,8 @@ WIDTH = 64
 """Of the text encoder; CLIP's heads are 64 wide, so one head."""
 TEXT_LAYERS = 3
 LEVELS = (32, 64)
+VAE_LEVELS = (32, 32, 32, 32)
+"""Four of them, so that a latent stands for 8 x 8 pixels as in the real ones."""
 
 
 def parts(seed: int = 0, linear: bool = False) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
@@ -36,10 +38,10 @@ def parts(seed: int = 0, linear: bool = False) -> tuple[UNet2DConditionModel, Au
         use_linear_projection=linear,
     )
     vae = AutoencoderKL(
-        block_out_channels=LEVELS,
+        block_out_channels=VAE_LEVELS,
         layers_per_block=1,
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
         scaling_factor=0.5,
     )
     config = CLIPTextConfig(
@@ -83,7 +85,7 @@ def ldm_tensors(unet: Any, vae: Any, text_encoder: Any, infix: str = "text_model
         found[ldm_names.unet(name, unet.config.layers_per_block, attention)] = tensor
     for name, tensor in vae.state_dict().items():
         matrix = tensor.dim() == 2 and "attentions" in name
-        found[ldm_names.vae(name, len(LEVELS))] = tensor[:, :, None, None] if matrix else tensor
+        found[ldm_names.vae(name, len(VAE_LEVELS))] = tensor[:, :, None, None] if matrix else tensor
     for name, tensor in text_encoder.state_dict().items():
         found[ldm_names.text_encoder(name, infix)] = tensor
     return {name: tensor.half().contiguous() for name, tensor in found.items()}

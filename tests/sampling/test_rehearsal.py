@@ -7,7 +7,7 @@ from modules.core.records.samplers import SAMPLERS as RECORDS
 from modules.core.request import Spacing
 from modules.sampling.parameterization import Table, scaled_linear
 from modules.sampling.rehearsal import rehearse
-from modules.sampling.samplers import ALONE, SAMPLERS
+from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import SamplerOptions
 from tests.sampling.gaussian import Gaussian, run
@@ -16,7 +16,7 @@ TABLE = Table(scaled_linear())
 X = torch.full((1, 4, 3, 3), 2.0)
 
 
-@pytest.mark.parametrize("name", [record.name for record in RECORDS if record.name not in ALONE])
+@pytest.mark.parametrize("name", [record.name for record in RECORDS if not record.alone])
 @pytest.mark.parametrize("steps", [1, 6, 21])
 def test_the_performance_goes_as_rehearsed(name: str, steps: int) -> None:
     sigmas = schedule_for(name, "Automatic", steps, TABLE, Spacing())

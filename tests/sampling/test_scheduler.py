@@ -25,7 +25,7 @@ from modules.core.request import Spacing
 from modules.sampling.guidance import combine
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, c_in, scaled_linear, x0_from
-from modules.sampling.samplers import ALONE, SAMPLERS
+from modules.sampling.samplers import SAMPLERS
 from modules.sampling.scheduler import SamplerScheduler
 from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Denoised, SamplerOptions, Step, drive
@@ -35,7 +35,7 @@ SHAPE = (4, 8, 8)
 SEEDS = [11, 12]
 SCALE = 3.0
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-SWAPPABLE = [record.name for record in RECORDS if record.name not in ALONE]
+SWAPPABLE = [record.name for record in RECORDS if not record.alone]
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def test_a_switch_that_is_off_keeps_defaults_whatever_the_boxes_hold(form: Form[
     [
         ("seed", "ten"),
         ("steps", 0),
-        ("steps", 151),
+        ("steps", 1001),
         ("steps", {"a": 1}),
         ("width", -8),
         ("cfg_scale", math.inf),

@@ -13,6 +13,7 @@ class SamplerRecord:
     """schedule: what "Automatic" means for it. second_order: two denoiser calls a step, so prompt schedules count double.
     brownian: draws from a Brownian tree. uses_ensd: A1111 writes ENSD for it. discard_penultimate: n+1 sigmas, next-to-last dropped.
     timesteps: walks integer timesteps of the model instead of sigmas, so schedule types do not act.
+    alone: chooses its steps by the error over all pictures evaluated together, so it is run on one at a time.
     eta: infotext key under which its eta is written; "" when eta does not act on it."""
 
     name: str
@@ -23,6 +24,7 @@ class SamplerRecord:
     uses_ensd: bool = False
     discard_penultimate: bool = False
     timesteps: bool = False
+    alone: bool = False
     eta: str = ""
     default_eta: float = 1.0
 
@@ -44,7 +46,7 @@ SAMPLERS: Registry[SamplerRecord] = Registry(
         SamplerRecord(name="DPM2", aliases=("k_dpm_2",), schedule="Karras", discard_penultimate=True, second_order=True),
         SamplerRecord(name="DPM2 a", aliases=("k_dpm_2_a",), schedule="Karras", discard_penultimate=True, uses_ensd=True, second_order=True, eta="Eta"),
         SamplerRecord(name="DPM fast", aliases=("k_dpm_fast",), uses_ensd=True, eta="Eta"),
-        SamplerRecord(name="DPM adaptive", aliases=("k_dpm_ad",), uses_ensd=True, eta="Eta"),
+        SamplerRecord(name="DPM adaptive", aliases=("k_dpm_ad",), uses_ensd=True, alone=True, eta="Eta"),
         SamplerRecord(name="Restart", aliases=("restart",), schedule="Karras", second_order=True),
         SamplerRecord(name="DDIM", aliases=("ddim",), timesteps=True, eta="Eta DDIM", default_eta=0.0),
         SamplerRecord(name="DDIM CFG++", aliases=("ddim_cfgpp",), timesteps=True, eta="Eta DDIM", default_eta=0.0),

@@ -26,13 +26,15 @@ class Stopped(Exception):
 
 @dataclass
 class Watch(Feature):
-    """report: takes each progress. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1), or () for none.
+    """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1), or () for none.
     interval: seconds between previews, 0 for none. side: of the preview's longer edge, in pixels."""
 
     report: Callable[[Progress], None]
     cancel: Callable[[], Cancel]
     picture: int
     pictures: int
+    done: int
+    total: int
     preview: tuple[tuple[float, float, float], ...] = ()
     interval: float = 0.5
     side: int = 320
@@ -44,14 +46,14 @@ class Watch(Feature):
             how = self.cancel()
             if how is not Cancel.NONE:
                 raise Stopped(how, self._last)
-            self.report(Progress("sampling", self.picture, self.pictures, step.index, step.total))
+            self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index, self.total), self.total))
             answer = denoise(x, sigma, step)
             self._last = answer.x0
             now = time.monotonic()
             if self.interval and self.preview and now >= self._due:
                 self._due = now + self.interval
                 image = rgb(answer.x0, self.preview, self.side)
-                self.report(Progress("sampling", self.picture, self.pictures, step.index + 1, step.total, image))
+                self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index + 1, self.total), self.total, image))
             return answer
 
         return watched

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from modules.infotext import keys
+from modules.infotext import keys, passes
 from modules.infotext.foreign import samplers
 from modules.infotext.foreign.values import loads, mapping, number, text
 from modules.infotext.reading import Draft, Reading
@@ -20,14 +20,13 @@ SEED_MODES: Mapping[str, tuple[str, str]] = {
 }
 """Noise source, and why it is not the same."""
 MODE_NAMES = ("legacy", "torch cpu compatible", "scale alike", "nvidia gpu compatible")
-HANDLED = {"c", "uc", "model", "sampler", "seed", "scale", "steps", "size", "seed_mode", "v2", "profile", "clip_skip", "width", "height"}
+HANDLED = {"c", "uc", "model", "sampler", "seed", "scale", "steps", "size", "seed_mode", "v2", "profile", "clip_skip", "width", "height", "strength"}
 REASONS = {
     "lora": keys.LORA,
-    "strength": keys.INIT,
     "control": keys.CONTROL,
     "refiner_model": "A second model that takes over (refiner) is not restored.",
     "upscaler": "Later enlargement is not restored.",
-    "mask_blur": keys.MASK,
+    "mask_blur": keys.MASK_ONLY,
 }
 
 
@@ -60,8 +59,15 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     draft.take("scale", "cfg_scale", data.get("scale", newer.get("guidanceScale")))
     draft.take("seed", "seed", data.get("seed"))
     sides = re.fullmatch(r"\s*(\d{1,6})\s*x\s*(\d{1,6})\s*", text(data.get("size"))[:40])
-    if sides:
-        draft.size("size", *sides.groups())
+    strength = number(data.get("strength", newer.get("strength")))
+    begun = strength is not None and strength < 1
+    if newer.get("hiresFix") and not begun:
+        _second(draft, newer, sides)
+    elif sides:
+        draft.size("size", sides[1], sides[2])
+    if begun:
+        passes.begun(draft, "strength", strength)
+        draft.leave("hiresFix", newer.get("hiresFix") or None, keys.ALONE)
     draft.model("model", data.get("model"))
     skip = number(data.get("clip_skip", newer.get("clipSkip")))
     if skip and skip > 1:
@@ -70,9 +76,22 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     named = text(data.get("seed_mode")) or (MODE_NAMES[mode] if isinstance(mode, int) and 0 <= mode < len(MODE_NAMES) else "")
     source, why = SEED_MODES.get(named.casefold(), ("CPU", "Draw Things did not say how it drew its noise."))
     draft.take("seed_mode", "noise_source", source, why, said=named or "")
-    if newer.get("hiresFix"):
-        draft.leave("hiresFix", True, keys.HIRES)
     for key, given in data.items():
-        if key not in HANDLED and not (key == "strength" and number(given) == 1):
+        if key not in HANDLED:
             draft.leave(str(key), given, REASONS.get(str(key), keys.UNKNOWN))
     return draft.reading(size)
+
+
+def _second(draft: Draft, newer: Mapping[str, Any], final: re.Match[str] | None) -> None:
+    """The picture is first drawn at the hires fix's own size and then enlarged to `size`; of the steps, the share is run again that the strength says."""
+    width, height, strength = (number(newer.get(f"hiresFix{name}")) for name in ("Width", "Height", "Strength"))
+    if final is None or not width or not height or strength is None or not 0 < strength <= 1:
+        draft.leave("hiresFix", True, keys.LATER)
+        if final:
+            draft.size("size", final[1], final[2])
+        return
+    draft.values["hires.enabled"] = True
+    draft.size("hiresFixWidth x hiresFixHeight", width, height)
+    draft.size("size", final[1], final[2], names=("hires.width", "hires.height"))
+    draft.take("hiresFixStrength", "hires.strength", strength, keys.NEAR)
+    draft.values |= {"hires.upscaler": "Lanczos", "hires.steps": max(1, round(draft.values.get("steps", 20) * strength))}

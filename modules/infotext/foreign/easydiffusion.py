@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from modules.infotext import keys
+from modules.infotext import keys, passes
 from modules.infotext.foreign import samplers, weights
 from modules.infotext.foreign.values import first
 from modules.infotext.reading import Draft, Reading
@@ -32,7 +32,6 @@ REASONS: Mapping[str, str] = {
     "lora_alpha": keys.LORA,
     "use_hypernetwork_model": "Hypernetworks are not applied.",
     "use_controlnet_model": keys.CONTROL,
-    "prompt_strength": keys.INIT_ONLY,
     "use_face_correction": "Repairing faces is not restored.",
     "use_upscale": "Later enlargement is not restored.",
 }
@@ -79,6 +78,8 @@ def read(values: Mapping[str, Any], size: tuple[int, int] = (0, 0)) -> Reading:
         draft.take("tiling", "tiling", True, said=data["tiling"])
     elif str(data.get("tiling", "")).casefold() in ("x", "y"):
         draft.leave("tiling", data["tiling"], "Easel tiles in both directions or in none.")
+    if "prompt_strength" in data:  # written only where there was a start picture
+        passes.begun(draft, "prompt_strength", data["prompt_strength"])
     for key, reason in REASONS.items():
         draft.leave(key, data.get(key), reason)
     draft.noise("NV", NOISE)

@@ -4,12 +4,12 @@ as far as its nodes are known. Walks along inputs; knows nothing of what nodes d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from modules.infotext import limits
-from modules.infotext.foreign.values import items, mapping, text
+from modules.infotext.foreign.values import items, mapping, number, text
 
 WIDGETS: Mapping[str, tuple[str, ...]] = {
     "KSampler": ("seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
@@ -27,6 +27,11 @@ WIDGETS: Mapping[str, tuple[str, ...]] = {
     "LoraLoader": ("lora_name", "strength_model", "strength_clip"),
     "EmptyLatentImage": ("width", "height", "batch_size"),
     "EmptySD3LatentImage": ("width", "height", "batch_size"),
+    "LatentUpscale": ("upscale_method", "width", "height", "crop"),
+    "LatentUpscaleBy": ("upscale_method", "scale_by"),
+    "ImageScale": ("upscale_method", "width", "height", "crop"),
+    "ImageScaleBy": ("upscale_method", "scale_by"),
+    "UpscaleModelLoader": ("model_name",),
     "PrimitiveNode": ("value",),
     "ControlNetLoader": ("control_net_name",),
     "VAELoader": ("vae_name",),
@@ -89,12 +94,13 @@ def from_workflow(workflow: Mapping[str, Any]) -> Graph:
     return graph
 
 
-def upstream(graph: Graph, start: str, names: Iterable[str] = ()) -> Iterator[str]:
-    """Node ids from `start` backwards, each once, nearest first. names: which inputs are followed, besides those without a name; all when empty."""
+def upstream(graph: Graph, start: str, names: Iterable[str] = (), stop: Container[str] = ()) -> Iterator[str]:
+    """Node ids from `start` backwards, each once, nearest first. names: which inputs are followed, besides those without a name; all when empty.
+    stop: nodes that are not entered."""
     wanted, waiting, seen = set(names), deque([start]), {start}
     while waiting:
         here = waiting.popleft()
-        if here not in graph:
+        if here not in graph or here in stop:
             continue
         yield here
         for name, source in graph[here].links.items():
@@ -117,3 +123,26 @@ def value(graph: Graph, node: str, *names: str, depth: int = 8) -> Any:
             return None
         node, names = link, (*names, "value", "seed", "int", "float", "number", "Value")
     return None
+
+
+def find(graph: Graph, node: str, through: tuple[str, ...], *names: str) -> Any:
+    """A value of the node, else of the nodes before it along the given inputs."""
+    return next((found for name in upstream(graph, node, through) if (found := value(graph, name, *names)) is not None), None)
+
+
+def settings(graph: Graph, node: str) -> dict[str, Any]:
+    """What a node says of itself, to be shown."""
+    return {name: given for name, given in graph[node].values.items() if isinstance(given, str | int | float)}
+
+
+def latent_of(graph: Graph, node: str) -> str:
+    """The node that feeds a sampler's latents; "" when none does."""
+    return next((graph[node].links[name] for name in ("latent_image", "latent", "samples") if name in graph[node].links), "")
+
+
+def sides(graph: Graph, node: str, width: tuple[str, ...] = ("width",), height: tuple[str, ...] = ("height",)) -> tuple[int, int] | None:
+    """The size that a node names, in pixels; one side of a target may be 0."""
+    wide, high = (number(value(graph, node, *names)) for names in (width, height))
+    if wide is None or high is None or min(wide, high) < 0 or not 0 < max(wide, high) < 1e6:
+        return None
+    return int(wide), int(high)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from modules.infotext import keys
-from modules.infotext.foreign import samplers, weights
+from modules.infotext import keys, passes
+from modules.infotext.foreign import invokepass, samplers, weights
 from modules.infotext.foreign.values import first, items, mapping, number, text
 from modules.infotext.names import shown
 from modules.infotext.reading import Draft, Reading
@@ -31,12 +31,24 @@ REASONS = {
     "t2iAdapters": keys.CONTROL,
     "ipAdapters": "A picture that serves as a prompt is not restored.",
     "vae": keys.FILES,
-    "strength": keys.INIT,
+    "strength": keys.INIT_ONLY,
     "init_image": keys.INIT,
+    "hrf_enabled": keys.UNTOLD,
     "cfg_rescale_multiplier": "Rescaled guidance is not restored.",
     "positive_style_prompt": "A second prompt for SDXL's second text encoder is not restored.",
     "negative_style_prompt": "A second prompt for SDXL's second text encoder is not restored.",
 }
+REASONS_2 = {
+    "init_image_path": keys.INIT,
+    "strength": keys.INIT_ONLY,
+    "mask_image_path": keys.MASK,
+    "postprocessing": keys.ENLARGED,
+    "variations": keys.UNKNOWN,
+    "threshold": keys.UNKNOWN,
+    "perlin": keys.UNKNOWN,
+    "hires_fix": keys.UNTOLD,
+}
+"""Of version 2."""
 _PROMPT_END = re.compile(r'"(?=\s+--?[A-Za-z]|\s*\Z)')
 _FLAG = re.compile(r"(?:^|\s)--?([A-Za-z_]+)(?:[ =]*(\"[^\"]*\"|[^\s-]\S*|-[\d.]\S*))?")
 _FLAGS = {"s": "steps", "S": "seed", "C": "cfg_scale"}
@@ -45,9 +57,9 @@ _SWITCHES = {
     "U": "Later enlargement is not restored.",
     "G": "Repairing faces is not restored.",
     "I": keys.INIT,
-    "f": keys.INIT,
+    "f": keys.INIT_ONLY,
     "M": keys.MASK,
-    "hires_fix": keys.HIRES,
+    "hires_fix": keys.UNTOLD,
 }
 
 
@@ -67,8 +79,7 @@ def read_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
         "Guidance changed from step to step; the first value is used." if items(scale) else "",
     )
     draft.take("seed", "seed", data.get("seed"))
-    if data.get("width") is not None and data.get("height") is not None:
-        draft.size("width x height", data["width"], data["height"])
+    dealt = invokepass.read(draft, data)
     _model(draft, mapping(data.get("model")))
     skip = number(data.get("clip_skip"))
     if skip:
@@ -81,7 +92,7 @@ def read_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     draft.fact("Version", data.get("app_version"))
     draft.fact("generation_mode", data.get("generation_mode"))
     for key, entry in data.items():
-        if key not in HANDLED and entry not in (0, False):
+        if key not in HANDLED and key not in dealt and entry not in (0, False):
             draft.leave(str(key), entry, REASONS.get(str(key), keys.HIRES if str(key).startswith("hrf") else keys.reason(str(key))))
     return draft.reading(size)
 
@@ -105,17 +116,11 @@ def read_sd_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
         draft.model_hash("model_hash", data["model_hash"])
     if image.get("seamless"):
         draft.take("seamless", "tiling", True)
-    for key in ("init_image_path", "strength", "mask_image_path", "postprocessing", "variations", "threshold", "perlin", "hires_fix"):
-        if image.get(key) not in (0, False):
-            reason = (
-                keys.INIT
-                if key in ("init_image_path", "strength")
-                else keys.MASK
-                if key.startswith("mask")
-                else keys.HIRES
-                if key.startswith("hires")
-                else keys.UNKNOWN
-            )
+    begun = image.get("type") == "img2img" or bool(image.get("init_image_path"))
+    if begun:
+        passes.begun(draft, "strength", image.get("strength"), masked=bool(image.get("mask_image_path")))
+    for key, reason in REASONS_2.items():
+        if image.get(key) not in (0, False) and not (begun and key == "strength"):
             draft.leave(key, image.get(key), reason)
     draft.fact("Version", data.get("app_version"))
     draft.noise("NV", NOISE_CARD)
@@ -133,7 +138,11 @@ def read_dream(line: str, size: tuple[int, int] = (0, 0)) -> Reading:
     for name, said in _FLAG.findall(rest)[:100]:
         name, said = (name, said) if len(name) == 1 or name in _LONG else (name[0], name[1:] + said)
         flags[name] = said.strip('"')
+    if "I" in flags:
+        passes.begun(draft, "-f", flags.get("f") or None, masked="M" in flags)
     for name, said in flags.items():
+        if name == "f" and "I" in flags:
+            continue
         if name in _FLAGS:
             draft.take(f"-{name}", _FLAGS[name], said)
         elif name == "seamless":

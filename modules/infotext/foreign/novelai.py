@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modules.infotext import keys
+from modules.infotext import keys, passes
 from modules.infotext.foreign import samplers, weights
 from modules.infotext.foreign.values import first, items, mapping, text
 from modules.infotext.reading import Draft, Reading
@@ -62,13 +62,27 @@ def read(chunks: Mapping[str, Any], size: tuple[int, int] = (0, 0)) -> Reading:
     draft.take("Clip skip", "text.clip_skip", 2, IMPORT)
     draft.take("ENSD", "solver.ensd", 31337, IMPORT)
     draft.leave("Source", chunks.get("Source"), SERVICE)
+    dealt = _started(draft, data)
     for key, reason in REASONS.items():
-        given = data.get(key)
+        given = None if key in dealt else data.get(key)
         if given not in (False, 0) and given != USUAL.get(key):
             draft.leave(key, given, reason)
     draft.fact("Version", data.get("version"))
     draft.noise("NV", NOISE)
     return draft.reading(size)
+
+
+def _started(draft: Draft, data: Mapping[str, Any]) -> set[str]:
+    """Strength and noise are always written, so only the kind of request tells whether they acted. -> the keys that were dealt with."""
+    kind = text(data.get("request_type"))
+    if "Infilling" in kind or data.get("mask"):
+        passes.begun(draft, "inpaintImg2ImgStrength", data.get("inpaintImg2ImgStrength"), masked=True)
+        return {"inpaintImg2ImgStrength"}
+    if "Img2Img" not in kind and not data.get("image"):
+        return set()
+    passes.begun(draft, "strength", data.get("strength"))
+    draft.take("noise", "init.extra_noise", data.get("noise"), "NovelAI adds it in a way of its own.")
+    return {"strength", "noise"}
 
 
 def _prompt(draft: Draft, key: str, prompt: object, caption: Mapping[str, Any], *, negative: bool = False) -> None:

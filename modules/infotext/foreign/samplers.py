@@ -144,13 +144,24 @@ def schedule(name: str) -> tuple[str, bool]:
     return (record.name, True) if record else SPACED.get(plain(name), ("", False))
 
 
-def take(draft: Draft, key: str, name: object, schedule_key: str = "", schedule_name: object = None, *, unsaid: str = "Automatic", note: str = "") -> None:
-    """Sets sampler and schedule. unsaid: the schedule type that the tool means when it names none. note: why this tool's are near, not the same."""
+def take(
+    draft: Draft,
+    key: str,
+    name: object,
+    schedule_key: str = "",
+    schedule_name: object = None,
+    *,
+    unsaid: str = "Automatic",
+    note: str = "",
+    group: str = "",
+) -> None:
+    """Sets sampler and schedule. unsaid: the schedule type that the tool means when it names none. note: why this tool's are near, not the same.
+    group: "hires." for those of the second pass, where what is not named repeats the first."""
     carried = ""
     if isinstance(name, str) and name.strip():
         ours, carried, same = sampler(name)
         if ours:
-            draft.take(key, "sampler", ours, note or ("" if same else f"Easel has no {clean(name)[:60]}; {ours} is near it."), said=name)
+            draft.take(key, f"{group}sampler", ours, note or ("" if same else f"Easel has no {clean(name)[:60]}; {ours} is near it."), said=name)
         else:
             draft.leave(key, name, "Easel has no such sampler.")
     elif name is not None:
@@ -160,9 +171,16 @@ def take(draft: Draft, key: str, name: object, schedule_key: str = "", schedule_
         if ours:
             carried = carried if ours == "Automatic" and carried else ours
             draft.take(
-                schedule_key, "schedule", carried, "" if same else f"Easel has no schedule {clean(schedule_name)[:60]}; {ours} is near it.", said=schedule_name
+                schedule_key,
+                f"{group}schedule",
+                carried,
+                "" if same else f"Easel has no schedule {clean(schedule_name)[:60]}; {ours} is near it.",
+                said=schedule_name,
             )
             return
         draft.leave(schedule_key, schedule_name, "Easel has no such schedule type.")
+    if group:
+        draft.values |= {f"{group}schedule": carried} if carried else {}
+        return
     plain_enough = unsaid == "Uniform" and SAMPLERS.get(draft.values.get("sampler", "Euler")).schedule == "Automatic"
     draft.values["schedule"] = carried or ("Automatic" if plain_enough else unsaid)

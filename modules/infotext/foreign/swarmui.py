@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from modules.infotext import keys
+from modules.infotext import keys, passes
 from modules.infotext.foreign import samplers, weights
 from modules.infotext.foreign.comfyui import EMPHASIS, NOISE
 from modules.infotext.foreign.values import first, items, mapping, number
@@ -19,10 +20,10 @@ FIELDS: Mapping[str, str] = {
 }
 REASONS: tuple[tuple[str, str], ...] = (
     ("lora", keys.LORA),
-    ("refiner", keys.HIRES),
+    ("refiner", keys.REFINER),
     ("controlnet", keys.CONTROL),
     ("initimage", keys.INIT),
-    ("mask", keys.MASK),
+    ("mask", keys.MASK_ONLY),
     ("vae", keys.FILES),
     ("fluxguidance", "Guidance of distilled models (Flux) is not restored."),
 )
@@ -59,9 +60,41 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
         draft.take("clipstopatlayer", "text.clip_skip", int(max(-layer, -99)), said=layer)
     if str(data.get("seamlesstileable", "")).casefold() == "true":
         draft.take("seamlesstileable", "tiling", True)
+    dealt = HANDLED | _passes(draft, data)
     for key, given in data.items():
-        if key not in HANDLED:
+        if key not in dealt:
             draft.leave(str(key), given, next((reason for start, reason in REASONS if str(key).startswith(start)), keys.UNKNOWN))
     draft.fact("Version", data.get("swarm_version"))
     draft.noise("CPU", NOISE)
     return draft.reading(size)
+
+
+def _passes(draft: Draft, data: Mapping[str, Any]) -> set[str]:
+    """A start picture, else the refiner where it is a second pass with the same model. -> the keys that were dealt with."""
+    refining = {key for key in data if str(key).startswith("refiner")}
+    if "initimagecreativity" in data:
+        passes.begun(draft, "initimagecreativity", data["initimagecreativity"])
+        for key in sorted(refining):
+            draft.leave(key, data[key], keys.ALONE)
+        return refining | {"initimagecreativity"}
+    share, model = number(data.get("refinercontrolpercentage")), data.get("refinermodel")
+    if data.get("refinermethod") != "PostApply" or share is None or not 0 <= share <= 1 or model not in (None, "", "(Use Base)", data.get("model")):
+        return set()
+    if share == 0:
+        for key in sorted(refining):
+            draft.leave(key, data[key], keys.ENLARGED)
+        return refining
+    draft.values["hires.enabled"] = True
+    draft.take("refinercontrolpercentage", "hires.strength", share, keys.NEAR)
+    draft.take("refinerupscale", "hires.scale", data.get("refinerupscale", 1))
+    steps = number(first(data, "refinersteps", "steps"))
+    if steps is not None:
+        draft.take("refinersteps", "hires.steps", max(1, round(steps * share)), keys.SHARE, said=steps)
+    if "refinerupscalemethod" in data:
+        method = data["refinerupscalemethod"]
+        passes.upscaler(draft, "refinerupscalemethod", method.removeprefix("model-") if isinstance(method, str) else method)
+    samplers.take(draft, "refinersampler", data.get("refinersampler"), "refinerscheduler", data.get("refinerscheduler"), group="hires.")
+    if number(data.get("refinercfgscale")) != number(data.get("cfgscale")):
+        draft.leave("refinercfgscale", data.get("refinercfgscale"), keys.GUIDED)
+    dealt = {"refinermethod", "refinercontrolpercentage", "refinerupscale", "refinersteps", "refinerupscalemethod", "refinersampler", "refinerscheduler"}
+    return dealt | {"refinermodel", "refinercfgscale"}

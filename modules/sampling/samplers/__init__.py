@@ -40,6 +40,3 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
     }
 )
 """For every name in `core.records.samplers`."""
-
-ALONE = frozenset({"DPM adaptive"})
-"""Samplers that choose their steps by what they see: in a batch each picture must be sampled by itself to come out as it does alone."""

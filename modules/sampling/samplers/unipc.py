@@ -56,6 +56,8 @@ def unipc(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> S
 def grid(options: SamplerOptions) -> list[Moment]:
     """From the last of the model's timesteps (of an img2img cut: the last one left) to the first; log alpha is linear between timesteps."""
     alphas, timesteps = alphas_and_timesteps(options)
+    if not len(timesteps):  # an img2img cut that leaves nothing to do
+        return []
     cut = len(timesteps) < len(ddim_timesteps(options.steps, len(alphas)))
     latest = float(timesteps[-1]) if cut else len(alphas) - 1
     log_alphas = 0.5 * alphas.double().log()

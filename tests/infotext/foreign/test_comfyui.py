@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.core.request import Hires
+from modules.infotext import keys
 from modules.infotext.files import Found
 from modules.infotext.foreign import comfyui
 from modules.infotext.foreign.graph import WIDGETS
@@ -88,29 +90,91 @@ def test_loras_clip_skip_and_control() -> None:
     assert {"LoraLoader", "ControlNetApply"} <= set(left(reading))
 
 
-def test_a_second_pass_is_said() -> None:
-    changed = graph(
-        **{
-            "8": node("VAEDecode", samples=["11", 0], vae=["4", 2]),
-            "10": node("LatentUpscale", width=1280, height=896, samples=["3", 0]),
-            "11": node(
-                "KSampler",
-                seed=9,
-                steps=8,
-                cfg=9,
-                sampler_name="dpmpp_sde",
-                scheduler="karras",
-                denoise=0.5,
-                model=["4", 0],
-                positive=["6", 0],
-                negative=["7", 0],
-                latent_image=["10", 0],
-            ),
-        }
-    )
-    reading = comfyui.read(changed, size=(1280, 896))
-    assert (reading.request.seed, reading.request.width, reading.request.steps) == (5, 640, 20)
-    assert "Hires" in left(reading)["KSampler"]
+def second(latent: str = "10", **changes: Any) -> dict[str, Any]:
+    """A sampler behind the first one."""
+    inputs = {"seed": 5, "steps": 8, "cfg": 8, "sampler_name": "dpmpp_sde", "scheduler": "karras", "denoise": 0.5, "model": ["4", 0]}
+    return node("KSampler", **inputs | {"positive": ["6", 0], "negative": ["7", 0], "latent_image": [latent, 0]} | changes)
+
+
+def two_passes(*between: dict[str, Any], decode: str = "11", **changes: Any) -> dict[str, Any]:
+    """The plain graph, then nodes in a row ("21", "22", ...), the first fed by the first sampler and the last feeding "11"."""
+    row = {str(21 + place): made for place, made in enumerate(between)}
+    return graph(**row, **{"8": node("VAEDecode", samples=[decode, 0], vae=["4", 2]), "11": second(str(20 + len(between)), **changes)})
+
+
+LATENT = node("LatentUpscale", upscale_method="nearest-exact", width=1280, height=896, crop="disabled", samples=["3", 0])
+PIXELS = (
+    node("VAEDecode", samples=["3", 0], vae=["4", 2]),
+    node("ImageScaleBy", upscale_method="lanczos", scale_by=1.5, image=["21", 0]),
+    node("VAEEncode", pixels=["22", 0], vae=["4", 2]),
+)
+ESRGAN = (
+    node("VAEDecode", samples=["3", 0], vae=["4", 2]),
+    node("ImageUpscaleWithModel", upscale_model=["30", 0], image=["21", 0]),
+    node("VAEEncode", pixels=["22", 0], vae=["4", 2]),
+)
+LOADER = {"30": node("UpscaleModelLoader", model_name="sub/4x_foo.pth")}
+
+
+@pytest.mark.parametrize(
+    "made, expected, near",
+    [
+        (
+            two_passes(LATENT),
+            {"width": 1280, "height": 896, "scale": 2.0, "strength": 0.5, "steps": 8, "sampler": "DPM++ SDE", "schedule": "Karras", "upscaler": "Latent (nearest-exact)"},
+            {"second pass: denoise"},
+        ),
+        (
+            two_passes(node("LatentUpscaleBy", upscale_method="bislerp", scale_by=1.5, samples=["3", 0])),
+            {"width": 0, "scale": 1.5, "upscaler": "Latent"},
+            {"second pass: denoise", "second pass: upscale_method"},
+        ),
+        (two_passes(*PIXELS), {"scale": 1.5, "upscaler": "Lanczos"}, {"second pass: denoise"}),
+        (
+            two_passes(*ESRGAN) | LOADER,
+            {"width": 1280, "height": 896, "upscaler": "Lanczos"},
+            {"second pass: denoise", "second pass: model_name", "second pass: width x height"},
+        ),
+        (two_passes(decode="11") | {"11": second("3")}, {"width": 0, "scale": 1.0, "upscaler": "Latent"}, {"second pass: denoise"}),
+        (two_passes(LATENT, steps=20, denoise=None, start_at_step=12), {"strength": 0.4, "steps": 8}, {"second pass: denoise"}),
+        (two_passes(LATENT, positive=["40", 0]) | {"40": node("CLIPTextEncode", text="a (blue) cat", clip=["4", 1])}, {"prompt": "a (blue) cat", "negative_prompt": ""}, {"second pass: denoise", "emphasis"}),
+    ],
+)  # fmt: skip
+def test_a_second_pass(made: dict[str, Any], expected: dict[str, Any], near: set[str]) -> None:
+    reading = comfyui.read(made, size=(1280, 896))
+    request = reading.request
+    assert (request.seed, request.width, request.height, request.steps, request.prompt, request.hires.enabled) == (5, 640, 448, 20, "a cat", True)
+    assert {name: getattr(request.hires, name) for name in expected} == expected
+    assert left(reading) == {}
+    assert {row.key for row in reading.rows if row.state == "approximated"} - {"RNG"} == near
+
+
+def test_what_a_second_pass_cannot_keep() -> None:
+    assert left(comfyui.read(two_passes(LATENT, cfg=9, seed=7))) == {"second pass: cfg": keys.GUIDED, "second pass: seed": keys.SEEDED}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        two_passes(LATENT, model=["31", 0]) | {"31": node("CheckpointLoaderSimple", ckpt_name="refiner.safetensors")},
+        two_passes(LATENT, denoise=None),
+        two_passes(LATENT, denoise=0),
+        two_passes(LATENT, add_noise="disable"),
+        two_passes(node("EmptyLatentImage", width=640, height=448, batch_size=1), positive=["3", 0]),
+    ],
+)
+def test_later_samplers_that_are_no_hires_fix(made: dict[str, Any]) -> None:
+    reading = comfyui.read(made)
+    assert reading.request.hires == Hires()
+    assert left(reading)["KSampler"] == keys.LATER
+
+
+def test_of_three_passes_the_second_is_taken() -> None:
+    made = two_passes(LATENT, decode="12") | {"12": second("11", denoise=0.2, steps=3)}
+    reading = comfyui.read(made, size=(1280, 896))
+    assert (reading.request.hires.strength, reading.request.hires.steps, left(reading)["KSampler"]) == (0.5, 8, keys.LATER)
+    unknown = two_passes(*ESRGAN, decode="12") | LOADER | {"12": second("11", denoise=0.2, steps=3)}
+    assert comfyui.read(unknown, size=(1280, 896)).request.hires.width == 0
 
 
 def test_of_two_results_the_one_of_the_pictures_size() -> None:
@@ -142,7 +206,28 @@ def test_from_another_picture() -> None:
     changed["3"]["inputs"]["denoise"] = 0.6
     reading = comfyui.read(changed, size=(320, 256))
     assert (reading.request.width, reading.request.height) == (320, 256)
-    assert {"VAEEncode", "denoise"} <= set(left(reading))
+    assert (reading.request.init.strength, reading.request.init.fix_steps, reading.request.init.image) == (0.6, True, "")
+    assert left(reading) == {"VAEEncode": keys.INIT}
+    assert reading.notes == [keys.BEGUN]
+
+
+def test_from_another_picture_and_a_mask() -> None:
+    changed = two_passes(LATENT) | {
+        "5": node("VAEEncodeForInpaint", pixels=["14", 0], mask=["14", 1], vae=["4", 2], grow_mask_by=6),
+        "14": node("LoadImage", image="x.png"),
+    }
+    reading = comfyui.read(changed, size=(320, 256))
+    assert (reading.request.init.strength, reading.request.hires.enabled, reading.request.mask.image) == (1.0, False, "")
+    assert left(reading) == {"VAEEncodeForInpaint": keys.MASK, "KSampler": keys.ALONE}
+    assert reading.notes == [keys.PAINTED]
+
+
+def test_less_than_all_noise_on_an_empty_picture() -> None:
+    changed = graph()
+    changed["3"]["inputs"]["denoise"] = 0.9
+    reading = comfyui.read(changed)
+    assert left(reading) == {"denoise": keys.INIT_ONLY}
+    assert reading.notes == []
 
 
 def test_custom_sampling() -> None:
@@ -287,5 +372,7 @@ LEAVES = (
 def test_any_json_is_read(value: Any) -> None:
     comfyui.read(value, value)
     comfyui.read({"0": node("KSampler", seed=value, steps=value, positive=["1", 0], model=value), "1": {"class_type": "CLIPTextEncode", "inputs": value}})
+    comfyui.read(two_passes(LATENT, denoise=value, steps=value, cfg=value, sampler_name=value), size=(64, 64))
+    comfyui.read(two_passes(node("LatentUpscale", upscale_method=value, width=value, height=value, scale_by=value, samples=["3", 0])), size=(64, 64))
     comfyui.read(None, {"nodes": value, "links": value})
     comfyui.read(None, {"nodes": [{"id": 1, "type": "KSampler", "inputs": value, "widgets_values": value}], "links": value})

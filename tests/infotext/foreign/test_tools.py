@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from modules.core.params import named, value_of
 from modules.core.request import GenerationRequest
+from modules.infotext import keys
 from modules.infotext.files import XMP, Found
-from modules.infotext.foreign import civitai, drawthings, easydiffusion, fooocus, invokeai, novelai, swarmui
+from modules.infotext.foreign import civitai, drawthings, easydiffusion, fooocus, invokeai, invokepass, novelai, swarmui
 from modules.infotext.read import read, read_text
 from modules.infotext.reading import Reading
 
@@ -73,6 +74,14 @@ def chunk(name: str, data: Any) -> dict[str, str]:
     return {name: data if isinstance(data, str) else json.dumps(data)}
 
 
+def swarm(**changes: Any) -> dict[str, Any]:
+    return SWARM | {"sui_image_params": SWARM["sui_image_params"] | changes}
+
+
+def civit(**changes: Any) -> dict[str, Any]:
+    return CIVITAI | {"extraMetadata": json.dumps(json.loads(CIVITAI["extraMetadata"]) | changes)}
+
+
 def check(reading: Reading, source: str, expected: dict[str, Any], left: set[str]) -> None:
     assert reading.source == source
     assert {name: value_of(reading.request, named(GenerationRequest, name)) for name in expected} == expected
@@ -88,6 +97,24 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
         {"loras", "strength", "hrf_enabled", "model hash"},
     ),
     (
+        chunk("invokeai_metadata", INVOKE | {"width": 1024, "height": 768, "hrf_strength": 0.45, "hrf_method": "ESRGAN"}), "InvokeAI",
+        {"width": 592, "height": 440, "hires.enabled": True, "hires.width": 1024, "hires.height": 768, "hires.strength": 0.45, "hires.steps": 15, "hires.upscaler": "Lanczos"},
+        {"strength"},
+    ),
+    (
+        chunk("invokeai_metadata", INVOKE | {"hrf_strength": 0.5, "hrf_method": "latent", "hrf_scale": 1.5, "hrf_latent_interpolation_mode": "bicubic", "hrf_steps": 10}), "InvokeAI",
+        {"width": 640, "height": 448, "hires.enabled": True, "hires.scale": 1.5, "hires.width": 0, "hires.steps": 5, "hires.upscaler": "Latent (bicubic)"},
+        {"strength"},
+    ),
+    (
+        chunk("invokeai_metadata", INVOKE | {"generation_mode": "inpaint", "init_image": "x.png", "hrf_strength": 0.5}), "InvokeAI",
+        {"width": 640, "height": 448, "init.strength": 0.7, "hires.enabled": False}, {"init_image", "hrf_enabled"},
+    ),
+    (
+        chunk("sd-metadata", INVOKE2 | {"image": INVOKE2["image"] | {"type": "img2img", "strength": 0.6, "init_image_path": "/x/y.png", "hires_fix": True}}), "InvokeAI",
+        {"init.strength": 0.6, "init.image": "", "hires.enabled": False}, {"init_image_path", "hires_fix"},
+    ),
+    (
         chunk("sd-metadata", INVOKE2), "InvokeAI",
         {"prompt": "a (cat:1.21)", "negative_prompt": "ugly, bad", "steps": 50, "cfg_scale": 7.5, "width": 768, "height": 512, "seed": 8, "sampler": "LMS", "model": "sd-1.5", "model_hash": "ab" * 32,
          "noise_source": "NV"},
@@ -95,8 +122,9 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
     ),
     (
         chunk("Dream", '"a cat, "quoted" [bad]" -s50 -S 1234 -W 640 -H 448 -C 7.5 -A k_euler_a -U 2 0.75 -I "x y.png" -f0.5 --seamless'), "InvokeAI",
-        {"prompt": 'a cat, "quoted"', "negative_prompt": "bad", "steps": 50, "seed": 1234, "width": 640, "height": 448, "cfg_scale": 7.5, "sampler": "Euler a", "tiling": True, "noise_source": "NV"},
-        {"-U", "-I", "-f"},
+        {"prompt": 'a cat, "quoted"', "negative_prompt": "bad", "steps": 50, "seed": 1234, "width": 640, "height": 448, "cfg_scale": 7.5, "sampler": "Euler a", "tiling": True, "noise_source": "NV",
+         "init.strength": 0.5},
+        {"-U", "-I"},
     ),
     (
         {"Software": "NovelAI", "Source": "Stable Diffusion XL 1", "Description": "other", **chunk("Comment", NOVEL)}, "NovelAI",
@@ -121,6 +149,32 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
         chunk("Comment", FOOOCUS_OLD), "Fooocus", {"prompt": "cat", "negative_prompt": "dog", "steps": 60, "width": 1152, "height": 896, "cfg_scale": 7.0, "model": "m", "seed": 4}, {"sharpness"},
     ),
     (
+        {"Software": "NovelAI", **chunk("Comment", NOVEL | {"request_type": "Img2ImgRequest", "noise": 0.1})}, "NovelAI",
+        {"init.strength": 0.5, "init.extra_noise": 0.1}, {"sm"},
+    ),
+    (
+        {"Software": "NovelAI", **chunk("Comment", NOVEL | {"request_type": "NativeInfillingRequest", "inpaintImg2ImgStrength": 0.8})}, "NovelAI",
+        {"init.strength": 0.8, "init.extra_noise": 0.0}, {"sm"},
+    ),
+    (
+        chunk("parameters", swarm(refinercontrolpercentage=0.2, refinersteps=40, refinerupscale=2.0, refinerupscalemethod="pixel-lanczos", refinersampler="euler", refinercfgscale=3)), "SwarmUI",
+        {"hires.enabled": True, "hires.strength": 0.2, "hires.steps": 8, "hires.scale": 2.0, "hires.upscaler": "Lanczos", "hires.sampler": "Euler", "hires.schedule": ""}, {"refinercfgscale"},
+    ),
+    (
+        chunk("parameters", swarm(refinercontrolpercentage=0.4, refinerupscalemethod="model-4x.pth", refinermodel="(Use Base)")), "SwarmUI",
+        {"hires.enabled": True, "hires.strength": 0.4, "hires.steps": 8, "hires.scale": 1.0, "hires.upscaler": "Lanczos"}, set(),
+    ),
+    (
+        chunk("parameters", swarm(refinercontrolpercentage=0, refinerupscale=2.0)), "SwarmUI", {"hires.enabled": False}, {"refinerupscale", "refinermethod"},
+    ),
+    (
+        chunk("parameters", swarm(refinercontrolpercentage=0.2, refinermodel="other")), "SwarmUI", {"hires.enabled": False}, {"refinermodel", "refinercontrolpercentage"},
+    ),
+    (
+        chunk("parameters", swarm(refinercontrolpercentage=0.2, initimagecreativity=0.6, maskblur=4)), "SwarmUI",
+        {"hires.enabled": False, "init.strength": 0.6, "mask.blur_x": 4}, {"refinercontrolpercentage", "maskblur"},
+    ),
+    (
         chunk("parameters", SWARM), "SwarmUI",
         {"prompt": "a (cat:1.2)", "negative_prompt": "dog", "model": "x", "model_hash": "", "seed": 9, "steps": 21, "cfg_scale": 7.5, "width": 768, "height": 640, "sampler": "Euler a",
          "schedule": "Karras", "text.clip_skip": 2, "text.emphasis": "compel", "noise_source": "CPU"},
@@ -135,6 +189,30 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
     ),
     (EASY_LABELS, "Easy Diffusion", {"prompt": "a cat", "negative_prompt": "dog", "seed": 3, "model": "sd-v1-5", "sampler": "Euler a", "steps": 25, "text.clip_skip": 2}, set()),
     (chunk("UserComment", EASY), "Easy Diffusion", {"prompt": "a cat", "seed": 3, "model": "sd-v1-5"}, set()),
+    (chunk("UserComment", EASY | {"prompt_strength": 0.8}), "Easy Diffusion", {"init.strength": 0.8, "init.image": ""}, set()),
+    (
+        {XMP: packet(DRAW | {"size": "1024x1536", "v2": {"hiresFix": True, "hiresFixWidth": 512, "hiresFixHeight": 768, "hiresFixStrength": 0.5}})}, "Draw Things",
+        {"width": 512, "height": 768, "hires.enabled": True, "hires.width": 1024, "hires.height": 1536, "hires.strength": 0.5, "hires.steps": 12, "hires.upscaler": "Lanczos"}, set(),
+    ),
+    ({XMP: packet(DRAW | {"v2": {"hiresFix": True}})}, "Draw Things", {"width": 512, "height": 768, "hires.enabled": False}, {"hiresFix"}),
+    (
+        {XMP: packet(DRAW | {"strength": 0.6, "mask_blur": 1.5, "v2": {"hiresFix": True}})}, "Draw Things",
+        {"width": 512, "init.strength": 0.6, "hires.enabled": False, "mask.blur_x": 4}, {"hiresFix", "mask_blur"},
+    ),
+    (
+        chunk("UserComment", civit(workflowId="img2img", denoise=0.4)), "Civitai", {"init.strength": 0.4, "hires.enabled": False}, set(),
+    ),
+    (
+        chunk("UserComment", civit(workflowId="txt2img-hires", denoise=0.4, width=320, height=320)), "Civitai",
+        {"width": 320, "hires.enabled": True, "hires.strength": 0.4, "hires.width": 512, "hires.height": 512}, set(),
+    ),
+    (
+        chunk("UserComment", civit(workflowId="txt2img-hires", denoise=0.4, transformations=[{"type": "upscale", "upscaleWidth": 640, "upscaleHeight": 960}])), "Civitai",
+        {"hires.width": 640, "hires.height": 960}, set(),
+    ),
+    (
+        chunk("UserComment", civit(workflowId="txt2img", denoise=0.4)), "Civitai", {"init.strength": 0.75, "hires.enabled": False}, {"denoise"},
+    ),
     (
         {XMP: packet(DRAW)}, "Draw Things",
         {"prompt": "a (cat:1.2)", "negative_prompt": "dog", "model": "sd_v1.5_f16", "sampler": "DPM++ 2M", "schedule": "Karras", "seed": 11, "cfg_scale": 7.5, "steps": 24, "width": 512,
@@ -182,6 +260,32 @@ def test_sizes_from_the_picture_where_the_text_has_none() -> None:
     assert read(Found("", None, chunks, (1, 1), "png")).request.width == 512
 
 
+@pytest.mark.parametrize(
+    "chunks, notes",
+    [
+        (chunk("invokeai_metadata", INVOKE), []),
+        (chunk("invokeai_metadata", INVOKE | {"generation_mode": "img2img"}), [keys.BEGUN]),
+        (chunk("invokeai_metadata", INVOKE | {"generation_mode": "sdxl_outpaint"}), [keys.PAINTED]),
+        ({"Software": "NovelAI", **chunk("Comment", NOVEL)}, []),
+        ({"Software": "NovelAI", **chunk("Comment", NOVEL | {"request_type": "VibeTransfer+Img2ImgRequest"})}, [keys.BEGUN]),
+        ({XMP: packet(DRAW | {"strength": 0.3})}, [keys.BEGUN]),
+        (chunk("parameters", swarm(initimagecreativity=0.3)), [keys.BEGUN]),
+    ],
+)
+def test_a_missing_start_picture_is_said(chunks: dict[str, str], notes: list[str]) -> None:
+    reading = read(Found(chunks.get("parameters", ""), None, chunks, (512, 512), "png"))
+    assert [note for note in reading.notes if note in (keys.BEGUN, keys.PAINTED)] == notes
+    assert reading.request.init.image == ""
+
+
+@pytest.mark.parametrize(
+    "size, trained, expected",
+    [((1024, 1024), 512, (512, 512)), ((1024, 768), 512, (592, 440)), ((768, 1024), 512, (440, 592)), ((512, 384), 512, (512, 384)), ((4096, 512), 512, (2048, 256))],
+)  # fmt: skip
+def test_invokes_first_size(size: tuple[int, int], trained: int, expected: tuple[int, int]) -> None:
+    assert invokepass.first_size(*size, trained) == expected
+
+
 def test_a_resolution_is_never_run() -> None:
     assert fooocus.read(FOOOCUS | {"resolution": "__import__('os').abort()"}).request.width == 512
 
@@ -206,19 +310,45 @@ def test_comments_of_cameras_are_no_prompts() -> None:
     assert read(Found("a cat", None, {"parameters": "a cat"}, (64, 64), "png")).request.prompt == "a cat"
 
 
+SWARM_PASSES = (
+    "refinercontrolpercentage",
+    "refinerupscale",
+    "refinersteps",
+    "refinerupscalemethod",
+    "refinersampler",
+    "refinercfgscale",
+    "initimagecreativity",
+)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 READERS: list[tuple[Callable[[Any], Reading], list[str]]] = [
-    (invokeai.read_metadata, [*INVOKE, "name", "model_name", "hash"]),
+    (invokeai.read_metadata, [*INVOKE, *invokepass.SECOND, "name", "model_name", "hash", "init_image"]),
     (invokeai.read_sd_metadata, [*INVOKE2, *INVOKE2["image"]]),
     (
         lambda value: novelai.read({"Comment": json.dumps(value), "Description": "x"}),
         [*NOVEL, *NOVEL4, "caption", "base_caption", "char_captions", "char_caption"],
     ),
     (fooocus.read, [*FOOOCUS, *FOOOCUS_OLD]),
-    (swarmui.read, [*SWARM, *SWARM["sui_image_params"], "param", "hash"]),
+    (swarmui.read, [*SWARM, *SWARM["sui_image_params"], *SWARM_PASSES, "param", "hash"]),
     (lambda value: easydiffusion.read(value if isinstance(value, dict) else {}), [*EASY, *EASY_LABELS]),
-    (drawthings.read, [*DRAW, "clipSkip", "seedMode", "guidanceScale"]),
-    (civitai.read, ["extraMetadata", "prompt", "negativePrompt", "steps", "cfgScale", "sampler", "seed", "resources"]),
+    (drawthings.read, [*DRAW, "clipSkip", "seedMode", "guidanceScale", "hiresFix", "hiresFixWidth", "hiresFixHeight", "hiresFixStrength"]),
+    (
+        civitai.read,
+        [
+            "extraMetadata",
+            "prompt",
+            "negativePrompt",
+            "steps",
+            "cfgScale",
+            "sampler",
+            "seed",
+            "resources",
+            "denoise",
+            "workflowId",
+            "transformations",
+            "upscaleWidth",
+            "upscaleHeight",
+        ],
+    ),
 ]
 
 
@@ -227,9 +357,31 @@ READERS: list[tuple[Callable[[Any], Reading], list[str]]] = [
 @given(st.data())
 def test_any_json_is_read(number: int, draw: st.DataObject) -> None:
     reader, names = READERS[number]
-    keys = st.sampled_from(names)
-    value = draw.draw(st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=8), max_leaves=12))
+    named_so = st.sampled_from(names)
+    value = draw.draw(st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(named_so, inner, max_size=8), max_leaves=12))
     assert isinstance(reader(value).request, GenerationRequest)
+
+
+SECOND = {"hiresFix": True, "hiresFixWidth": 512, "hiresFixHeight": 768, "hiresFixStrength": 0.5}
+WHOLE: list[tuple[Callable[[dict[str, Any]], Reading], dict[str, Any]]] = [
+    (invokeai.read_metadata, INVOKE | {"hrf_strength": 0.45, "hrf_method": "latent", "hrf_scale": 1.5, "hrf_steps": 9}),
+    (invokeai.read_metadata, INVOKE | {"hrf_strength": 0.45}),
+    (lambda data: swarmui.read(swarm(**data)), {name: 0.5 for name in SWARM_PASSES if name.startswith("refiner")}),
+    (lambda data: drawthings.read(DRAW | {"v2": data}), SECOND),
+    (lambda data: civitai.read(civit(**data)), {"workflowId": "txt2img-hires", "denoise": 0.4, "upscaleWidth": 640, "upscaleHeight": 960}),
+    (lambda data: novelai.read({"Comment": json.dumps(data)}), NOVEL | {"request_type": "Img2ImgRequest"}),
+]
+
+
+@pytest.mark.parametrize("number", range(len(WHOLE)))
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_value_in_a_whole_file_is_read(number: int, draw: st.DataObject) -> None:
+    """A second pass is only reached where the rest of the file is in order."""
+    reader, whole = WHOLE[number]
+    leaves = LEAVES | st.sampled_from(["0", "1e400", "512", "nan"]) | st.lists(LEAVES, max_size=2)
+    changed = draw.draw(st.dictionaries(st.sampled_from(sorted(whole)), leaves, max_size=3))
+    assert isinstance(reader(whole | changed).request, GenerationRequest)
 
 
 @given(st.text(max_size=100), st.text(alphabet='"- sSWHCA0123456789[]()', max_size=100))

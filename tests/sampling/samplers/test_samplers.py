@@ -11,7 +11,7 @@ from modules.core.records.schedules import SCHEDULES
 from modules.core.request import Spacing
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, scaled_linear, zero_terminal_snr
-from modules.sampling.samplers import ALONE, SAMPLERS
+from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Ask, Denoised, SamplerOptions, Step, drive
 from tests.sampling.gaussian import Gaussian, Quiet
@@ -42,7 +42,6 @@ def sampled(name: str, seeds: list[int], sigmas: Tensor, own: SamplerOptions, mo
 
 def test_every_name_has_its_function() -> None:
     assert list(SAMPLERS) == [record.name for record in RECORDS]
-    assert set(SAMPLERS) >= ALONE
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -77,7 +76,7 @@ def test_a_schedule_without_steps_gives_x_back(name: str) -> None:
     assert torch.equal(drive(SAMPLERS[name](x, torch.tensor([2.0]), Quiet(x), SamplerOptions()), Gaussian().denoise, Step()), x)
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in ALONE])
+@pytest.mark.parametrize("name", [name for name in ALL if not RECORDS.get(name).alone])
 def test_a_picture_of_a_batch_is_as_it_is_alone(name: str) -> None:
     sigmas = schedule_for(name, "Automatic", 7, TABLE, Spacing())
     own = options(name, sigmas, 7, eta=0.8, churn=3.0)
@@ -101,7 +100,7 @@ def test_asks_are_float32_on_the_cpu_and_go_forward(name: str) -> None:
     assert indices == sorted(indices) and indices[0] == 0 and indices[-1] < 9
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in ALONE])
+@pytest.mark.parametrize("name", [name for name in ALL if not RECORDS.get(name).alone])
 def test_nothing_waits_for_the_device(name: str) -> None:
     """On the "meta" device tensors have no values, so whoever tried to read one would fail."""
     x = torch.empty(2, *SHAPE, device="meta")

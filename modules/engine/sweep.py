@@ -1,0 +1,132 @@
+"""Drives a sweep: runs the parts that it asks for, one after the other, and makes one Result of what it gives back. Knows no script.
+
+A request without a script goes the same way: its sweep asks for one part, itself. No torch: faces may ask `chosen` before a job is queued.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from modules.core.errors import EaselError
+from modules.core.request import GenerationRequest
+from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.sweeps import SWEEPS
+from modules.engine.sweeps.part import Outcome, Part, Sweep
+from modules.engine.sweeps.script import ScriptRecord
+from modules.engine.sweeps.tools import Tools
+
+
+class RunPart(Protocol):
+    """The engine's plain run of one request without a script. keys: further keys of its infotexts, right behind A1111's standard ones."""
+
+    def __call__(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result: ...
+
+
+def once(request: GenerationRequest, arguments: Any, tools: Tools) -> Sweep:
+    """The sweep of a request without a script."""
+    result = yield Part(request, of=request.pictures)
+    return Outcome(result.request, result.pictures)
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """No arguments."""
+
+
+ONCE = ScriptRecord(name="", arguments=_Nothing, places=(), sweep=once)
+
+
+def chosen(request: GenerationRequest) -> tuple[ScriptRecord, Any]:
+    """The script of a request and its arguments, checked. Raises InvalidRequest for an unknown script, and for arguments that are wrong in themselves."""
+    script = SWEEPS.get(request.script.name) if request.script.name else ONCE
+    return script, script.read(request.script.args if request.script.name else {})
+
+
+def conduct(request: GenerationRequest, run_part: RunPart, tools: Tools, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+    """Makes the pictures of a request, script or not. The pictures of parts are reported as they come, composed ones once they are saved.
+
+    A stop keeps what is done; a skip leaves one part's picture. Raises EaselError; pictures already reported stay.
+    """
+    began = time.monotonic()
+    script, arguments = chosen(request)
+    run = _Conductor(run_part, report, cancel, save)
+    tools = replace(tools, saves=save, passing=set())
+    sweep = script.sweep(request, arguments, tools)
+    try:
+        outcome = _driven(sweep, run)
+    finally:
+        sweep.close()
+        tools.forget()
+    pictures = run.told_of(outcome, script.grid_name, tools)
+    notes = tuple(dict.fromkeys((*run.notes, *outcome.notes)))
+    facts = run.facts or dict(tools.facts())
+    return Result(outcome.request, pictures, notes, time.monotonic() - began, run.cancelled, facts, outcome.first, outcome.infotexts)
+
+
+def _driven(sweep: Sweep, run: _Conductor) -> Outcome:
+    try:
+        part = next(sweep)
+        while True:
+            try:
+                result = run.part(part)
+            except EaselError as error:
+                part = sweep.throw(error)
+            else:
+                part = sweep.send(result)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+
+
+@dataclass
+class _Conductor:
+    """Runs parts within the whole. done: pictures that the parts so far stood for; the indices of reported pictures go by it."""
+
+    run_part: RunPart
+    report: Report
+    cancel: Callable[[], Cancel]
+    save: bool
+    done: int = 0
+    told: set[int] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    cancelled: Cancel = Cancel.NONE
+
+    def part(self, part: Part) -> Result:
+        if self.cancelled is Cancel.STOP or self.done and self.cancel() is Cancel.STOP:
+            self.cancelled = Cancel.STOP
+            return Result(part.request, cancelled=Cancel.STOP)
+        before = self.done
+        self.done += part.request.pictures
+
+        def report(event: Progress | Picture) -> None:
+            if isinstance(event, Progress):
+                self.report(replace(event, picture=before + event.picture, pictures=max(part.of, self.done)))
+            elif part.save:
+                self.told.add(before + event.index)
+                self.report(replace(event, index=before + event.index))
+
+        result = self.run_part(part.request, report, self.cancel, self.save and part.save, part.keys)
+        self.notes += result.notes
+        self.facts = result.facts
+        self.cancelled = result.cancelled if result.cancelled is not Cancel.NONE else self.cancelled
+        return replace(result, pictures=tuple(replace(picture, index=before + picture.index) for picture in result.pictures))
+
+    def told_of(self, outcome: Outcome, grid_name: str, tools: Tools) -> tuple[Picture, ...]:
+        """The pictures of the outcome, the composed ones among them saved and reported."""
+        pictures = []
+        for place, picture in enumerate(outcome.pictures):
+            if picture.index not in self.told:
+                picture = replace(picture, index=self.done)
+                self.done += 1
+                if self.save:
+                    path, note = tools.store(picture.data, picture.request, grid_name if place < outcome.grids else "")
+                    picture = replace(picture, path=path)
+                    self.notes += [note] if note else []
+                self.told.add(picture.index)
+                self.report(picture)
+            pictures.append(picture)
+        return tuple(pictures)

@@ -1,0 +1,31 @@
+"""Seeds of sweeps, and how a sweep's request becomes concrete and each part's plain. A1111 fixes the seeds of a script before its first job."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from modules.core.request import SEED_DRAW, SEED_LIMIT, GenerationRequest, Script
+from modules.engine.sweeps.tools import Tools
+
+
+def drawn() -> int:
+    return random.randrange(SEED_DRAW)
+
+
+def advanced(seed: int, by: int) -> int:
+    """Beyond the largest seed it goes on at 0, as in `core.request.single`. -1, for one that is drawn or not needed, stays."""
+    return (seed + by) % (SEED_LIMIT + 1) if seed >= 0 else seed
+
+
+def settled(request: GenerationRequest, tools: Tools) -> GenerationRequest:
+    """The whole request made concrete, its seeds fixed. The script stays, and so do the styles: A1111 merges them into each job's prompts, after the
+    script has changed those."""
+    whole = tools.resolve(replace(request, styles=(), script=Script()))
+    return replace(whole, styles=request.styles, script=request.script)
+
+
+def plain(request: GenerationRequest, **changes: Any) -> GenerationRequest:
+    """A part's request: without the script, and without the record of embeddings, which is the whole prompt's."""
+    return replace(request, script=Script(), embeddings={}, **changes)

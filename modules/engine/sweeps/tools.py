@@ -1,0 +1,69 @@
+"""What sweeps need of the engine, handed to them as functions and values. Knows no script.
+
+Input pictures of parts go into the blob store without texts: the same pixels are then the same reference, whatever made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from modules import __version__
+from modules.core.blobs import Blobs
+from modules.core.errors import InvalidRequest
+from modules.core.params import to_dict
+from modules.core.request import GenerationRequest
+from modules.core.result import Picture
+from modules.imaging.background import flatten
+from modules.imaging.opening import opened
+from modules.imaging.resize import UPSCALERS, Upscaler
+from modules.infotext import files
+
+UNPLACED = -1
+"""Index of a composed picture until the driver counts it among the pictures of the run."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (file, request, name) -> (path, note) saves a
+    composed picture; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
+    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files. passing: references that nobody needs after the run."""
+
+    blobs: Blobs
+    resolve: Callable[[GenerationRequest], GenerationRequest]
+    store: Callable[[bytes, GenerationRequest, str], tuple[Path, str]]
+    facts: Callable[[], Mapping[str, str]]
+    upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
+    saves: bool = True
+    passing: set[str] = field(default_factory=set)
+
+    def started(self, request: GenerationRequest) -> Image.Image:
+        """The start picture, RGB. Raises InvalidRequest when there is none, NotFound when it is gone, BadPicture when it cannot be read."""
+        if not request.init.image:
+            raise InvalidRequest(f"{request.script.name} works on a start picture, and there is none.", "Give one (img2img).", "init.image")
+        return flatten(opened(self.blobs.get(request.init.image, "init.image")), request.init.background)
+
+    def keep(self, image: Image.Image, passing: bool = False) -> str:
+        """-> the reference by which a part's request names the picture. passing: the part is material, so its input is forgotten after the run."""
+        data = files.encode(image, "")
+        if passing and not self.blobs.holds(data):
+            self.passing.add(self.blobs.put(data))
+        return self.blobs.put(data)
+
+    def forget(self) -> None:
+        """What was kept in passing."""
+        for reference in self.passing:
+            self.blobs.drop(reference)
+        self.passing.clear()
+
+    def pixels(self, picture: Picture) -> Image.Image:
+        return opened(picture.data).convert("RGB")
+
+    def picture(self, image: Image.Image, request: GenerationRequest, infotext: str, complete: bool = True, place: int = 0) -> Picture:
+        """A composed picture (a grid, joined tiles), encoded with its texts. request: the concrete one, script and all, that makes it again as picture
+        number `place` of its result. complete: False when a part of it is missing."""
+        document = {"easel": __version__, "request": to_dict(request), "facts": dict(self.facts()), "index": place}
+        return Picture(files.encode(image, infotext, document), image.width, image.height, request, infotext, UNPLACED, complete=complete)
