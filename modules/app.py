@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,8 +75,11 @@ class App:
         return self._warmth
 
     def submit(self, request: GenerationRequest, owner: str = "", save: bool = True) -> Ticket:
-        """Puts a request into the queue, checked. Raises EaselError."""
+        """Puts a request into the queue, checked. One that names no model gets the default one of this moment: later settings cannot change it.
+        Raises EaselError."""
         self.check(request)
+        if not (request.model or request.model_hash) and (card := self.card()):
+            request = replace(request, model=card.name)
         return self.queue.submit(request, owner=owner, save=save)
 
     def check(self, request: GenerationRequest) -> None:
@@ -150,23 +154,26 @@ class App:
     def _looks(self) -> Looks:
         settings = self.settings.value
         interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
-        return Looks(preferred=settings.sd_model_checkpoint, preview_interval=interval, preview_side=settings.live_preview_size)
+        return Looks(preview_interval=interval, preview_side=settings.live_preview_size)
 
     def _make_runner(self) -> Runner:
-        """In the worker's thread: imports torch and the engine, and loads the default model."""
-        self._warmth = "Loading torch and diffusers"
-        from modules.engine.generate import Engine
-        from modules.engine.save import Outputs
-
-        engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks, self.styles)
-        self._gpu = engine.machine.memory
+        """In the worker's thread: imports torch and the engine, and loads the default model. A model that fails must not keep the others from drawing."""
         try:
+            self._warmth = "Loading torch and diffusers"
+            from modules.engine.generate import Engine
+            from modules.engine.save import Outputs
+
+            engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks, self.styles)
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"
-                engine.warm()
-        except EaselError as error:  # a broken default model must not keep the others from drawing
+                try:
+                    engine.warm(card.name)
+                except Exception as error:
+                    self.library.report_trouble(f"{card.name} could not be loaded: {error}")
+            return engine
+        except EaselError as error:
             self.library.report_trouble(str(error))
+            raise
         finally:
             self._warmth = ""
-        return engine

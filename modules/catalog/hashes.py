@@ -19,11 +19,11 @@ TABLE = "CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, size INTEGER 
 
 
 class HashCache:
-    """path: the database file; its folder is made. One cache may be shared by all threads of the process, and one file by several processes."""
+    """path: the database file, its folder is made; None keeps everything in memory. One cache may be shared by all threads of the process, and one file by several processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
-        self._database = _opened(path)
+        self._database = _in_memory() if path is None else _opened(path)
 
     def known(self, path: Path) -> str:
         """The full hash of a file or folder as it is now; "" where it was never computed or the file has changed since. Quick."""
@@ -102,6 +102,10 @@ def _opened(path: Path) -> sqlite3.Connection:
                 path.unlink()
         except (OSError, sqlite3.Error):
             break
+    return _in_memory()
+
+
+def _in_memory() -> sqlite3.Connection:
     database = sqlite3.connect(":memory:", check_same_thread=False)
     database.execute(TABLE)
     return database

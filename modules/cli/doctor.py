@@ -56,9 +56,8 @@ def examine(options: Options) -> Iterator[Finding]:
     yield memory(machine.ram_bytes())
     yield from folders(options)
     yield from models(options)
-    yield from (
-        Finding("note", note, "The defaults are used; change what you need in the page's Settings.") for note in SettingsStore(options.paths.settings).notes
-    )
+    for note in SettingsStore(options.paths.settings, repair=False).notes:
+        yield Finding("note", note, "Easel uses the defaults for what cannot be used; change what you need in the page's Settings.")
 
 
 def packages() -> Iterator[Finding]:
@@ -116,7 +115,7 @@ def folders(options: Options) -> Iterator[Finding]:
 
 
 def models(options: Options) -> Iterator[Finding]:
-    library = Library(options.paths, HashCache(options.paths.hash_cache))
+    library = Library(options.paths, HashCache(None))
     try:
         cards = library.checkpoints()
         embeddings = [card for card in library.embeddings() if not card.trouble]

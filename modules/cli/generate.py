@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from modules.core.files import make_folder, replace, write_new
 from modules.core.options import Options
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.core.result import Cancel, Picture
+from modules.core.result import Cancel
 from modules.infotext import files
 from modules.infotext.files import Format
 from modules.jobs.job import PictureRecord
@@ -45,19 +46,41 @@ def run(words: Sequence[str]) -> int:
     if found.out:
         check_place(where, found.out)
     with opened(options_of(found)) as app:
-        ticket = app.submit(wish(app, values), save=not found.out)
+        request = wish(app, values)
+        ticket = app.submit(request)
         app.start()
-        result = wait_for(app, ticket, lambda record: print_path(app, record))
-        if found.out:
-            for picture in filter(lambda picture: picture.complete, result.pictures):
-                print(put(picture, where, found.out, len(result.pictures)), flush=True)
+        several = request.pictures > 1 or bool(request.script.name)
+        result = wait_for(app, ticket, lambda record: deliver(app, record, where, found.out, several))
     return INTERRUPTED if result.cancelled is Cancel.STOP else 0
 
 
-def print_path(app: App, record: PictureRecord) -> None:
-    """Of a picture that was saved; one that was interrupted is not."""
-    if record.path:
-        print(app.paths.outputs / record.path, flush=True)
+def deliver(app: App, record: PictureRecord, where: Path, out: str, several: bool) -> None:
+    """Prints where a picture is; first moves it to --out, if that was given. One that was interrupted was not saved. Raises OutputTrouble."""
+    if not record.path:
+        return
+    saved = app.paths.outputs / record.path
+    if not out:
+        print(saved, flush=True)
+        return
+    data = read_saved(saved)
+    if data is None:
+        return
+    path, digest = put(data, record, where, out, several)
+    print(path, flush=True)
+    app.queue.moved(record, path, digest)
+    if path.resolve() != saved.resolve():
+        with suppress(OSError):
+            saved.unlink()
+
+
+def read_saved(path: Path) -> bytes | None:
+    """None when it is gone: it was moved already, before Ctrl+C interrupted the telling. Raises OutputTrouble."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OutputTrouble(f"{path} cannot be read: {error.strerror or error}.", "Check the disk.") from error
 
 
 def wishes(found: argparse.Namespace) -> dict[str, Any]:
@@ -108,14 +131,19 @@ def check_place(where: Path, text: str) -> None:
     make_folder(where)
 
 
-def put(picture: Picture, where: Path, text: str, of: int) -> Path:
-    """Writes one picture to where --out says; several under one file name are numbered from 1. -> the path. Raises OutputTrouble."""
+def put(data: bytes, record: PictureRecord, where: Path, text: str, several: bool) -> tuple[Path, str]:
+    """Writes one picture to where --out says; several under one file name are numbered from 1. -> the path, the file's sha256. Raises OutputTrouble."""
     if not is_file(where, text):
         taken = [int(found[0]) for name in where.iterdir() if (found := re.match(r"\d{1,9}", name.name))]
-        return write_new(where, lambda number: f"{number:05}-{picture.request.seed}.png", picture.data, 1 + max(taken, default=0))
-    path = where if of == 1 else where.with_name(f"{where.stem}-{picture.index + 1}{where.suffix}")
-    replace(path, in_format(picture.data, FORMATS[where.suffix.lower()]))
-    return path
+        return write_new(where, lambda number: f"{number:05}-{record.seed}.png", data, 1 + max(taken, default=0)), sha256(data)
+    path = where.with_name(f"{where.stem}-{record.index + 1}{where.suffix}") if several else where
+    data = in_format(data, FORMATS[where.suffix.lower()])
+    replace(path, data)
+    return path, sha256(data)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def in_format(data: bytes, format: Format) -> bytes:

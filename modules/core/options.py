@@ -54,9 +54,8 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """What settings may change about a run; never its pixels. preferred: model for requests that name none. preview_interval: seconds between previews,
-    0 for none. preview_side: of their longer edge, in pixels."""
+    """What settings may change about a run; never its pixels. preview_interval: seconds between previews, 0 for none. preview_side: of their longer
+    edge, in pixels."""
 
-    preferred: str = ""
     preview_interval: float = 1.0
     preview_side: int = 384

@@ -2,11 +2,14 @@
 
 Declared with the same `Param` as a request, under A1111's names where it has one. The shape is an OmegaConf structured config; the limits are
 checked by `core.params`. Free texts are kept away from OmegaConf, which would read `${...}` and `???` in them as its own language.
-Only what differs from the defaults is saved. A file that cannot be used is set aside under another name, and a note says so.
+Only what differs from the defaults is saved. A file that cannot be used is set aside under another name, and a note says so; one that merely cannot be read
+now stays until something is to be saved in its place.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,10 +48,13 @@ class Settings:
 
 
 class SettingsStore:
-    """The settings of one file, for any number of threads. notes: what went wrong with the file, one sentence each."""
+    """The settings of one file, for any number of threads. notes: what went wrong with the file, one sentence each.
+    repair: whether a file that cannot be used is set aside; False only notes it, for one who looks and changes nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, repair: bool = True) -> None:
         self._path = path
+        self._repair = repair
+        self._unread = False
         self._lock = threading.Lock()
         self.notes: list[str] = []
         self._value = self._load()
@@ -84,6 +90,11 @@ class SettingsStore:
         text = yaml.safe_dump(chosen, allow_unicode=True, sort_keys=False) if chosen else ""
         if yaml.safe_load(text) != (chosen or None):  # rare line ends are read back as spaces unless they are escaped
             text = yaml.safe_dump(chosen, sort_keys=False)
+        if self._unread:
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(self._path)
+                set_aside(self._path)
+            self._unread = False
         replace(self._path, text.encode())
 
     def _load(self) -> Settings:
@@ -92,7 +103,11 @@ class SettingsStore:
             tree = yaml.safe_load(self._path.read_bytes())
         except FileNotFoundError:
             return Settings()
-        except (OSError, yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        except OSError as error:
+            self._unread = True
+            self.notes.append(f"The settings file {self._path} could not be read: {error.strerror or error}. It was left as it is; the defaults stand in for it.")
+            return Settings()
+        except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
             return self._repaired(Settings(), f"could not be read ({type(error).__name__})")
         if tree is None:
             return Settings()
@@ -107,6 +122,9 @@ class SettingsStore:
         return self._repaired(settings, "holds what cannot be used: " + " ".join(wrong)) if wrong else settings
 
     def _repaired(self, settings: Settings, reason: str) -> Settings:
+        if not self._repair:
+            self.notes.append(f"The settings file {self._path} {reason.rstrip('.')}.")
+            return settings
         try:
             aside = set_aside(self._path)
             self.notes.append(f"The settings file {self._path} {reason.rstrip('.')}. It was kept as {aside.name}; the defaults stand in for it.")

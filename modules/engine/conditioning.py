@@ -67,13 +67,14 @@ def calls_of(request: GenerationRequest) -> int:
     return request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
 
 
-def spoken(request: GenerationRequest) -> set[str]:
-    """Every text that the text encoder will be given."""
+def spoken(request: GenerationRequest) -> list[str]:
+    """Every text that the text encoder will be given, once, in order."""
     hires = request.hires
     positives = (request.prompt, hires.prompt or request.prompt)
     negatives = (request.negative_prompt, hires.negative_prompt or request.negative_prompt)
     parts = [text for prompt in positives for text, _ in split_and(read_prompt(prompt, request))]
-    return {text for part in [*parts, *(read_prompt(prompt, request) for prompt in negatives)] for _, text in entries_of(part, request)}
+    whole = [*parts, *(read_prompt(prompt, request) for prompt in negatives)]
+    return list(dict.fromkeys(text for part in whole for _, text in entries_of(part, request)))
 
 
 def read_prompt(text: str, request: GenerationRequest) -> str:

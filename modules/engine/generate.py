@@ -8,13 +8,11 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
 from PIL import Image
 from torch import Tensor
@@ -33,21 +31,20 @@ from modules.engine.denoise import denoiser
 from modules.engine.enlarge import enlarge
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
-from modules.engine.features.watch import Stopped, Watch
+from modules.engine.features.watch import Pace, Stopped, Watch
+from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.resolve import Shelf, resolve
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Outputs
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
-from modules.families import FAMILIES_BY_NAME
-from modules.families.family import Family, Model
+from modules.families.family import Model
 from modules.imaging import pixels
 from modules.infotext import files
 from modules.infotext.write import infotext
-from modules.memory.cache import ByteCache
-from modules.memory.device import DTYPES, Machine, find
-from modules.memory.placement import emptied, place
+from modules.memory.device import Machine, find, is_out_of_memory
+from modules.memory.placement import rest
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
 from modules.prompt.styles import Style
@@ -56,14 +53,9 @@ from modules.sampling.step import Denoise
 
 log = logging.getLogger(__name__)
 
+NAN = "A picture came out as not-a-number."
+NAN_REMEDY = "Start with --no-half-vae or --no-half, or try another checkpoint."
 VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
-
-
-@dataclass
-class Loaded:
-    family: Family
-    model: Model
-    placed: Any
 
 
 @dataclass
@@ -80,22 +72,22 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
-        self._models: ByteCache[Loaded] = ByteCache(psutil.virtual_memory().total // 4, lambda: emptied(self.machine))
+        self.models = Models(self.machine, self.options)
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
         versions = {name: importlib.metadata.version(name) for name in VERSIONED}
         return {"easel": __version__, **versions, **self.machine.facts()}
 
-    def warm(self) -> str:
-        """Loads the default model, so that the first picture need not wait. -> its name, "" when there is none."""
-        request, card = self._resolved(GenerationRequest())
-        self._load(card, request)
+    def warm(self, model: str = "") -> str:
+        """Loads a model, or the default one, so that the first picture need not wait. -> its name."""
+        request, card = self._resolved(GenerationRequest(model=model))
+        self.models.load(card, request.precision)
         return card.name
 
     def unload(self) -> None:
         """Lets go of every model."""
-        self._models.clear()
+        self.models.unload()
 
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
@@ -103,7 +95,7 @@ class Engine:
         return conduct(request, self._part, tools, report, cancel, save)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
-        return resolve(request, self.shelf, self.machine.precision, self.looks().preferred, self.styles)
+        return resolve(request, self.shelf, self.machine.precision, self.styles)
 
     def _store(self, data: bytes, request: GenerationRequest, grid: str) -> tuple[Path, str]:
         """Saves a picture that a script put together. grid: its basename, "" for what is no grid."""
@@ -115,49 +107,52 @@ class Engine:
         began = time.monotonic()
         report(Progress("loading", 0, request.pictures))
         request, card = self._resolved(request)
-        loaded = self._load(card, request)
-        loaded.family.check(request)
-        notes = [
-            f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet."
-            for text in (request.prompt, request.negative_prompt)
-            for net in networks(text)[1]
-        ]
         pictures: list[Picture] = []
-        stopped = Cancel.NONE
+        notes, stopped, failure = left_out(request), Cancel.NONE, None
         try:
-            with ExitStack() as stack:
-                features: list[Feature] = [Tiling()] if request.tiling else []
-                for feature in features:
-                    stack.enter_context(feature.attach(loaded.model))
-                report(Progress("encoding", 0, request.pictures))
-                passes = self._passes(loaded, request)
-                for take in takes(request):
-                    if cancel() is Cancel.STOP:
-                        stopped = Cancel.STOP
-                        break
-                    made, how = self._take(loaded, request, passes, take, features, report, cancel, keys)
-                    for picture in made:
-                        if save and picture.complete:
-                            path, note = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
-                            picture = replace(picture, path=path)
-                            notes += [note] if note else []
-                        pictures.append(picture)
-                        report(picture)
-                    if how is not Cancel.NONE:
-                        stopped = how
-                    if how is Cancel.STOP:
-                        break
-        except torch.cuda.OutOfMemoryError:
-            failure: OutOfMemory | None = OutOfMemory(
+            for made, how in self._takes(request, card, report, cancel, keys):
+                for picture, note in made:
+                    if save and picture.complete:
+                        path, rescued = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
+                        picture, note = replace(picture, path=path), note or rescued
+                    notes += [note] if note else []
+                    pictures.append(picture)
+                    report(picture)
+                stopped = how if how is not Cancel.NONE else stopped
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = OutOfMemory(
                 f"The {self.machine.device} ran out of memory at {request.width} x {request.height}.",
                 "Make the picture or the batch smaller, or start with --medvram or --lowvram.",
             )
-        else:
-            failure = None
         if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
-            emptied(self.machine)
+            self.models.unload()
             raise failure
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
+
+    def _takes(
+        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object]
+    ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
+        """Take by take: the pictures with what is to be said of each, and whether somebody cancelled."""
+        loaded = self.models.load(card, request.precision)
+        loaded.family.check(request)
+        pace = Pace(self.looks().preview_interval)
+        with ExitStack() as stack:
+            features: list[Feature] = [Tiling()] if request.tiling else []
+            for feature in features:
+                stack.enter_context(feature.attach(loaded.model))
+            report(Progress("encoding", 0, request.pictures))
+            passes = self._passes(loaded, request)
+            for take in takes(request):
+                if cancel() is Cancel.STOP:
+                    yield [], Cancel.STOP
+                    return
+                made, how = self._take(loaded, request, passes, take, features, report, cancel, keys, pace)
+                rest(loaded.placed)
+                yield made, how
+                if how is Cancel.STOP:
+                    return
 
     def _passes(self, loaded: Loaded, request: GenerationRequest) -> list[tuple[Stage, Conditioning]]:
         """Each pass with its texts, encoded once for all pictures."""
@@ -175,7 +170,8 @@ class Engine:
         report: Report,
         cancel: Callable[[], Cancel],
         keys: Mapping[str, object],
-    ) -> tuple[list[Picture], Cancel]:
+        pace: Pace,
+    ) -> tuple[list[tuple[Picture, str]], Cancel]:
         """Samples and decodes the pictures that are evaluated together."""
         total = sum(steps_of(stage) for stage, _ in passes)
         report(Progress("sampling", take.start, request.pictures, 0, total))
@@ -189,7 +185,7 @@ class Engine:
                 bending = [
                     *features,
                     *(canvas.features if stage.first_pass is None else ()),
-                    self._watch(loaded.model, take, request, done, total, report, cancel),
+                    self._watch(loaded.model, take, request, done, total, report, cancel, pace),
                 ]
                 latents = self._stage(stage, loaded, requests, texts, bending, latents)
                 latents = canvas.settle(latents) if stage.first_pass is None else latents
@@ -202,11 +198,11 @@ class Engine:
         report(Progress("decoding", take.start, request.pictures, total, total))
         return self._pictures(loaded, requests, take, canvas, latents, how is Cancel.NONE, keys), how
 
-    def _watch(self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel]) -> Watch:
-        looks = self.looks()
-        return Watch(
-            report, cancel, take.start, request.pictures, done, total, model.card.preview or model.record.preview, looks.preview_interval, looks.preview_side
-        )
+    def _watch(
+        self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel], pace: Pace
+    ) -> Watch:
+        preview = model.card.preview or model.record.preview
+        return Watch(report, cancel, take.start, request.pictures, done, total, pace, preview, self.looks().preview_side)
 
     def _stage(
         self, stage: Stage, loaded: Loaded, requests: list[GenerationRequest], texts: Conditioning, features: Sequence[Feature], latents: Tensor | None
@@ -225,36 +221,37 @@ class Engine:
         latents: Tensor | None,
         complete: bool,
         keys: Mapping[str, object],
-    ) -> list[Picture]:
+    ) -> list[tuple[Picture, str]]:
+        """Decoded and finished. One that came out as not-a-number is left out and said; the others stand."""
         if latents is None:
             return []
         decoded = loaded.family.decode(loaded.model, latents)
-        if not torch.isfinite(decoded).all():
-            raise BadModelFile("The picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint or VAE.", "model")
-        images = [canvas.finish(image, place, latents[place]) for place, image in enumerate(pixels.to_images(decoded))]
-        return [self._picture(image, one, index, loaded.model.card, complete, keys) for image, one, index in zip(images, requests, take, strict=True)]
+        found: list[tuple[Picture, str]] = []
+        broken = 0
+        for place, (one, index) in enumerate(zip(requests, take, strict=True)):
+            if not torch.isfinite(decoded[place]).all():
+                broken += 1
+                continue
+            image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
+            found.append((self._picture(image, one, index, loaded.model.card, complete, keys), ""))
+        if broken and not found:
+            raise BadModelFile(NAN, NAN_REMEDY, "model")
+        return [(picture, f"{NAN} {NAN_REMEDY}" if broken else "") for picture, _ in found]
 
     def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
         text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
         return Picture(files.encode(image, text, document), image.width, image.height, request, text, index, complete=complete)
 
-    def _load(self, card: Card, request: GenerationRequest) -> Loaded:
-        key = f"{card.path}|{card.sha256}|{request.precision}"
-        held = self._models.get(key)
-        if held is None:
-            family = FAMILIES_BY_NAME[card.family]
-            self._models.make_room(card.size)
-            model = family.load(card, self.machine.device, DTYPES[request.precision])
-            model.vae_dtype = self.machine.vae_dtype(request.precision)
-            model.parts["vae"].to(model.vae_dtype)
-            held = Loaded(family, model, place(model.parts, self.options, self.machine))
-            self._models.put(key, held, card.size)
-        return held
-
     def _vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]:
         cards = {card.name: card for card in self.shelf.embeddings()}
         return {name: inversions.load(cards[name].path) for name in request.embeddings}
+
+
+def left_out(request: GenerationRequest) -> list[str]:
+    """What the prompts ask for that cannot be loaded, one sentence each."""
+    named = [net for text in (request.prompt, request.negative_prompt) for net in networks(text)[1]]
+    return [f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet." for net in named]
 
 
 def kind_of(request: GenerationRequest, what: str) -> str:

@@ -27,16 +27,16 @@ class Shelf(Protocol):
 
 
 def resolve(
-    request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], preferred: str = "", styles: Callable[[], Mapping[str, Style]] = dict
+    request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], styles: Callable[[], Mapping[str, Style]] = dict
 ) -> tuple[GenerationRequest, Card]:
-    """-> the concrete request and the checkpoint's card. preferred: the model to take when the request names none.
+    """-> the concrete request and the checkpoint's card. styles: by name.
     Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
     request = styled(request, styles)
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":
         schedule = named
-    card = find_model(request, shelf, preferred)
+    card = find_model(request, shelf)
     variation = request.variation
     if variation.strength > 0 and variation.seed == -1:
         variation = dataclasses.replace(variation, seed=random.randrange(SEED_DRAW))
@@ -67,14 +67,9 @@ def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]
     return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)
 
 
-def find_model(request: GenerationRequest, shelf: Shelf, preferred: str) -> Card:
+def find_model(request: GenerationRequest, shelf: Shelf) -> Card:
     if request.model or request.model_hash:
         return shelf.hashed(shelf.checkpoint(request.model, request.model_hash))
-    if preferred:
-        try:
-            return shelf.hashed(shelf.checkpoint(preferred))
-        except NotFound:  # the one preferred in the settings was moved away; the shelf's own default still draws
-            pass
     card = shelf.default()
     if card is None:
         raise NotFound("There is no model to draw with.", "Put a checkpoint into models/Stable-diffusion and press the refresh button.", "model")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from modules.core.errors import OutputTrouble
-from modules.core.files import write_new
+from modules.core.files import make_folder, write_new
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Outputs:
     """root: the outputs folder. rescue: where a picture goes when the root cannot be written, so that it is never lost."""
 
     root: Path
-    rescue: Path = Path(tempfile.gettempdir()) / "easel-rescued"
+    rescue: Path = Path.home() / "easel-rescued"
 
     def save(self, data: bytes, seed: int, kind: str = "txt2img-images", grid: str = "") -> tuple[Path, str]:
         """kind: the folder. grid: basename of a grid (grid-0001.png), "" for a picture (00001-SEED.png).
@@ -35,7 +34,7 @@ class Outputs:
 
 def _numbered(folder: Path, data: bytes, seed: int, grid: str) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         numbered = re.compile(rf"{re.escape(grid)}-(\d+)" if grid else r"(\d+)")
         start = 1 + max((int(found[1]) for name in folder.iterdir() if (found := numbered.match(name.name))), default=0)
     except OSError as error:

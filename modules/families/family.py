@@ -38,7 +38,7 @@ class NetworkCall:
 class Model:
     """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
     they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
-    vae_dtype: of the autoencoder; whoever converts that one changes this too. scale: by which encoded latents are multiplied."""
+    vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied."""
 
     card: Card
     record: FamilyRecord
@@ -54,8 +54,8 @@ class Model:
 class Family(Protocol):
     record: FamilyRecord
 
-    def load(self, card: Card, device: str, dtype: Any) -> Model:
-        """Reads the weights offline, into `dtype`. Raises BadModelFile or Unsupported with the reason."""
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+        """Reads the weights offline, into `dtype`; the autoencoder's into `vae_dtype` where one is given. Raises BadModelFile or Unsupported with the reason."""
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
         """Texts of one schedule, encoded in one call (A1111's emphasis shares its mean over them). embeddings: textual inversions by name, [n, D].

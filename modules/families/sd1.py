@@ -25,9 +25,9 @@ class StableDiffusion1:
 
     record = FAMILIES.get("sd1")
 
-    def load(self, card: Card, device: str, dtype: Any) -> Model:
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load_parts(card, dtype)
+            parts = load_parts(card, dtype, vae_dtype or dtype)
         networks = {"unet": parts.unet, "vae": parts.vae, "text_encoder": parts.text_encoder, "vocabulary": parts.vocabulary}
         return Model(
             card=card,
@@ -37,7 +37,7 @@ class StableDiffusion1:
             prediction=cast(Prediction, parts.prediction),
             device=device,
             dtype=dtype,
-            vae_dtype=dtype,
+            vae_dtype=vae_dtype or dtype,
             scale=parts.scale,
         )
 

@@ -79,10 +79,18 @@ class Board:
                 over = live.cancel is Cancel.SKIP and index >= live.skipping
                 self._unfinished[job.id] = dataclasses.replace(live, job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
 
-    def ask(self, id: str, how: Cancel) -> None:
-        """A skip is meant for the picture that the job is at now."""
+    def amend(self, job: Job) -> None:
+        """Something of a job was put right, whether it runs or is finished."""
         with self.watch:
-            if live := self._unfinished.get(id):
+            for views in (self._unfinished, self._finished):
+                if live := views.get(job.id):
+                    views[job.id] = dataclasses.replace(live, job=job, version=self.watch.bump())
+
+    def ask(self, id: str, how: Cancel) -> None:
+        """A skip is meant for the picture that the job is at now; one that comes after a stop is too late."""
+        with self.watch:
+            live = self._unfinished.get(id)
+            if live and not (how is Cancel.SKIP and live.cancel is Cancel.STOP):
                 self._unfinished[id] = dataclasses.replace(live, cancel=how, skipping=live.progress.picture, version=self.watch.bump())
 
     def asked(self, id: str) -> Cancel:

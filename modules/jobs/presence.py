@@ -68,22 +68,28 @@ class Presence:
         except OSError as error:
             return error.errno in _TAKEN
         else:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path(token))
+            self._remove(token, handle)
+            handle = -1
             return False
         finally:
-            os.close(handle)
+            if handle >= 0:
+                os.close(handle)
 
     def leave(self) -> None:
         """From now on this process counts as gone."""
         handle, self._handle = self._handle, -1
         if handle < 0:
             return
+        self._remove(self.token, handle)
+
+    def _remove(self, token: str, handle: int) -> None:
+        """Windows deletes no file that is open; elsewhere the lock has to be held until the file is gone, or another process could meet it in between."""
+        if os.name == "nt":
+            os.close(handle)
         with contextlib.suppress(OSError):
-            os.unlink(self._path(self.token))
-        os.close(handle)
-        with contextlib.suppress(OSError):
-            os.unlink(self._path(self.token))  # Windows refuses it while the file is open
+            os.unlink(self._path(token))
+        if os.name != "nt":
+            os.close(handle)
 
     def _path(self, token: str) -> Path:
         return self._folder / f".easel-{token}.alive"

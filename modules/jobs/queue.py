@@ -11,16 +11,17 @@ import logging
 import secrets
 import threading
 import time
+from pathlib import Path
 
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
 from modules.core.params import from_dict, to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
 from modules.jobs.board import Board
-from modules.jobs.job import Job, State
+from modules.jobs.job import Job, PictureRecord, State
 from modules.jobs.live import Live, of_finished
-from modules.jobs.rows import record_of
-from modules.jobs.store import Store
+from modules.jobs.rows import path_of, record_of
+from modules.jobs.store import INTERRUPTED, Store
 from modules.jobs.ticket import Ticket, Tickets
 
 CLOSED = Unavailable("Easel was closed before this job was done.", "If it was waiting, it runs at the next start.")
@@ -124,6 +125,20 @@ class Queue:
             self.store.delete(id)
             self._board.forget(id)
 
+    def moved(self, record: PictureRecord, path: Path, sha256: str) -> None:
+        """Somebody gave a saved picture another place, maybe another format: the history follows. A history that cannot be written keeps the old place."""
+        found = dataclasses.replace(record, path=path_of(path, self.store.folder), sha256=sha256)
+        with self._changing:
+            job = self.get(record.job)
+            job = dataclasses.replace(job, pictures=tuple(found if each == record else each for each in job.pictures))
+            try:
+                self.store.move_picture(found)
+            except OutputTrouble as trouble:
+                logger.warning("%s", trouble)
+            if job.id in self._behind:
+                self._behind[job.id] = job
+            self._board.amend(job)
+
     def close(self) -> None:
         """Whoever still waits for a result is told; the waiting jobs stay in the store for the next start."""
         with self._changing:
@@ -167,6 +182,8 @@ class Queue:
             if not record.number:
                 self._behind[id] = job
             self._board.picture(job, picture.index)
+        if picture.path is None:
+            self._tickets.keep(id, picture)
 
     def asked(self, id: str) -> Cancel:
         """What the running job was asked for."""
@@ -192,10 +209,10 @@ class Queue:
         waiting = self.store.take_over(self._resume)
         self._begun = True
         for job in waiting:
-            if job.error is None:
+            if job.error is None and job.save:
                 self._board.line_up(job)
-            else:
-                self._write(dataclasses.replace(job, state=State.FAILED, finished=time.time()))
+            else:  # cannot be read; or it makes no files, and whoever was to receive its pictures is gone
+                self._write(dataclasses.replace(job, state=State.FAILED, finished=time.time(), error=job.error or INTERRUPTED.as_dict()))
 
     def _end(self, job: Job, outcome: Result | EaselError) -> None:
         self._board.end(job)

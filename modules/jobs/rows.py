@@ -60,7 +60,7 @@ def write_job(rows: sqlite3.Connection, job: Job, holder: str, position: int) ->
     """Adds the job, or brings its row up to date; its position stays then."""
     values = {
         "id": job.id,
-        "owner": _text(job.owner),
+        "owner": storable(job.owner),
         "holder": holder,
         "state": job.state.value,
         "position": position,
@@ -87,11 +87,11 @@ def write_picture(rows: sqlite3.Connection, job: str, ordinal: int, record: Pict
         "job": job,
         "ordinal": ordinal,
         "place": record.index,
-        "path": _text(record.path),
+        "path": storable(record.path),
         "seed": str(record.seed),
         "width": record.width,
         "height": record.height,
-        "infotext": _text(record.infotext),
+        "infotext": storable(record.infotext),
         "sha256": record.sha256,
         "complete": record.complete,
         "created": record.created,
@@ -114,12 +114,8 @@ def read_jobs(rows: sqlite3.Connection, where: str, values: Sequence[Any]) -> li
 
 def record_of(picture: Picture, folder: Path, sha256: str) -> PictureRecord:
     """The row of a picture as an engine reports it. folder: of the outputs."""
-    path = ""
-    if picture.path is not None:
-        absolute, root = picture.path.resolve(), folder.resolve()
-        path = (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
     return PictureRecord(
-        path=path,
+        path="" if picture.path is None else path_of(picture.path, folder),
         seed=picture.request.seed,
         width=picture.width,
         height=picture.height,
@@ -129,6 +125,12 @@ def record_of(picture: Picture, folder: Path, sha256: str) -> PictureRecord:
         complete=picture.complete,
         created=time.time(),
     )
+
+
+def path_of(path: Path, folder: Path) -> str:
+    """A picture's place as a record names it."""
+    absolute, root = path.resolve(), folder.resolve()
+    return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()
 
 
 def read_picture(row: sqlite3.Row) -> PictureRecord:
@@ -159,6 +161,6 @@ def _request(text: str) -> tuple[GenerationRequest, str]:
         return (GenerationRequest(prompt=prompt), f"This job was written by another version of Easel and cannot be read whole: {error}")
 
 
-def _text(text: str) -> str:
+def storable(text: str) -> str:
     """Without the lone surrogates that SQLite refuses."""
     return text.encode("utf-8", "replace").decode()

@@ -6,7 +6,7 @@ import threading
 import weakref
 
 from modules.core.errors import EaselError, Unavailable
-from modules.core.result import Result
+from modules.core.result import Picture, Result
 from modules.jobs.watch import Watch
 
 KEPT_BYTES = 512 * 2**20
@@ -23,6 +23,7 @@ class Ticket:
         self.waiting = 0
         self._watch = Watch()
         self._outcome: Outcome | None = None
+        self._unsaved: tuple[Picture, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -30,8 +31,16 @@ class Ticket:
         return self._watch.version > 0
 
     @property
-    def holds_result(self) -> bool:
-        return isinstance(self._outcome, Result)
+    def unsaved(self) -> tuple[Picture, ...]:
+        """Of a job that failed: what it had made and what is no file."""
+        return self._unsaved
+
+    @property
+    def size(self) -> int:
+        """Bytes of the pictures that wait to be taken."""
+        with self._watch:
+            pictures = self._outcome.pictures if isinstance(self._outcome, Result) else self._unsaved
+            return sum(len(picture.data) for picture in pictures)
 
     def result(self, timeout: float | None = None) -> Result:
         """The job's result. Raises the EaselError by which it failed, or TimeoutError after `timeout` seconds; a job that was cancelled
@@ -40,10 +49,10 @@ class Ticket:
             self.waiting += 1
         try:
             self._watch.wait(0, timeout)
+            return self._take()
         finally:
             with self._watch:
                 self.waiting -= 1
-        return self._take()
 
     async def result_async(self, timeout: float | None = None) -> Result:
         """Like result, for a coroutine."""
@@ -51,20 +60,29 @@ class Ticket:
             self.waiting += 1
         try:
             await self._watch.wait_async(0, timeout)
+            return self._take()
         finally:
             with self._watch:
                 self.waiting -= 1
-        return self._take()
+
+    def keep(self, picture: Picture) -> None:
+        """For the queue: the job made a picture that is no file, and may still fail."""
+        with self._watch:
+            if not self.done:
+                self._unsaved += (picture,)
 
     def settle(self, outcome: Outcome) -> None:
         """For the queue: the job is over."""
         with self._watch:
             self._outcome = outcome
+            if isinstance(outcome, Result):  # they are in it
+                self._unsaved = ()
             self._watch.bump()
 
     def drop(self) -> None:
         """For the queue: too much is waiting to be taken."""
         with self._watch:
+            self._unsaved = ()
             if isinstance(self._outcome, Result):
                 what = f"The pictures of job {self.id} were let go: too many finished ones waited to be fetched."
                 self._outcome = Unavailable(what, "Those that were saved are in the history.")
@@ -89,7 +107,7 @@ class Tickets:
         self._limit = limit
         self._lock = threading.Lock()
         self._open: weakref.WeakValueDictionary[str, Ticket] = weakref.WeakValueDictionary()
-        self._kept: dict[str, tuple[weakref.ref[Ticket], int]] = {}
+        self._kept: dict[str, weakref.ref[Ticket]] = {}
 
     def issue(self, id: str) -> Ticket:
         ticket = Ticket(id)
@@ -97,14 +115,19 @@ class Tickets:
             self._open[id] = ticket
         return ticket
 
+    def keep(self, id: str, picture: Picture) -> None:
+        with self._lock:
+            if ticket := self._open.get(id):
+                ticket.keep(picture)
+
     def settle(self, id: str, outcome: Outcome) -> None:
         with self._lock:
             ticket = self._open.pop(id, None)
             if ticket is None:
                 return
             ticket.settle(outcome)
-            if isinstance(outcome, Result):
-                self._kept[id] = (weakref.ref(ticket), sum(len(picture.data) for picture in outcome.pictures))
+            if isinstance(outcome, Result) or ticket.unsaved:
+                self._kept[id] = weakref.ref(ticket)
                 self._make_room(ticket)
 
     def settle_all(self, outcome: EaselError) -> None:
@@ -115,7 +138,7 @@ class Tickets:
 
     def _make_room(self, newest: Ticket) -> None:
         """Lets go of the oldest results beyond the limit, but of none that somebody is about to take."""
-        held = {id: (ticket, size) for id, (kept, size) in self._kept.items() if (ticket := kept()) is not None and ticket.holds_result}
+        held = {id: (ticket, size) for id, kept in self._kept.items() if (ticket := kept()) is not None and (size := ticket.size)}
         excess = sum(size for _, size in held.values()) - self._limit
         for id, (ticket, size) in list(held.items()):
             if excess > 0 and not ticket.waiting and ticket is not newest:

@@ -31,6 +31,7 @@ class Worker:
         self._make_runner = make_runner
         self._runner: Runner | None = None
         self._stopping = False
+        self._taking = threading.Lock()
         self._tasks: deque[tuple[Callable[[Runner], None], Future[None]]] = deque()
         self._thread = threading.Thread(target=self._work, name="easel-worker", daemon=True)
 
@@ -39,7 +40,8 @@ class Worker:
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Asks the running job to stop and waits for it; the jobs behind it stay in the queue. Returns whether the thread ended within `timeout` seconds."""
-        self._stopping = True
+        with self._taking:
+            self._stopping = True
         self._queue.wake()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
@@ -62,7 +64,8 @@ class Worker:
         while not self._stopping:
             version = self._queue.version
             self._do_tasks()
-            job = self._queue.take()
+            with self._taking:  # `stop` comes before a job is taken, which then stays in the queue, or while it runs
+                job = None if self._stopping else self._queue.take()
             if job is None:
                 self._queue.wait(version)
             else:

@@ -16,11 +16,13 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, 
 
 @dataclass(frozen=True)
 class Machine:
-    """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here."""
+    """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here. half_vae: whether the
+    autoencoder may follow. sliced: attention in slices, which changes the last bits."""
 
     device: str
     half: bool
     half_vae: bool
+    sliced: bool = False
 
     def precision(self, wanted: Precision) -> Precision:
         """`auto` made concrete."""
@@ -45,13 +47,15 @@ class Machine:
 
     def facts(self) -> dict[str, str]:
         """What decides the last bits of a picture beside the request."""
-        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else _processor()
+        kind = self.device.split(":")[0]
+        name = getattr(torch, kind).get_device_name(self.device) if kind in ("cuda", "xpu") else _processor()
         return {
-            "device": f"{self.device.split(':')[0]}: {name}",
+            "device": f"{kind}: {name}",
             "torch": torch.__version__,
             "threads": str(torch.get_num_threads()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "attention": "sdpa",
+            "attention": "sliced" if self.sliced else "sdpa",
+            "vae": str(self.vae_dtype(self.precision("auto"))).removeprefix("torch."),
             "system": f"{platform.system()} {platform.machine()}",
         }
 
@@ -69,7 +73,16 @@ def find(options: DeviceOptions) -> Machine:
     if options.threads:
         torch.set_num_threads(options.threads)
     half = not options.no_half and name.split(":")[0] in ("cuda", "xpu", "mps")
-    return Machine(name, half, half and not options.no_half_vae)
+    if name.startswith("cuda"):  # the same request, the same picture: fp32 is fp32, and the kernels do not depend on what ran before
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    return Machine(name, half, half and not options.no_half_vae, options.attention_slicing)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch has a type of its own for CUDA only; elsewhere the words tell."""
+    words = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "out of memory" in words or "can't allocate memory" in words
 
 
 def _processor() -> str:

@@ -41,14 +41,18 @@ class Parts:
     scale: float
 
 
-def load_parts(card: Card, dtype: torch.dtype) -> Parts:
+def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = None) -> Parts:
     """Reads a Stable Diffusion 1.x checkpoint. Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
     single = None if card.path.is_dir() else header.read(card.path)
     recognised = family_of(single or card.path, card.config)
     if recognised.trouble or recognised.family != "sd1":
         raise Unsupported(f"{card.path.name} cannot be loaded. {recognised.trouble}", "Choose another checkpoint.", "model")
     try:
-        parts = _from_folder(card.path, recognised, dtype) if single is None else _from_file(card, recognised, dtype, tuple(single.tensors))
+        parts = (
+            _from_folder(card.path, recognised, dtype, vae_dtype or dtype)
+            if single is None
+            else _from_file(card, recognised, dtype, vae_dtype or dtype, tuple(single.tensors))
+        )
     except BadModelFile as error:
         raise BadModelFile(f"{card.path.name} cannot be loaded. {error.what}", error.remedy, "model") from None
     size, words = parts.text_encoder.config.vocab_size, len(parts.vocabulary)
@@ -59,20 +63,20 @@ def load_parts(card: Card, dtype: torch.dtype) -> Parts:
     return parts
 
 
-def _from_folder(path: Path, recognised: Recognised, dtype: torch.dtype) -> Parts:
+def _from_folder(path: Path, recognised: Recognised, dtype: torch.dtype, vae_dtype: torch.dtype) -> Parts:
     unet = build.unet(folder.config(path, "unet"))
     vae = build.vae(folder.config(path, "vae"))
     text_encoder = build.text_encoder(folder.config(path, "text_encoder"))
     unet_weights, vae_weights, text_weights = (Weights(folder.weight_files(path, part)) for part in folder.PARTS)
     build.fill(unet, unet_weights, str, dtype, "UNet")
-    build.fill(vae, vae_weights, lambda name: name if name in vae_weights.shapes else _old(name), dtype, "VAE")
+    build.fill(vae, vae_weights, lambda name: name if name in vae_weights.shapes else _old(name), vae_dtype, "VAE")
     build.fill(text_encoder, text_weights, lambda name: _prefixed(name, text_weights), dtype, "text encoder")
     vocabulary = Vocabulary.from_folder(path / "tokenizer")
     table = alphas_cumprod(folder.config(path, "scheduler"))
     return Parts(unet, vae, text_encoder, vocabulary, recognised.prediction, table, _scale(vae))
 
 
-def _from_file(card: Card, recognised: Recognised, dtype: torch.dtype, names: tuple[str, ...]) -> Parts:
+def _from_file(card: Card, recognised: Recognised, dtype: torch.dtype, vae_dtype: torch.dtype, names: tuple[str, ...]) -> Parts:
     told: dict[str, Any] = read_yaml(card.config) if card.config else {}
     weights = Weights([card.path])
     shapes = weights.shapes
@@ -82,7 +86,7 @@ def _from_file(card: Card, recognised: Recognised, dtype: torch.dtype, names: tu
     layers, levels = unet_config["layers_per_block"], len(vae_config["block_out_channels"])
     attention = tuple(kind.startswith("CrossAttn") for kind in unet_config["up_block_types"])
     build.fill(unet, weights, lambda name: ldm_names.unet(name, layers, attention), dtype, "UNet")
-    build.fill(vae, weights, lambda name: ldm_names.vae(name, levels), dtype, "VAE")
+    build.fill(vae, weights, lambda name: ldm_names.vae(name, levels), vae_dtype, "VAE")
     build.fill(text_encoder, weights, lambda name: ldm_names.text_encoder(name, infix), dtype, "text encoder")
     vocabulary = Vocabulary.from_folder(CLIP_VOCABULARY)
     return Parts(unet, vae, text_encoder, vocabulary, recognised.prediction, alphas_cumprod(ldm_sizes.scheduler(told, names)), _scale(vae))

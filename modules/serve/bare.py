@@ -17,7 +17,6 @@ from modules.core.errors import InvalidRequest
 from modules.core.options import Options
 from modules.serve.address import BARE_PORT
 from modules.serve.ending import Ending
-from modules.serve.outputs import outputs_route
 from modules.serve.plan import Plan, plan
 
 START_SECONDS = 20.0
@@ -40,7 +39,7 @@ def serve(app: App, options: Options) -> int:
 
 def launch(app: App, options: Options, chosen: Plan) -> uvicorn.Server:
     """Starts the server in a thread and waits until it answers."""
-    routes = [*api.routes(app, options), outputs_route(options.paths.outputs)]
+    routes = api.routes(app, options)
     inside = Starlette(routes=[*routes, Route("/", _hello)])
     config = uvicorn.Config(
         chosen.door(inside, [], routes),

@@ -19,7 +19,6 @@ from modules.core.errors import InvalidRequest
 from modules.core.options import Options
 from modules.serve.address import PAGE_PORT
 from modules.serve.ending import Ending
-from modules.serve.outputs import outputs_route
 from modules.serve.plan import Plan, plan
 from modules.ui import build
 
@@ -49,7 +48,6 @@ def serve(app: App, options: Options) -> int:
 def launch(app: App, options: Options, chosen: Plan) -> Any:
     """Starts the server in a thread. -> the running `gradio.Blocks`."""
     page = build.page(app)
-    page_routes = [*page.routes, outputs_route(options.paths.outputs)]
     api_routes = api.routes(app, options)
 
     @asynccontextmanager
@@ -57,7 +55,7 @@ def launch(app: App, options: Options, chosen: Plan) -> Any:
         """By the time this runs Gradio has put its middleware in place, and no request has come in yet: the door goes in front of it all."""
         if gradio.middleware_stack is None:
             raise RuntimeError("the door cannot be put in front: the middleware stack is not built yet")
-        gradio.middleware_stack = chosen.door(gradio.middleware_stack, page_routes, api_routes, lambda connection: session_user(gradio, connection))
+        gradio.middleware_stack = chosen.door(gradio.middleware_stack, page.routes, api_routes, lambda connection: session_user(gradio, connection))
         yield
 
     serving = options.serve
@@ -74,7 +72,7 @@ def launch(app: App, options: Options, chosen: Plan) -> Any:
         "ssl_certfile": serving.tls_certfile or None,
         "ssl_verify": False,  # Gradio's question to itself, not anybody else's
         "root_path": serving.subpath,
-        "app_kwargs": {"routes": [*page_routes, *api_routes], "lifespan": lifespan},
+        "app_kwargs": {"routes": [*page.routes, *api_routes], "lifespan": lifespan},
         "allowed_paths": [],
         "max_file_size": UPLOAD_LIMIT,
         "show_error": True,

@@ -119,10 +119,12 @@ class Pictures:
         """Takes the results of finished jobs; of them only what is no file stays in memory."""
         for id, ticket in [item for item in self._tickets.items() if item[1].done]:
             del self._tickets[id]
-            with contextlib.suppress(EaselError):  # the job failed, or its result was let go: there is nothing to show then
-                unsaved = {picture.index: picture for picture in ticket.result(0).pictures if picture.path is None}
-                if unsaved:
-                    self._unsaved[id] = unsaved
+            made = ticket.unsaved  # of a job that failed
+            with contextlib.suppress(EaselError):
+                made = ticket.result(0).pictures
+            unsaved = {picture.index: picture for picture in made if picture.path is None}
+            if unsaved:
+                self._unsaved[id] = unsaved
         while len(self._unsaved) > 1 and sum(len(picture.data) for pictures in self._unsaved.values() for picture in pictures.values()) > UNSAVED_KEPT:
             self._unsaved.popitem(last=False)
 

@@ -11,7 +11,7 @@ from modules.engine.generate import Engine
 
 
 def lengths(engine: Engine, request: GenerationRequest) -> tuple[int, int]:
-    loaded = engine._load(engine.shelf.checkpoint("tiny"), request)
+    loaded = engine.models.load(engine.shelf.checkpoint("tiny"), request.precision)
     texts = conditioning(loaded.family, loaded.model, request, {})
     parts, negative = texts.at(0)
     return len(parts[0][1].context), len(negative.context)
@@ -19,7 +19,7 @@ def lengths(engine: Engine, request: GenerationRequest) -> tuple[int, int]:
 
 def test_editing_acts_one_call_late_as_in_the_original(engine: Engine) -> None:
     request = GenerationRequest(prompt="[cat:dog:0.5]", steps=12, sampler="Euler", precision="fp32")
-    loaded = engine._load(engine.shelf.checkpoint("tiny"), request)
+    loaded = engine.models.load(engine.shelf.checkpoint("tiny"), request.precision)
     texts = conditioning(loaded.family, loaded.model, request, {})
     acting = [texts.at(call)[0][0][1].context for call in range(12)]
     assert all(torch.equal(acting[0], other) for other in acting[:7])
@@ -29,7 +29,7 @@ def test_editing_acts_one_call_late_as_in_the_original(engine: Engine) -> None:
 @pytest.mark.parametrize(("sampler", "last"), [("Euler", 5), ("Heun", 10)])
 def test_second_order_samplers_count_double(engine: Engine, sampler: str, last: int) -> None:
     request = GenerationRequest(prompt="[cat:dog:0.5]", steps=10, sampler=sampler, precision="fp32")
-    loaded = engine._load(engine.shelf.checkpoint("tiny"), request)
+    loaded = engine.models.load(engine.shelf.checkpoint("tiny"), request.precision)
     (_, entries) = conditioning(loaded.family, loaded.model, request, {}).parts[0]
     assert entries[0][0] == last
 
@@ -47,4 +47,4 @@ def test_and_parts_are_brought_to_one_length() -> None:
 
 def test_spoken_texts_are_what_the_encoder_is_given() -> None:
     request = GenerationRequest(prompt="[bad-|good-]hands AND x <lora:a:1> # no", negative_prompt="y", steps=2, text=Text(), guidance=Guidance())
-    assert {text.strip() for text in spoken(request)} == {"bad-hands", "good-hands", "x", "y"}
+    assert [text.strip() for text in spoken(request)] == ["bad-hands", "good-hands", "x", "y"]

@@ -25,9 +25,24 @@ class Stopped(Exception):
 
 
 @dataclass
+class Pace:
+    """When the next preview is due, over all pictures of a run. interval: seconds, 0 for never."""
+
+    interval: float
+    _due: float = 0.0
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if not self.interval or now < self._due:
+            return False
+        self._due = now + self.interval
+        return True
+
+
+@dataclass
 class Watch(Feature):
     """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1), or () for none.
-    interval: seconds between previews, 0 for none. side: of the preview's longer edge, in pixels."""
+    side: of the preview's longer edge, in pixels."""
 
     report: Callable[[Progress], None]
     cancel: Callable[[], Cancel]
@@ -35,10 +50,9 @@ class Watch(Feature):
     pictures: int
     done: int
     total: int
+    pace: Pace
     preview: tuple[tuple[float, float, float], ...] = ()
-    interval: float = 0.5
     side: int = 320
-    _due: float = field(default=0.0, init=False)
     _last: Tensor | None = field(default=None, init=False)
 
     def wrap(self, denoise: Denoise) -> Denoise:
@@ -49,9 +63,7 @@ class Watch(Feature):
             self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index, self.total), self.total))
             answer = denoise(x, sigma, step)
             self._last = answer.x0
-            now = time.monotonic()
-            if self.interval and self.preview and now >= self._due:
-                self._due = now + self.interval
+            if self.preview and self.pace.due():
                 image = rgb(answer.x0, self.preview, self.side)
                 self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index + 1, self.total), self.total, image))
             return answer

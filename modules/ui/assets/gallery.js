@@ -101,13 +101,15 @@
         const pictures = detail.pictures;
         place.hidden = pictures.length < 2 && !(running() && detail.wanted > 1);
         const drawn = [...place.querySelectorAll("button")];
-        if (drawn.length && (drawn[0].dataset.job !== detail.id || drawn.length > pictures.length)) place.replaceChildren();
+        // An interrupted picture may come between those that are drawn already.
+        const stays = drawn.every((button, at) => button.dataset.job === detail.id && pictures[at] && button.dataset.number === String(pictures[at].number));
+        if (!stays) place.replaceChildren();
         pictures.slice(place.children.length).forEach((picture) => {
             const at = place.children.length;
             const image = easel.make("img", { src: picture.thumb, alt: "", loading: "lazy", width: 64, height: 64 });
             const broken = picture.complete ? {} : { class: "incomplete", title: "interrupted, not saved" };
             const name = `Picture ${at + 1}, seed ${picture.seed}${picture.complete ? "" : ", interrupted, not saved"}`;
-            place.append(easel.make("button", { type: "button", "data-job": detail.id, "aria-label": name, ...broken, onclick: () => select(at, true) }, image));
+            place.append(easel.make("button", { type: "button", "data-job": detail.id, "data-number": picture.number, "aria-label": name, ...broken, onclick: () => select(at, true) }, image));
         });
     };
 

@@ -1,0 +1,67 @@
+"""Loaded models: read, put where they run, kept warm within a budget of bytes. Knows no request but its precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import torch
+
+from modules.catalog.card import Card
+from modules.core.options import DeviceOptions
+from modules.core.request import Precision
+from modules.families import FAMILIES_BY_NAME
+from modules.families.family import Family, Model
+from modules.memory.cache import ByteCache
+from modules.memory.device import DTYPES, Machine
+from modules.memory.placement import emptied, place
+
+
+@dataclass
+class Loaded:
+    """placed: what owns the offload hooks; it lives as long as the model."""
+
+    family: Family
+    model: Model
+    placed: Any
+
+
+@dataclass
+class Models:
+    machine: Machine
+    options: DeviceOptions
+    _held: ByteCache[Loaded] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._held = ByteCache(budget(self.machine, self.options), lambda: emptied(self.machine))
+
+    def load(self, card: Card, precision: Precision) -> Loaded:
+        """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
+        key = f"{card.path}|{card.sha256}|{precision}"
+        held = self._held.get(key)
+        if held is None:
+            self._held.make_room(card.size)
+            family = FAMILIES_BY_NAME[card.family]
+            with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
+                model = family.load(card, self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
+                held = Loaded(family, model, place(model.parts, self.options, self.machine))
+            self._held.put(key, held, weight(model))
+        return held
+
+    def unload(self) -> None:
+        """Lets go of every model."""
+        self._held.clear()
+
+
+def budget(machine: Machine, options: DeviceOptions) -> int:
+    """Bytes that models may hold together: of the card's memory when they stay on it, else of the machine's."""
+    if machine.device.startswith("cuda") and options.placement in ("auto", "resident"):
+        return int(torch.cuda.get_device_properties(machine.device).total_memory * 0.6)
+    return int(psutil.virtual_memory().total // 4)
+
+
+def weight(model: Model) -> int:
+    """Bytes of its networks' parameters."""
+    networks = [part for part in model.parts.values() if isinstance(part, torch.nn.Module)]
+    return sum(tensor.nbytes for network in networks for tensor in network.parameters())

@@ -1,0 +1,80 @@
+"""Loaded models: kept, let go of, offloaded between pictures; and what happens when memory is short."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from modules.core.errors import BadModelFile, OutOfMemory
+from modules.core.options import DeviceOptions
+from modules.engine.generate import Engine
+from modules.engine.models import weight
+from modules.memory.device import is_out_of_memory
+from modules.memory.placement import rest
+from tests.engine.conftest import Draw
+
+
+def test_a_model_is_read_once_and_its_weights_can_be_adapted(engine: Engine) -> None:
+    card = engine.shelf.checkpoint("tiny")
+    with torch.inference_mode():
+        loaded = engine.models.load(card, "bf16")
+    assert engine.models.load(card, "bf16") is loaded
+    assert not any(tensor.is_inference() for tensor in loaded.model.parts["unet"].parameters())
+    assert loaded.model.vae_dtype is torch.float32 and next(loaded.model.parts["vae"].parameters()).dtype is torch.float32
+    assert weight(loaded.model) > card.size
+
+
+def test_model_offload_leaves_nothing_behind_and_draws_the_same(engine: Engine, draw: Draw) -> None:
+    before = draw().pictures[0].data
+    loaded = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32")
+    loaded.placed.enable_model_cpu_offload(device="cpu")
+    try:
+        assert draw(count=2).pictures[0].data == before
+        rest(loaded.placed)
+    finally:
+        loaded.placed.remove_all_hooks()
+    assert draw().pictures[0].data == before
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), MemoryError()])
+def test_short_memory_is_said_and_the_next_job_runs(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    before = draw().pictures[0].data
+    family = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").family
+
+    def short(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(family), "predict", short)
+        with pytest.raises(OutOfMemory, match="smaller"):
+            draw()
+    assert draw().pictures[0].data == before
+
+
+def test_other_faults_are_not_taken_for_short_memory() -> None:
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+
+
+def test_of_a_batch_only_the_broken_picture_is_left_out(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").family
+    decode = type(family).decode
+
+    def first_is_broken(self: object, model: object, latents: torch.Tensor) -> torch.Tensor:
+        pixels = decode(self, model, latents)  # type: ignore[arg-type]
+        pixels[0] = float("nan")
+        return pixels
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(family), "decode", first_is_broken)
+        result = draw(batch_size=2, batched=True)
+        assert [picture.index for picture in result.pictures] == [1]
+        assert any("not-a-number" in note for note in result.notes)
+        with pytest.raises(BadModelFile):
+            draw()
+
+
+def test_sliced_attention_is_a_recorded_fact(engine: Engine) -> None:
+    sliced = dataclasses.replace(engine, options=DeviceOptions(attention_slicing=True))
+    assert (engine.facts()["attention"], sliced.facts()["attention"]) == ("sdpa", "sliced")
