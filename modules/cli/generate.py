@@ -54,14 +54,18 @@ def run(words: Sequence[str]) -> int:
     return INTERRUPTED if result.cancelled is Cancel.STOP else 0
 
 
+def print_path(app: App, record: PictureRecord) -> None:
+    """Of a picture that was saved; one that was interrupted is not."""
+    if record.path:
+        print(app.paths.outputs / record.path, flush=True)
+
+
 def deliver(app: App, record: PictureRecord, where: Path, out: str, several: bool) -> None:
-    """Prints where a picture is; first moves it to --out, if that was given. One that was interrupted was not saved. Raises OutputTrouble."""
-    if not record.path:
+    """Moves a saved picture to --out, if that was given, and prints where it is. Raises OutputTrouble."""
+    if not out or not record.path:
+        print_path(app, record)
         return
     saved = app.paths.outputs / record.path
-    if not out:
-        print(saved, flush=True)
-        return
     data = read_saved(saved)
     if data is None:
         return

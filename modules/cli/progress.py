@@ -73,12 +73,13 @@ def wait_for(app: App, ticket: Ticket, made: Callable[[PictureRecord], None] = l
         while True:
             try:
                 version = app.queue.version
+                done = ticket.done  # asked first: then the view holds every picture
                 live = app.queue.live(ticket.id)
                 for record in live.job.pictures[told:]:
                     line.clear()
                     made(record)
                     told += 1
-                if ticket.done:
+                if done:
                     break
                 line.show("Stopping at the next step ..." if interrupted else describe(live, app.warmth))
                 app.queue.wait(version, 0.5)

@@ -8,7 +8,6 @@ now stays until something is to be saved in its place.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -91,9 +90,8 @@ class SettingsStore:
         if yaml.safe_load(text) != (chosen or None):  # rare line ends are read back as spaces unless they are escaped
             text = yaml.safe_dump(chosen, sort_keys=False)
         if self._unread:
-            with contextlib.suppress(FileNotFoundError):
-                os.lstat(self._path)
-                set_aside(self._path)
+            if os.path.lexists(self._path):
+                self.notes.append(f"The settings file {self._path}, which could not be read, was kept as {set_aside(self._path).name}.")
             self._unread = False
         replace(self._path, text.encode())
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-import webuiapi  # type: ignore[import-untyped]
+import webuiapi
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parents[2]

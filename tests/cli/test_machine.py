@@ -97,3 +97,15 @@ def test_everything_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     text = "\n".join(finding.what for finding in examine(Options(paths=Paths(data=tmp_path))))
     for word in ("Python", "packages", "torch", "RAM", "outputs", "free disk", "checkpoint"):
         assert word in text
+
+
+def test_looking_leaves_every_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "torch_report", lambda: TorchReport("2.13.0", 2))
+    paths = Paths(data=tmp_path)
+    paths.settings.parent.mkdir(parents=True, exist_ok=True)
+    paths.settings.write_text("theme: purple\n")
+    before = sorted(tmp_path.rglob("*"))
+    text = "\n".join(finding.what for finding in examine(Options(paths=paths)))
+    assert "purple" in text
+    assert sorted(tmp_path.rglob("*")) == before
+    assert paths.settings.read_text() == "theme: purple\n"

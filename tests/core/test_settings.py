@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from dataclasses import asdict
@@ -139,7 +140,9 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_not_overwritten(path: Path) -> None:
     path.write_text("theme: dark\n")
     path.chmod(0)
-    SettingsStore(path).change("theme", "light")
+    store = SettingsStore(path)
+    assert path.exists() and "left as it is" in store.notes[0]
+    store.change("theme", "light")
     (aside,) = path.parent.glob("settings.yaml.broken-*")
     aside.chmod(0o600)
     assert aside.read_text() == "theme: dark\n"
@@ -148,3 +151,26 @@ def test_a_file_that_may_not_be_read_is_not_overwritten(path: Path) -> None:
 def test_each_setting_is_declared_for_a_person() -> None:
     assert {field.name for field in walk(Settings)} == set(asdict(Settings()))
     assert all(field.param.label and field.param.hint for field in walk(Settings))
+
+
+def test_a_disk_that_fails_once_costs_no_settings(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text("theme: dark\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda self: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+        store = SettingsStore(path)
+    assert store.value == Settings()
+    assert "Input/output error" in store.notes[0]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert SettingsStore(path).value.theme == "dark"
+    store.change("theme", "light")
+    (aside,) = path.parent.glob("settings.yaml.broken-*")
+    assert aside.read_text() == "theme: dark\n"
+    assert SettingsStore(path).value.theme == "light"
+
+
+@pytest.mark.parametrize("content", ["[", "theme: purple\n", "just words"])
+def test_looking_without_repair_changes_nothing(path: Path, content: str) -> None:
+    path.write_text(content)
+    assert SettingsStore(path, repair=False).notes
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert path.read_text() == content

@@ -139,6 +139,15 @@ class TestCancel:
         assert job.state is State.CANCELLED
         assert [outputs / picture.path for picture in job.pictures] == [picture.path for picture in result.pictures]
 
+    def test_a_skip_does_not_take_back_a_stop(self, queue: Queue) -> None:
+        (id,) = fill(queue, 1)
+        queue.take()
+        queue.cancel(id, Cancel.STOP)
+        queue.cancel(id, Cancel.SKIP)
+        assert queue.asked(id) is Cancel.STOP
+        queue.cancel(id, Cancel.NONE)
+        assert queue.asked(id) is Cancel.NONE, "only taking it back does"
+
     def test_skip_leaves_one_picture_out_and_goes_on(self, queue: Queue, drawing: Drawing, worker: Worker) -> None:
         drawing.gate.clear()
         ticket = queue.submit(small(count=4))
@@ -330,6 +339,25 @@ class TestTrouble:
         failed = again.get(strange)
         assert failed.state is State.FAILED and "another version" in (failed.error or {})["detail"]
         again.close()
+
+    def test_what_nobody_can_receive_any_more_is_not_made(self, queue: Queue, outputs: Path) -> None:
+        lost, kept = queue.submit(small(), save=False).id, queue.submit(small()).id
+        queue.close()
+        again = Queue(Store(outputs / "history.db"))
+        assert ids(again) == [kept]
+        failed = again.get(lost)
+        assert failed.state is State.FAILED and failed.finished and "restart" in (failed.error or {})["detail"]
+        again.close()
+
+    def test_the_history_follows_a_picture_that_was_moved(self, queue: Queue, worker: Worker, outputs: Path, tmp_path: Path) -> None:
+        worker.start()
+        ticket = queue.submit(small(count=2))
+        ticket.result(PATIENCE)
+        first, second = queue.get(ticket.id).pictures
+        queue.moved(second, tmp_path / "elsewhere.webp", "5e1f")
+        for job in (queue.get(ticket.id), queue.store.job(ticket.id)):
+            assert job.pictures[0] == first
+            assert (job.pictures[1].path, job.pictures[1].sha256) == ((tmp_path / "elsewhere.webp").resolve().as_posix(), "5e1f")
 
     def test_a_command_beside_a_server_takes_nothing_over(self, queue: Queue, outputs: Path) -> None:
         (waiting,) = fill(queue, 1)

@@ -91,3 +91,38 @@ def test_all_are_told_when_it_closes() -> None:
     for ticket in open_ones:
         with pytest.raises(EaselError, match="Closed"):
             ticket.result(0)
+
+
+@pytest.mark.parametrize("way", ["thread", "coroutine"])
+def test_a_result_is_not_let_go_while_it_is_being_taken(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    tickets = Tickets(limit=100)
+    ticket, newer = tickets.issue("taken"), tickets.issue("newer")
+    tickets.settle("taken", result(40))
+    take = ticket._take
+
+    def after_another() -> Result:
+        tickets.settle("newer", result(90))
+        return take()
+
+    monkeypatch.setattr(ticket, "_take", after_another)
+    made = ticket.result(1) if way == "thread" else asyncio.run(ticket.result_async(1))
+    assert len(made.pictures[0].data) == 40
+    assert newer.result(1).pictures
+
+
+def test_unsaved_pictures_of_a_failed_job_stay_with_its_ticket_up_to_the_limit() -> None:
+    tickets = Tickets(limit=100)
+    failed, fine, later = (tickets.issue(name) for name in ("failed", "fine", "later"))
+    picture = result(60).pictures[0]
+    tickets.keep("failed", picture)
+    tickets.keep("fine", picture)
+    tickets.keep("never issued", picture)
+    tickets.settle("failed", OutOfMemory("Too large."))
+    assert failed.unsaved == (picture,)
+    tickets.settle("fine", result(10))
+    assert fine.unsaved == () and failed.unsaved, "what succeeded is in its result"
+    tickets.settle("later", result(60))
+    assert failed.unsaved == ()
+    with pytest.raises(OutOfMemory):
+        failed.result(0)
+    assert later.result(0).pictures

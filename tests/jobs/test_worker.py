@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,3 +267,34 @@ def test_without_its_thread_a_worker_takes_no_task(queue: Queue, drawing: Drawin
     assert worker.stop()
     with pytest.raises(Unavailable):
         worker.ask(lambda runner: None).result(PATIENCE)
+
+
+def test_stopping_just_before_a_job_is_taken_leaves_it_in_the_queue(queue: Queue, drawing: Drawing, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = threading.Event()
+
+    class Tasks(deque):  # type: ignore[type-arg]
+        """Looked at between the loop's check and the taking: there the stop lands."""
+
+        def __bool__(self) -> bool:
+            if not stopped.is_set():
+                stopped.set()
+                threading.Thread(target=worker.stop, args=(PATIENCE,)).start()
+                while not worker._stopping:
+                    threading.Event().wait(0.001)
+            return len(self) > 0
+
+    worker = Worker(queue, lambda: drawing)
+    monkeypatch.setattr(worker, "_tasks", Tasks())
+    ticket = queue.submit(small())
+    worker.start()
+    assert stopped.wait(PATIENCE) and worker.stop(PATIENCE)
+    assert [job.id for job in queue.jobs()] == [ticket.id]
+    assert queue.get(ticket.id).state is State.QUEUED
+
+
+def test_a_failed_job_s_unsaved_pictures_stay_with_its_ticket(queue: Queue, worker: Worker) -> None:
+    worker.start()
+    ticket = queue.submit(small(negative_prompt="bug", count=2), save=False)
+    with pytest.raises(EaselError):
+        ticket.result(PATIENCE)
+    assert [picture.index for picture in ticket.unsaved] == [0, 1]
