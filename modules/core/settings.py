@@ -103,7 +103,9 @@ class SettingsStore:
             return Settings()
         except OSError as error:
             self._unread = True
-            self.notes.append(f"The settings file {self._path} could not be read: {error.strerror or error}. It was left as it is; the defaults stand in for it.")
+            self.notes.append(
+                f"The settings file {self._path} could not be read: {error.strerror or error}. It was left as it is; the defaults stand in for it."
+            )
             return Settings()
         except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
             return self._repaired(Settings(), f"could not be read ({type(error).__name__})")

@@ -29,7 +29,7 @@ NOTHING = '<p class="easel-hint">The parameters of a picture appear here: from E
 TEXT_SHOWN = 50_000
 """Characters."""
 
-MODEL_ROWS = ("Model", "Model hash")
+MODEL_ROWS = ("model", "model name", "model hash", "checkpoint", "civitai resources")
 """Of these only the note beside the picture speaks: Send does not take them."""
 
 STATES = {"restored": "✓ restored", "approximated": "≈ approximated", "not restored": "✕ not restored"}
@@ -80,7 +80,7 @@ def table(reading: Reading, model_note: str) -> str:
     """Rows of key, value and what became of it. Everything in it comes from a file of anyone's making, so all is escaped."""
     rows = []
     for row in reading.rows:
-        if model_note and row.key in MODEL_ROWS and row.state == "restored":
+        if model_note and row.key.casefold() in MODEL_ROWS and row.state == "restored":
             row = dataclasses.replace(row, state="not restored", note="The checkpoint menu is left as it is.")
         kind = row.state.replace(" ", "-")
         note = f"<small>{html.escape(row.note)}</small>" if row.note else ""

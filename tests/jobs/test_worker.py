@@ -272,7 +272,7 @@ def test_without_its_thread_a_worker_takes_no_task(queue: Queue, drawing: Drawin
 def test_stopping_just_before_a_job_is_taken_leaves_it_in_the_queue(queue: Queue, drawing: Drawing, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = threading.Event()
 
-    class Tasks(deque):  # type: ignore[type-arg]
+    class Tasks(deque):
         """Looked at between the loop's check and the taking: there the stop lands."""
 
         def __bool__(self) -> bool:
