@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,8 +30,8 @@ NOTHING = '<p class="easel-hint">The parameters of a picture appear here: from E
 TEXT_SHOWN = 50_000
 """Characters."""
 
-MODEL_ROWS = ("model", "model name", "model hash", "checkpoint", "civitai resources")
-"""Of these only the note beside the picture speaks: Send does not take them."""
+MODEL_ROW = re.compile("model|checkpoint|hash|resources", re.IGNORECASE)
+"""In the key of a row that names the checkpoint, whatever tool wrote it."""
 
 STATES = {"restored": "✓ restored", "approximated": "≈ approximated", "not restored": "✕ not restored"}
 
@@ -79,9 +80,10 @@ def texts(found: files.Found) -> str:
 def table(reading: Reading, model_note: str) -> str:
     """Rows of key, value and what became of it. Everything in it comes from a file of anyone's making, so all is escaped."""
     rows = []
+    named = {reading.request.model, reading.request.model_hash} - {""}
     for row in reading.rows:
-        if model_note and row.key.casefold() in MODEL_ROWS and row.state == "restored":
-            row = dataclasses.replace(row, state="not restored", note="The checkpoint menu is left as it is.")
+        if model_note and str(row.value) in named and MODEL_ROW.search(row.key):
+            row = dataclasses.replace(row, state="not restored", note=f"{row.note} The checkpoint menu is left as it is.".strip())
         kind = row.state.replace(" ", "-")
         note = f"<small>{html.escape(row.note)}</small>" if row.note else ""
         state = html.escape(STATES.get(row.state, row.state))
