@@ -163,11 +163,11 @@ class Hires:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     enabled: Annotated[bool, Param("Draw a second, larger pass")] = False
     scale: Annotated[float, Param("Upscale by", 1, 16, 0.05, usual=4, text="Hires upscale")] = 2.0
-    width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the height.")] = 0
-    height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale, or in proportion to the width.")] = 0
+    width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale.")] = 0
+    height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale.")] = 0
     upscaler: Annotated[str, Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=80)] = "Latent"
-    steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as many as in the first pass.")] = 0
-    strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01)] = 0.7
+    steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as in the first pass.")] = 0
+    strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01, hint="How much is drawn anew.")] = 0.7
     sampler: Annotated[
         str, Param("Hires sampling method", text="Hires sampler", choices=SAMPLERS.names, max_length=80, hint="Empty: as in the first pass.")
     ] = ""

@@ -46,8 +46,10 @@ ACCORDIONS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
         "hr",
         (
             ("hires.enabled",),
-            ("hires.upscaler", "hires.steps", "hires.strength"),
-            ("hires.scale", "hires.width", "hires.height"),
+            ("hires.upscaler",),
+            ("hires.steps", "hires.strength"),
+            ("hires.scale",),
+            ("hires.width", "hires.height"),
             ("hires.sampler", "hires.schedule"),
             ("hires.prompt",),
             ("hires.negative_prompt",),
