@@ -237,12 +237,13 @@ def test_a_second_page_after_an_interrupt(browser: Browser, address: str, tab: T
 
 
 def test_numbers_beyond_the_slider(tab: Tab) -> None:
+    tab.page.check("#txt2img_subseed_show input")
+    tab.fill(subseed_strength=9999)
+    tab.box("subseed_strength").press("Tab")
+    tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('9999')")
     tab.fill(width=4096)
     tab.box("width").press("Tab")
-    tab.fill(steps=9999)
-    tab.box("steps").press("Tab")
-    tab.until("() => (document.querySelector('#easel_messages') || {}).textContent?.includes('9999')")
-    assert (tab.value("width"), tab.value("steps")) == ("4096", "150")
+    assert (tab.value("width"), tab.value("subseed_strength")) == ("4096", "1")
     tab.page.click("#txt2img_res_switch_btn")
     assert (tab.value("width"), tab.value("height")) == ("128", "4096")
     assert "4096" not in tab.messages()
