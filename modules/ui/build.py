@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,20 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import layout, live, menu, png_info, queue, settings, txt2img
+from modules.ui import layout, live, menu, panel, png_info, queue, settings, txt2img
 from modules.ui.form import Form
+from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
 from modules.ui.talk import QUIET, Talk
 from modules.ui.theme import theme
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("page.js", "keys.js", "prompt.js", "gallery.js", "queue.js", "live.js")
+SCRIPTS = ("page.js", "fields.js", "keys.js", "files.js", "panel.js", "gallery.js", "queue.js", "live.js")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
 THEME_BUTTON = """<button type="button" id="easel_theme" class="tool" title="Dark or light" aria-label="Dark or light"><span class="sun">☀️</span><span class="moon">🌙</span></button>"""
-KEPT = '() => window.easel && window.easel.kept ? window.easel.kept() : sessionStorage.getItem("easel-form") || ""'
+KEPT = '() => window.easel && window.easel.kept ? window.easel.kept() : sessionStorage.getItem("easel-forms") || ""'
 
 
 ICON = "data:image/svg+xml," + quote(
@@ -65,33 +67,40 @@ def page(app: App) -> Page:
         gr.HTML(REPORTS, elem_id="easel_reports_place", apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
-                reader = txt2img.build(app, form, submit, talk)
+                first = txt2img.build(app, form, submit, talk)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
-                png_info.build(reader, talk)
+                png_info.build(first.reader, talk)
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 choices = settings.build(app, models, talk)
-        last = menu.build(app, form, refresh, talk)
-        txt2img.keep(form)
+        panels = [first]
+        last = menu.build(app, [one.form for one in panels], refresh, talk)
+        for one in panels:
+            panel.keep(one)
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
         def on_load(noted: str) -> dict[Component, Any]:
-            """The menu and the settings as they are now; the form as it was before a reload of its tab, or else as it suits the default model."""
-            updates = txt2img.restored(form, noted) or menu.fresh(app, form)
+            """The menu and the settings as they are now; each form as it was before a reload of its tab, or else as it suits the default model."""
+            updates: dict[Component, Any] = {}
+            for one in panels:
+                updates |= panel.restored(one, noted) or menu.fresh(app, one.form)
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
             return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
 
-        loaded = blocks.load(on_load, kept, [*form.inputs, last, *choices.inputs], js=KEPT, **QUIET)
-        txt2img.mark(form, loaded)
-    return Page(blocks, launch(app, form), live.routes(app, pictures))
+        boxes = dict.fromkeys(box for one in panels for box in one.form.inputs)
+        loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
+        for one in panels:
+            loaded = panel.mark(one, loaded)
+    return Page(blocks, launch(app, panels), live.routes(app, pictures))
 
 
-def launch(app: App, form: Form[GenerationRequest]) -> dict[str, Any]:
+def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:
     """Styles and scripts as arguments of `Blocks.launch`. They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
-    names = {name if name in layout.WITHOUT_PREFIX else f"txt2img_{name}": text for name, (_, text) in layout.TOOLS.items()}
-    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": txt2img.usual(form)}
+    names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}
+    usual = {one.prefix: panel.usual(one) for one in panels}
+    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": usual}
     scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
     styles = (ASSETS / "easel.css").read_text("utf-8")
     head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"

@@ -22,7 +22,7 @@ LONG = 1000
 """A text that may be longer than this gets several lines."""
 
 FURTHER = "easel-further"
-"""Class of a slider whose number box takes more than the slider's end (`assets/prompt.js`)."""
+"""Class of a slider whose number box takes more than the slider's end (`assets/fields.js`)."""
 
 Choices = Sequence[str] | Sequence[tuple[str, str]]
 

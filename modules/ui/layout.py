@@ -40,7 +40,10 @@ IDS: dict[str, str] = {
 
 VARIATION = ("variation.seed", "variation.strength", "variation.width", "variation.height")
 
-ACCORDIONS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
+Accordions = tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...]
+"""Title, element id, rows of what is seldom touched."""
+
+ACCORDIONS: Accordions = (
     (
         "Hires. fix",
         "hr",
@@ -83,8 +86,6 @@ ACCORDIONS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
     ),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",))),
 )
-"""Title, element id, rows of what is seldom touched."""
-
 
 TOOLS: dict[str, tuple[str, str]] = {
     "refresh_sd_model_checkpoint": ("🔄", "Look for new checkpoints"),
@@ -100,7 +101,7 @@ TOOLS: dict[str, tuple[str, str]] = {
 
 
 WITHOUT_PREFIX = ("refresh_sd_model_checkpoint", "paste")
-"""Of TOOLS: those whose element id stands alone."""
+"""Of TOOLS: those whose element id stands alone in txt2img and in the header."""
 
 KEYS = "(Press Ctrl+Enter to generate, Alt+Enter to skip, Esc to interrupt)"
 
@@ -115,10 +116,14 @@ def row(form: Form[GenerationRequest], *names: str, **look: Any) -> list[Compone
         return [form.put(name, **look) for name in names]
 
 
+def tool_id(prefix: str, name: str) -> str:
+    return name if name in WITHOUT_PREFIX and prefix == "txt2img" else f"{prefix}_{name}"
+
+
 def tool(prefix: str, name: str) -> gr.Button:
     """A small square button of TOOLS that shows a glyph."""
     glyph, _ = TOOLS[name]
-    return gr.Button(glyph, elem_id=name if name in WITHOUT_PREFIX else f"{prefix}_{name}", elem_classes="tool", size="sm", min_width=0, scale=0)
+    return gr.Button(glyph, elem_id=tool_id(prefix, name), elem_classes="tool", size="sm", min_width=0, scale=0)
 
 
 def sampling(form: Form[GenerationRequest]) -> None:
@@ -138,7 +143,7 @@ def dimensions(form: Form[GenerationRequest]) -> None:
         with gr.Column(elem_id=f"{form.prefix}_column_size", scale=4, min_width=200):
             form.put("width")
             form.put("height")
-        with gr.Column(elem_id=f"{form.prefix}_dimensions_row", scale=0, min_width=0):
+        with gr.Column(elem_id=f"{form.prefix}_dimensions_row", elem_classes="easel-swap", scale=0, min_width=0):
             tool(form.prefix, "res_switch_btn")
         with gr.Column(elem_id=f"{form.prefix}_column_batch", scale=4, min_width=200):
             form.put("count")
@@ -151,12 +156,12 @@ def guidance(form: Form[GenerationRequest]) -> None:
 
 
 def seeds(form: Form[GenerationRequest]) -> None:
-    """The seed row with dice and recycle, and the row that "Extra" opens. Their buttons act in the browser (`assets/gallery.js`)."""
+    """The seed row with dice and recycle, and the row that "Extra" opens. Their buttons act in the browser (`assets/panel.js`)."""
     with gr.Row(elem_id=f"{form.prefix}_seed_row", elem_classes=["easel-row", "easel-seed"]):
         form.put("seed", min_width=100)
         tool(form.prefix, "random_seed")
         tool(form.prefix, "reuse_seed")
-        form.switch("variation", "Extra", VARIATION, elem_id=f"{form.prefix}_subseed_show", min_width=0, scale=0)
+        form.switch("variation", "Extra", VARIATION, elem_id=f"{form.prefix}_subseed_show", elem_classes="easel-extra", min_width=0, scale=0)
     with gr.Column(elem_id=f"{form.prefix}_seed_extras", elem_classes="easel-extras"):
         with gr.Row(elem_id=f"{form.prefix}_subseed_row", elem_classes=["easel-row", "easel-seed"]):
             form.put("variation.seed", min_width=100)
@@ -166,8 +171,8 @@ def seeds(form: Form[GenerationRequest]) -> None:
         row(form, "variation.width", "variation.height")
 
 
-def accordions(form: Form[GenerationRequest]) -> None:
-    for title, elem_id, rows in ACCORDIONS:
+def accordions(form: Form[GenerationRequest], wanted: Accordions) -> None:
+    for title, elem_id, rows in wanted:
         with gr.Accordion(title, open=False, elem_id=f"{form.prefix}_{elem_id}", elem_classes="easel-accordion"):
             for names in rows:
                 row(form, *names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -47,9 +47,10 @@ def fresh(app: App, form: Form[GenerationRequest]) -> dict[Component, Any]:
     return {**form.fill(request, names), form.widgets["prompt"]: gr.update(placeholder=layout.prompt_hint(app.example()))}
 
 
-def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Talk) -> gr.Textbox:
-    """Wires the menu and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
-    menu, prompt = form.widgets["model"], form.widgets["prompt"]
+def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button, talk: Talk) -> gr.Textbox:
+    """Wires the menu, which all forms share, and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
+    menu = forms[0].widgets["model"]
+    boxes = dict.fromkeys(box for form in forms for box in form.inputs)
     last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
@@ -60,7 +61,11 @@ def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Tal
         card = app.card(model)
         told = f"{request.width} × {request.height}, {request.steps} steps, {request.sampler}, CFG {request.cfg_scale:g}."
         said = Said(told, f"Set to what suits {card.name}") if card else Said()
-        return Answer(form.fill(request, names) | {prompt: gr.update(placeholder=layout.prompt_hint(app.example(model))), last: model}, said)
+        hint = gr.update(placeholder=layout.prompt_hint(app.example(model)))
+        updates: dict[Component, Any] = {last: model}
+        for form in forms:
+            updates |= form.fill(request, names) | {form.widgets["prompt"]: hint}
+        return Answer(updates, said)
 
     def on_refresh(values: Mapping[Component, Any], user: str) -> Answer:
         before = {value for _, value in entries(app)}
@@ -71,7 +76,7 @@ def build(app: App, form: Form[GenerationRequest], refresh: gr.Button, talk: Tal
         update = listed(found, values[menu])
         return Answer({menu: update, last: update["value"] or ""}, Said(told, "Checkpoints"))
 
-    talk.on(menu.input, on_choice, {menu, last}, [*form.inputs, last])
+    talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])
     talk.on(refresh.click, on_refresh, {menu}, [menu, last])
     return last
 

@@ -96,6 +96,7 @@ class Overview:
             "id": job.id,
             "own": True,
             "state": job.state.value,
+            "panel": "img2img" if request.init.image else "txt2img",
             "prompt": request.prompt[:PROMPT_SHOWN],
             "width": request.width,
             "height": request.height,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +16,9 @@ from modules.core.paths import Paths
 from modules.jobs.job import Job
 from modules.jobs.worker import Worker
 from tests.jobs.drawing import Drawing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PATIENCE = 60.0
 
@@ -53,3 +58,17 @@ def app(tmp_path: Path) -> Iterator[DrawnApp]:
     yield app
     app.gate.set()
     app.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+    from tests.ui import page as at
+
+    if at.find_chromium() is None:
+        reason = f"NO BROWSER: none of {', '.join(at.NAMES)} is on the PATH, so the page was not tried in one"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with at.browsing() as browser:
+        yield browser

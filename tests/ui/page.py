@@ -38,7 +38,7 @@ BUSY = "() => document.querySelector('#txt2img_generate_box').classList.contains
 IDLE = "() => !document.querySelector('#txt2img_generate_box').classList.contains('busy')"
 SHOWN = "() => { const image = document.querySelector('#txt2img_gallery img.shown'); return !image.hidden && image.complete && image.naturalWidth > 0; }"
 STEPPING = "() => /step [1-9]/i.test((document.querySelector('#txt2img_gallery .doing') || {}).textContent || '')"
-READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.gallery"
+READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.panels"
 
 
 def find_chromium() -> str | None:

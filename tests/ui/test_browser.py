@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Browser, expect
 
 from tests.ui import page as at
+from tests.ui.tab import Tab, checked, pixels
 
 pytestmark = pytest.mark.browser
 
 PROMPT = "a rocket under a night sky"
-SUBMITTED = "() => JSON.parse(sessionStorage.getItem('easel-jobs') || '[]')"
 expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if at.find_chromium() is None:
-        reason = f"NO BROWSER: none of {', '.join(at.NAMES)} is on the PATH, so the page was not tried in one"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with at.browsing() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -48,90 +31,9 @@ def address(browser: Browser, data: Path) -> Iterator[str]:
         yield address
 
 
-class Tab:
-    """One page in a profile of its own, with what it asked for and what went wrong in it."""
-
-    def __init__(self, browser: Browser, address: str, query: str = "", **context: Any) -> None:
-        self.page: Page = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context}).new_page()
-        self.page.set_default_timeout(at.PATIENCE * 1000)
-        self.asked: list[str] = []
-        self.wrong: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda message: self.wrong.append(f"{message.text} {message.location.get('url', '')}") if message.type == "error" else None)
-        self.page.goto(f"{address}/{query}")
-        at.ready(self.page)
-        self.page.wait_for_function("() => window.easel.jobs() !== null")
-
-    def box(self, name: str) -> Any:
-        """The box of a parameter that one types into."""
-        return self.page.locator(
-            f"#txt2img_{name} textarea, #txt2img_{name} input[type=number], #txt2img_{name} input[type=text], #txt2img_{name} input[role=combobox]"
-        ).first
-
-    def value(self, name: str) -> str:
-        return str(self.box(name).input_value())
-
-    def fill(self, **values: object) -> None:
-        for name, value in values.items():
-            self.box(name).fill(str(value))
-
-    def generate(self) -> str:
-        """Ctrl+Enter. -> the id of the job that it made."""
-        before = self.page.evaluate(SUBMITTED)
-        self.page.locator("#txt2img_prompt textarea").press("Control+Enter")
-        self.page.wait_for_function(f"(before) => ({SUBMITTED})().length > before.length", arg=before)
-        return str(self.page.evaluate(SUBMITTED)[-1])
-
-    def until(self, condition: str) -> None:
-        try:
-            self.page.wait_for_function(condition, polling=30)
-        except TimeoutError:
-            seen = "() => [document.querySelector('.easel-stage').className, document.querySelector('.doing').textContent, document.querySelector('#easel_status').textContent]"
-            raise AssertionError(f"it never became true: {condition}\n{self.page.evaluate(seen)}\n{self.messages()}\n{self.jobs()}\n{self.wrong}") from None
-
-    def jobs(self) -> list[dict[str, Any]]:
-        return self.page.evaluate("async () => (await (await fetch('easel/live')).json()).jobs")
-
-    def until_all_done(self) -> None:
-        self.until("() => window.easel.jobs().every((job) => !['running', 'queued'].includes(job.state))")
-
-    def until_state(self, id: str, state: str) -> dict[str, Any]:
-        """-> the job's row, once it is in this state."""
-        self.page.wait_for_function("([id, state]) => window.easel.jobs().some((job) => job.id === id && job.state === state)", arg=[id, state])
-        return next(job for job in self.jobs() if job["id"] == id)
-
-    def until_shown(self, id: str) -> None:
-        """The finished job's picture is in the gallery."""
-        self.page.wait_for_function("(id) => window.easel.shown && window.easel.shown.job === id && window.easel.shown.state === 'done'", arg=id)
-        self.until("() => !document.querySelector('.easel-stage.previewing')")
-        self.until(at.SHOWN)
-
-    def picture(self) -> bytes:
-        """The bytes of the picture that is shown."""
-        script = "async () => { const bytes = new Uint8Array(await (await fetch(window.easel.shown.url)).arrayBuffer()); return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join('')); }"
-        return base64.b64decode(self.page.evaluate(script))
-
-    def messages(self) -> str:
-        return self.page.locator("#easel_messages").inner_text() if self.page.locator("#easel_messages").count() else ""
-
-
 @pytest.fixture
 def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    tab = Tab(browser, address)
-    yield tab
-    tab.page.evaluate(
-        "async () => { for (const job of window.easel.jobs()) if (['running', 'queued'].includes(job.state)) await window.easel.ask(`jobs/${job.id}/interrupt`, { how: 'stop' }); }"
-    )
-    tab.until_all_done()
-    hosts = {urlsplit(url).netloc for url in tab.asked if urlsplit(url).scheme in ("http", "https", "ws")}
-    tab.page.context.close()
-    assert hosts <= {urlsplit(address).netloc}, f"the page asked another host: {hosts}"
-    assert tab.wrong == []
-
-
-def pixels(data: bytes) -> bytes:
-    return Image.open(io.BytesIO(data)).convert("RGB").tobytes()
+    yield from checked(browser, address)
 
 
 def test_first_picture(tab: Tab, data: Path) -> None:

@@ -31,7 +31,7 @@ def reader(app: DrawnApp) -> Reader:
     with gr.Blocks(analytics_enabled=False):
         form: Form[GenerationRequest] = Form(app.default_request(), "txt2img")
         form.put("model", choices=["easel-starter"])
-        return txt2img.build(app, form, lambda request, user: "", Talk())
+        return txt2img.build(app, form, lambda request, user: "", Talk()).reader
 
 
 def values(reader: Reader, **held: Any) -> dict[Any, Any]:

@@ -6,26 +6,21 @@
     const STEP_OF_NETWORKS = 0.05;
     const BETWEEN_WORDS = /[\s.,\\/!?%^*;:{}=`~()[\]<>|]/;
 
-    const visible = (id) => {
-        const element = easel.byId(id);
-        return element && element.offsetParent !== null ? element : null;
-    };
-
     document.addEventListener("keydown", (event) => {
         if (event.isComposing) return;
         const command = event.ctrlKey || event.metaKey;
         if (event.key === "Enter" && command && !event.altKey) {
-            const button = visible("txt2img_generate");
-            if (!button) return;
+            const panel = easel.panel();
+            if (!panel.visible()) return;
             event.preventDefault();
             event.stopPropagation();
-            if (!event.repeat) button.click();
+            if (!event.repeat) panel.part("generate").click();
         } else if (event.key === "Enter" && event.altKey) {
             event.preventDefault();
             if (!event.repeat) easel.stop("skip");
         } else if (event.key === "Escape") {
             const list = document.activeElement && document.activeElement.closest('[role="combobox"][aria-expanded="true"]');
-            if (!list && !document.querySelector("dialog[open]") && visible("txt2img_generate")) easel.stop("stop");
+            if (!list && !document.querySelector("dialog[open]") && easel.panel().visible()) easel.stop("stop");
         } else if (command && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
             const area = event.target;
             if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;

@@ -18,35 +18,35 @@
     let stopping = "";
     easel.jobs = () => jobs;
 
-    // Jobs of this tab. While it has none it follows whatever runs, so that a second page or a phone shows it too.
-    const mine = new Set(JSON.parse(sessionStorage.getItem("easel-jobs") || "[]"));
-    let followed = "";
-    let began = false;
+    // Jobs of this tab of the browser, each with the panel that asked for it. A panel that has none follows whatever runs of its kind, so that a second page or a phone shows it too.
+    const mine = new Map(JSON.parse(sessionStorage.getItem("easel-submitted") || "[]"));
 
-    easel.submitted = (id) => {
+    easel.submitted = (id, prefix) => {
         if (!id) return;
-        mine.add(id);
-        sessionStorage.setItem("easel-jobs", JSON.stringify([...mine].slice(-50)));
+        mine.set(id, prefix || easel.panel().prefix);
+        sessionStorage.setItem("easel-submitted", JSON.stringify([...mine].slice(-50)));
         easel.hurry();
     };
+    // The panel in which a job's pictures are shown.
+    easel.panelOfJob = (job) => easel.panels[mine.get(job.id) || job.panel] || Object.values(easel.panels)[0];
     easel.hurry = () => {
         eagerUntil = performance.now() + 3000;
         schedule(30);
     };
 
-    const candidates = () => {
-        const own = jobs.filter((job) => mine.has(job.id));
-        return own.length ? own : jobs;
+    const candidates = (panel) => {
+        const own = jobs.filter((job) => mine.get(job.id) === panel.prefix);
+        return own.length ? own : jobs.filter((job) => !mine.has(job.id) && easel.panelOfJob(job) === panel);
     };
     const running = () => jobs.find((job) => job.state === "running");
-    const followedRuns = () => {
+    const runs = (panel) => {
         const job = running();
-        return job && candidates().includes(job) ? job : null;
+        return job && candidates(panel).includes(job) ? job : null;
     };
-    const waitingOfMine = () => jobs.find((job) => job.state === "queued" && mine.has(job.id));
+    const waits = (panel) => jobs.find((job) => job.state === "queued" && mine.get(job.id) === panel.prefix);
 
-    easel.stop = async (how) => {
-        const job = followedRuns() || (how === "stop" ? waitingOfMine() : null);
+    easel.stop = async (how, panel = easel.panel()) => {
+        const job = runs(panel) || (how === "stop" ? waits(panel) : null);
         if (!job) return;
         stopping = job.id;
         show();
@@ -58,12 +58,14 @@
         if (how === "skip") stopping = "";
         easel.hurry();
     };
-    easel.when("#txt2img_interrupt", (button) => button.addEventListener("click", () => easel.stop("stop")));
-    easel.when("#txt2img_skip", (button) => button.addEventListener("click", () => easel.stop("skip")));
-    easel.when("#txt2img_generate", (button) => button.addEventListener("click", () => {
-        if (lost) easel.say(lost, "error", "Not sent");
-        easel.hurry();
-    }));
+    for (const panel of Object.values(easel.panels)) {
+        easel.when(`#${panel.prefix}_interrupt`, (button) => button.addEventListener("click", () => easel.stop("stop", panel)));
+        easel.when(`#${panel.prefix}_skip`, (button) => button.addEventListener("click", () => easel.stop("skip", panel)));
+        easel.when(`#${panel.prefix}_generate`, (button) => button.addEventListener("click", () => {
+            if (lost) easel.say(lost, "error", "Not sent");
+            easel.hurry();
+        }));
+    }
 
     // One question at a time, one timer at a time.
     let asking = false;
@@ -98,13 +100,13 @@
         if (changed) {
             tell(jobs, answer.jobs);
             jobs = answer.jobs;
-            follow();
+            Object.values(easel.panels).forEach(follow);
             easel.queue.render(jobs);
         }
         if (answer.running && answer.running.preview) {
             const job = running();
             preview = answer.running.preview_version;
-            if (job && job.id === answer.running.id) easel.gallery.preview(job, answer.running.preview);
+            if (job && job.id === answer.running.id) Object.values(easel.panels).forEach((panel) => panel.gallery.preview(job, answer.running.preview));
         }
     };
 
@@ -117,18 +119,15 @@
         }
     };
 
-    const follow = () => {
+    const follow = (panel) => {
         // First what is shown: it may have come to its end without a picture, and then there is nothing to go on to.
-        const shown = jobs.find((one) => one.id === easel.gallery.job);
-        if (shown) easel.gallery.refresh(shown);
-        const choice = candidates();
+        const shown = jobs.find((one) => one.id === panel.gallery.job);
+        if (shown) panel.gallery.refresh(shown);
+        const choice = candidates(panel);
         const job = choice.find((one) => one.state === "running") || choice.find((one) => one.made || one.state === "failed" || one.state === "done");
-        if (!job) return;
-        if (job.id !== followed || !began) {
-            followed = job.id;
-            began = true;
-            easel.gallery.open(job);
-        }
+        if (!job || job.id === panel.followed) return;
+        panel.followed = job.id;
+        panel.gallery.open(job);
     };
 
     const clock = (seconds) => {
@@ -151,38 +150,40 @@
         return whole.charAt(0).toUpperCase() + whole.slice(1);
     };
 
-    const show = () => {
-        const box = easel.byId("txt2img_generate_box");
-        const job = followedRuns();
-        const other = running();
+    const showIn = (panel) => {
+        const box = panel.part("generate_box");
+        const place = panel.find(".easel-progress");
+        if (!box || !place) return;
+        const job = runs(panel);
+        const own = waits(panel);
         const live = job && now && now.running && now.running.id === job.id ? now.running : null;
-        const waiting = jobs.filter((one) => one.state === "queued");
-        const own = waitingOfMine();
-        if (box) {
-            box.classList.toggle("busy", Boolean(job || own));
-            box.classList.toggle("waiting", Boolean(!job && own));
-            box.classList.toggle("stopping", Boolean(job && (stopping === job.id || (live && live.cancel === "stop"))));
-        }
+        box.classList.toggle("busy", Boolean(job || own));
+        box.classList.toggle("waiting", Boolean(!job && own));
+        box.classList.toggle("stopping", Boolean(job && (stopping === job.id || (live && live.cancel === "stop"))));
         const share = live ? live.share : 0;
-        const place = document.querySelector("#txt2img_gallery .easel-progress");
-        if (place) {
-            place.classList.toggle("on", Boolean(job));
-            const percent = Math.round(share * 100);
-            const bar = place.querySelector(".bar");
-            bar.style.transform = `scaleX(${share})`;
-            bar.classList.toggle("unsure", Boolean(job && !share));
-            place.setAttribute("aria-valuenow", String(percent));
-            let said = "";
-            if (job) said = live ? phrase(live, job) : "Starting…";
-            else if (own && other) said = `Waiting, ${own.ahead} before it`;
-            else if (own) said = (now && now.warmth) ? `${now.warmth}…` : "Starting…";
-            text(document.querySelector("#txt2img_gallery .doing"), said);
-            text(document.querySelector("#txt2img_gallery .left"), live && live.left !== null && live.left > 0.4 ? `${clock(live.left)} left` : "");
-            const more = waiting.filter((one) => one !== own || job).length;
-            const link = document.querySelector("#txt2img_gallery .waiting");
-            text(link, more ? `${more} waiting in the queue` : "");
-            link.hidden = !more;
-        }
+        place.classList.toggle("on", Boolean(job));
+        const bar = place.querySelector(".bar");
+        bar.style.transform = `scaleX(${share})`;
+        bar.classList.toggle("unsure", Boolean(job && !share));
+        place.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+        let said = "";
+        if (job) said = live ? phrase(live, job) : "Starting…";
+        else if (own && running()) said = `Waiting, ${own.ahead} before it`;
+        else if (own) said = (now && now.warmth) ? `${now.warmth}…` : "Starting…";
+        text(panel.find(".doing"), said);
+        text(panel.find(".left"), live && live.left !== null && live.left > 0.4 ? `${clock(live.left)} left` : "");
+        const more = jobs.filter((one) => one.state === "queued" && (one !== own || job)).length;
+        const link = panel.find(".waiting");
+        text(link, more ? `${more} waiting in the queue` : "");
+        link.hidden = !more;
+    };
+
+    const show = () => {
+        Object.values(easel.panels).forEach(showIn);
+        const other = running();
+        const waiting = jobs.filter((one) => one.state === "queued");
+        const live = other && now && now.running && now.running.id === other.id && Object.values(easel.panels).some(runs) ? now.running : null;
+        const share = live ? live.share : 0;
         const status = easel.byId("easel_status");
         if (status) {
             const said = lost ? lost : now && now.warmth ? `${now.warmth}…` : "";
@@ -201,7 +202,7 @@
         if (document.title !== title) document.title = title;
     };
 
-    easel.when("#txt2img_gallery", () => {
+    easel.when(".easel-gallery", () => {
         easel.queue.render(jobs);
         schedule(0);
     });

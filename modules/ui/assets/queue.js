@@ -16,8 +16,9 @@
     const button = (glyph, name, onclick, off = false) => easel.make("button", { type: "button", class: "tool", title: name, "aria-label": name, disabled: off, onclick }, glyph);
 
     const open = (job) => {
-        easel.gallery.open(job);
-        easel.openTab("tab_txt2img");
+        const panel = easel.panelOfJob(job);
+        panel.gallery.open(job);
+        panel.open();
     };
 
     const WORDS = { running: "Running", queued: "Waiting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
@@ -36,7 +37,7 @@
         } else if (job.own && job.state === "running") {
             tools.append(button("✕", "Interrupt", () => act(`jobs/${job.id}/interrupt`, { how: "stop" })));
         } else if (job.own && job.made) {
-            tools.append(button("🖼️", "Show in txt2img", () => open(job)));
+            tools.append(button("🖼️", `Show in ${easel.panelOfJob(job).prefix}`, () => open(job)));
         }
         return easel.make("li", { class: job.state, "data-job": job.id }, picture, words, tools);
     };
