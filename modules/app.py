@@ -25,6 +25,7 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
+from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
 from modules.infotext import files
 from modules.infotext.read import Reading, read, read_text
@@ -43,11 +44,13 @@ if TYPE_CHECKING:
 class App:
     """One running Easel. Everything here may be called from any thread."""
 
-    def __init__(self, options: Options, *, resume: bool = True) -> None:
-        """resume: take up the jobs that a dead process left waiting; a server does, a single command does not."""
+    def __init__(self, options: Options, *, resume: bool = True, outputs: Saver | None = None) -> None:
+        """resume: take up the jobs that a dead process left waiting; a server does, a single command does not.
+        outputs: where pictures go, if not into the outputs folder."""
         self.options = options
         self.paths = options.paths
         self.settings = SettingsStore(self.paths.settings)
+        self.outputs = outputs or Outputs(self.paths.outputs)
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
         self.store = Store(self.paths.history)
@@ -161,9 +164,8 @@ class App:
         try:
             self._warmth = "Loading torch and diffusers"
             from modules.engine.generate import Engine
-            from modules.engine.save import Outputs
 
-            engine = Engine(self.library, Outputs(self.paths.outputs), self.blobs, self.options.device, self._looks, self.styles)
+            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles)
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

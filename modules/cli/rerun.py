@@ -11,7 +11,8 @@ from typing import Any
 
 from modules.app import App
 from modules.cli.compare import Difference, changed_facts, difference
-from modules.cli.complaint import complain
+from modules.cli.complaint import TROUBLE, complain
+from modules.cli.delivery import Delivery
 from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.generate import INTERRUPTED, opened, print_path
 from modules.cli.parser import BadWords, Parser
@@ -22,6 +23,7 @@ from modules.core.files import make_folder, write_new
 from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
+from modules.engine.save import Outputs, numbered
 from modules.infotext.reading import Reading
 
 DIFFERENT = 1
@@ -31,19 +33,29 @@ LARGEST = 2**29
 
 @dataclass(frozen=True)
 class Way:
-    """How files are made again. folder: where copies go, None for the usual place. tolerance: dB that pass for identical, None for none."""
+    """How files are made again. save: the pictures become files. tolerance: dB that pass for identical, None for none."""
 
     changes: Mapping[str, Any]
-    folder: Path | None
+    save: bool
     verify: bool
     tolerance: float | None
 
-    @property
-    def save(self) -> bool:
-        return not self.verify and self.folder is None
-
     def passes(self, apart: Difference) -> bool:
         return apart.identical or self.tolerance is not None and not apart.sizes and apart.psnr >= self.tolerance
+
+
+@dataclass
+class Beside:
+    """A `Place`: a folder in which new pictures bear the names of the files that they were made from. stem: of such a name, with a number where it is taken;
+    "" for the usual names."""
+
+    folder: Path
+    stem: str = ""
+
+    def __call__(self, data: bytes, seed: int, grid: str) -> Path:
+        if not self.stem:
+            return numbered(self.folder, data, seed, grid)
+        return write_new(self.folder, lambda number: f"{self.stem}.png" if number == 1 else f"{self.stem}-{number}.png", data, 1)
 
 
 def run(words: Sequence[str]) -> int:
@@ -58,38 +70,43 @@ def run(words: Sequence[str]) -> int:
     add_running(parser)
     add_serving(parser, shown=False)
     found = parser.read(words)
-    way = Way(changes_of(found.set), Path(found.out).expanduser() if found.out else None, found.verify, tolerance_of(found.tolerance))
-    if way.folder:
-        make_folder(way.folder)
+    way = Way(changes_of(found.set), bool(found.out) or not found.verify, found.verify, tolerance_of(found.tolerance))
+    options = options_of(found)
+    beside = Beside(Path(found.out).expanduser())
+    if found.out:
+        make_folder(beside.folder)
+    delivery = Delivery(beside, Outputs(options.paths.outputs)) if found.out else None
     worst = 0
-    with opened(options_of(found)) as app:
+    with opened(options, delivery) as app:
         start = cache(app.start)
         for name in found.files:
             try:
-                worst = max(worst, again(app, Path(name).expanduser(), way, start))
+                worst = max(worst, again(app, Path(name).expanduser(), way, start, beside))
             except EaselError as error:
                 worst = max(worst, complain(f"{name}: {error}", error))
             if worst == INTERRUPTED:
                 break
-    return worst
+    return max(worst, TROUBLE) if delivery and delivery.missed else worst
 
 
-def again(app: App, file: Path, way: Way, start: Callable[[], None]) -> int:
-    """One file. start: starts the app, unless that was done for a file before. -> exit code. Raises EaselError."""
+def again(app: App, file: Path, way: Way, start: Callable[[], None], beside: Beside) -> int:
+    """One file. start: starts the app, unless that was done for a file before. beside: is told the name. -> exit code. Raises EaselError."""
     data = read_bytes(file)
     reading = app.read_picture(data)
     request = request_of(reading, file)
     changed = with_values(request, way.changes)
+    beside.stem = "" if changed.script.name else file.stem
     ticket = app.submit(changed, save=way.save)
     start()
     result = wait_for(app, ticket, lambda record: print_path(app, record))
     if result.cancelled is Cancel.STOP or not result.pictures:
         return INTERRUPTED
-    picture = result.pictures[0]
-    if way.folder:
-        print(copy_beside(way.folder, file, picture), flush=True)
     if not way.verify:
         return 0
+    place = reading.index if changed.script.name else 0
+    if place >= len(result.pictures):
+        raise NotFound(f"It was picture {place + 1} of its run, which made {len(result.pictures)} now.", "Leave out what --set changes.")
+    picture = result.pictures[place]
     apart = difference(data, picture.data)
     clauses = [str(apart)]
     if not apart.identical:
@@ -136,11 +153,6 @@ def read_bytes(file: Path) -> bytes:
         raise NotFound("There is no such file.", "Check the path.") from None
     except (OSError, ValueError) as error:
         raise BadPicture(f"It cannot be read ({getattr(error, 'strerror', None) or error}).", "Name a picture.") from None
-
-
-def copy_beside(folder: Path, file: Path, picture: Picture) -> Path:
-    """Under the file's own name, or one with a number where that is taken."""
-    return write_new(folder, lambda number: f"{file.stem}.png" if number == 1 else f"{file.stem}-{number}.png", picture.data, 1)
 
 
 def changes_of(texts: Sequence[str]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from modules.core.errors import NotFound
 from modules.core.request import GenerationRequest
 
 
@@ -38,10 +39,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture. data: the encoded file with its texts, byte for byte as saved. request: the resolved one that makes it alone.
-    infotext: A1111's text. path: where it was saved, None when saving was not asked for. complete: False when it was interrupted."""
+    """A finished picture. held: the encoded file with its texts; of one that was saved nothing, so that a long run does not fill the memory.
+    request: the resolved one that makes it alone. infotext: A1111's text. path: where it was saved, None when saving was not asked for.
+    complete: False when it was interrupted."""
 
-    data: bytes
+    held: bytes
     width: int
     height: int
     request: GenerationRequest
@@ -49,6 +51,21 @@ class Picture:
     index: int = 0
     path: Path | None = None
     complete: bool = True
+
+    @property
+    def data(self) -> bytes:
+        """The whole file, byte for byte; a saved one is read again. Raises NotFound when it is gone since."""
+        if self.held or self.path is None:
+            return self.held
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            what = f"The picture {self.path.name} cannot be read any more: {error.strerror or error}."
+            raise NotFound(what, "It was moved or deleted after it had been saved; look for it there, or draw it again.") from None
+
+    def saved(self, path: Path) -> Picture:
+        """The same, now that its file lies there."""
+        return replace(self, held=b"", path=path)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.resolve import Shelf, resolve
 from modules.engine.sample import sample, steps_of
-from modules.engine.save import Outputs
+from modules.engine.save import Saver
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
 from modules.families.family import Model
@@ -64,7 +64,7 @@ class Engine:
     styles: by name."""
 
     shelf: Shelf
-    outputs: Outputs
+    outputs: Saver
     blobs: Blobs
     options: DeviceOptions = field(default_factory=DeviceOptions)
     looks: Callable[[], Looks] = Looks
@@ -114,7 +114,7 @@ class Engine:
                 for picture, note in made:
                     if save and picture.complete:
                         path, rescued = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
-                        picture, note = replace(picture, path=path), note or rescued
+                        picture, note = picture.saved(path), note or rescued
                     notes += [note] if note else []
                     pictures.append(picture)
                     report(picture)

@@ -6,9 +6,18 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from modules.core.errors import OutputTrouble
 from modules.core.files import make_folder, write_new
+
+
+class Saver(Protocol):
+    """Where an engine's pictures go."""
+
+    def save(self, data: bytes, seed: int, kind: str, grid: str = "") -> tuple[Path, str]:
+        """Puts a file where it outlives a power cut. kind: A1111's folder for it. grid: basename of a grid, "" for a picture.
+        -> (path, note); the note is empty unless the user should know something. Raises OutputTrouble when no place takes it."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +32,21 @@ class Outputs:
         -> (path, note); the note is empty unless the picture had to go to the rescue folder. Raises OutputTrouble when neither place takes it."""
         folder = self.root / kind / time.strftime("%Y-%m-%d")
         try:
-            return _numbered(folder, data, seed, grid), ""
+            return numbered(folder, data, seed, grid), ""
         except OutputTrouble as trouble:
             try:
-                path = _numbered(self.rescue, data, seed, grid)
+                path = numbered(self.rescue, data, seed, grid)
             except OutputTrouble:
                 raise trouble from None
             return path, f"{trouble} The picture was saved as {path} instead."
 
 
-def _numbered(folder: Path, data: bytes, seed: int, grid: str) -> Path:
+def numbered(folder: Path, data: bytes, seed: int, grid: str) -> Path:
+    """Writes a file under the next free number of a folder. Raises OutputTrouble."""
     try:
         make_folder(folder)
-        numbered = re.compile(rf"{re.escape(grid)}-(\d+)" if grid else r"(\d+)")
-        start = 1 + max((int(found[1]) for name in folder.iterdir() if (found := numbered.match(name.name))), default=0)
+        pattern = re.compile(rf"{re.escape(grid)}-(\d{{1,9}})(?!\d)" if grid else r"(\d{1,9})(?!\d)")
+        start = 1 + max((int(found[1]) for name in folder.iterdir() if (found := pattern.match(name.name))), default=0)
     except OSError as error:
         raise OutputTrouble(
             f"The folder {folder} cannot be written: {error.strerror}.", "Make room or change its permissions, or start with another --data-dir."

@@ -124,7 +124,7 @@ class _Conductor:
                 self.done += 1
                 if self.save:
                     path, note = tools.store(picture.data, picture.request, grid_name if place < outcome.grids else "")
-                    picture = replace(picture, path=path)
+                    picture = picture.saved(path)
                     self.notes += [note] if note else []
                 self.told.add(picture.index)
                 self.report(picture)

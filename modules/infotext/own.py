@@ -56,7 +56,11 @@ def read(document: Mapping[str, Any]) -> Reading:
         if isinstance(value, str | int | float):
             draft.fact(str(key), value)
     reading = draft.reading()
-    return dataclasses.replace(reading, request=whole) if whole else reading
+    return dataclasses.replace(reading, request=whole or reading.request, index=_index(document.get("index")))
+
+
+def _index(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:

@@ -31,13 +31,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Reading:
-    """source: the tool that made the picture, "" when nothing was found. notes: what the user should know. facts: versions and the like, for the record."""
+    """source: the tool that made the picture, "" when nothing was found. notes: what the user should know. facts: versions and the like, for the record.
+    index: place of this picture among those that the request makes; a script makes several."""
 
     request: GenerationRequest
     source: str = ""
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+    index: int = 0
 
 
 class Draft:

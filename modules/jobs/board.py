@@ -79,13 +79,6 @@ class Board:
                 over = live.cancel is Cancel.SKIP and index >= live.skipping
                 self._unfinished[job.id] = dataclasses.replace(live, job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
 
-    def amend(self, job: Job) -> None:
-        """Something of a job was put right, whether it runs or is finished."""
-        with self.watch:
-            for views in (self._unfinished, self._finished):
-                if live := views.get(job.id):
-                    views[job.id] = dataclasses.replace(live, job=job, version=self.watch.bump())
-
     def ask(self, id: str, how: Cancel) -> None:
         """A skip is meant for the picture that the job is at now; one that comes after a stop is too late."""
         with self.watch:

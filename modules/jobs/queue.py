@@ -6,21 +6,19 @@ What changes is written to the store first and shown on the board afterwards, so
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import secrets
 import threading
 import time
-from pathlib import Path
 
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
 from modules.core.params import from_dict, to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
 from modules.jobs.board import Board
-from modules.jobs.job import Job, PictureRecord, State
+from modules.jobs.job import Job, State
 from modules.jobs.live import Live, of_finished
-from modules.jobs.rows import path_of, record_of
+from modules.jobs.rows import record_of
 from modules.jobs.store import INTERRUPTED, Store
 from modules.jobs.ticket import Ticket, Tickets
 
@@ -125,20 +123,6 @@ class Queue:
             self.store.delete(id)
             self._board.forget(id)
 
-    def moved(self, record: PictureRecord, path: Path, sha256: str) -> None:
-        """Somebody gave a saved picture another place, maybe another format: the history follows. A history that cannot be written keeps the old place."""
-        found = dataclasses.replace(record, path=path_of(path, self.store.folder), sha256=sha256)
-        with self._changing:
-            job = self.get(record.job)
-            job = dataclasses.replace(job, pictures=tuple(found if each == record else each for each in job.pictures))
-            try:
-                self.store.move_picture(found)
-            except OutputTrouble as trouble:
-                logger.warning("%s", trouble)
-            if job.id in self._behind:
-                self._behind[job.id] = job
-            self._board.amend(job)
-
     def close(self) -> None:
         """Whoever still waits for a result is told; the waiting jobs stay in the store for the next start."""
         with self._changing:
@@ -170,7 +154,7 @@ class Queue:
 
     def picture(self, id: str, picture: Picture) -> None:
         """A finished picture of the running job. A history that cannot be written does not end the run: the rows follow when it can."""
-        record = record_of(picture, self.store.folder, hashlib.sha256(picture.data).hexdigest())
+        record = record_of(picture, self.store.folder)
         with self._changing:
             job = self.get(id)
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules.core.errors import InvalidRequest
+from modules.core.errors import InvalidRequest, NotFound
 from modules.core.params import from_dict, to_dict
 from modules.core.request import PROMPT_LIMIT, GenerationRequest
 from modules.core.result import Picture
@@ -112,8 +113,12 @@ def read_jobs(rows: sqlite3.Connection, where: str, values: Sequence[Any]) -> li
     return [_job(row, pictures[row["id"]]) for row in found]
 
 
-def record_of(picture: Picture, folder: Path, sha256: str) -> PictureRecord:
+def record_of(picture: Picture, folder: Path) -> PictureRecord:
     """The row of a picture as an engine reports it. folder: of the outputs."""
+    try:
+        sha256 = hashlib.sha256(picture.data).hexdigest()
+    except NotFound:  # somebody was quicker and took the file away
+        sha256 = ""
     return PictureRecord(
         path="" if picture.path is None else path_of(picture.path, folder),
         seed=picture.request.seed,

@@ -15,7 +15,7 @@ from modules.core.errors import EaselError, NotFound
 from modules.jobs.database import Database
 from modules.jobs.job import Job, PictureRecord, State
 from modules.jobs.presence import Presence
-from modules.jobs.rows import MIGRATIONS, read_jobs, read_picture, storable, write_job, write_picture
+from modules.jobs.rows import MIGRATIONS, read_jobs, read_picture, write_job, write_picture
 
 MOST_ROWS = 500
 LARGEST = 2**63 - 1
@@ -54,11 +54,6 @@ class Store:
         """Returns the record with its number; from now on it outlives a crash."""
         with self._database.writing() as rows:
             return dataclasses.replace(record, job=job, number=write_picture(rows, job, ordinal, record))
-
-    def move_picture(self, record: PictureRecord) -> None:
-        """The picture of that number has another path and sha256 now."""
-        with self._database.writing() as rows:
-            rows.execute("UPDATE pictures SET path = ?, sha256 = ? WHERE number = ?", (storable(record.path), record.sha256, record.number))
 
     def order(self, ids: Sequence[str]) -> None:
         """The order of the waiting jobs, first to last."""

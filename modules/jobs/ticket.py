@@ -40,7 +40,7 @@ class Ticket:
         """Bytes of the pictures that wait to be taken."""
         with self._watch:
             pictures = self._outcome.pictures if isinstance(self._outcome, Result) else self._unsaved
-            return sum(len(picture.data) for picture in pictures)
+            return sum(len(picture.held) for picture in pictures)
 
     def result(self, timeout: float | None = None) -> Result:
         """The job's result. Raises the EaselError by which it failed, or TimeoutError after `timeout` seconds; a job that was cancelled

@@ -125,7 +125,7 @@ class Pictures:
             unsaved = {picture.index: picture for picture in made if picture.path is None}
             if unsaved:
                 self._unsaved[id] = unsaved
-        while len(self._unsaved) > 1 and sum(len(picture.data) for pictures in self._unsaved.values() for picture in pictures.values()) > UNSAVED_KEPT:
+        while len(self._unsaved) > 1 and sum(len(picture.held) for pictures in self._unsaved.values() for picture in pictures.values()) > UNSAVED_KEPT:
             self._unsaved.popitem(last=False)
 
 

@@ -14,13 +14,14 @@ from PIL.PngImagePlugin import PngInfo
 from modules.core.files import write_new
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.save import Saver
 
 
 class Drawing:
-    """folder: of the outputs. Each step waits at `gate`, which a test may clear."""
+    """folder: of the outputs. saver: where pictures go, if not in there. Each step waits at `gate`, which a test may clear."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, saver: Saver | None = None) -> None:
+        self.folder, self.saver = folder, saver
         self.gate = threading.Event()
         self.gate.set()
 
@@ -59,6 +60,10 @@ class Drawing:
         texts.add_text("parameters", f"{request.prompt}\nSteps: {request.steps}, Seed: {request.seed}")
         file = io.BytesIO()
         image.save(file, "png", pnginfo=texts)
-        folder = self.folder / "txt2img-images" / "2026-01-31"
-        path = write_new(folder, lambda number: f"{number:05}-{request.seed}.png", file.getvalue(), 1) if save else None
-        return Picture(file.getvalue(), image.width, image.height, request, texts.chunks[0][1].decode("latin-1"), index, path)
+        picture = Picture(file.getvalue(), image.width, image.height, request, texts.chunks[0][1].decode("latin-1"), index)
+        return picture.saved(self._saved(picture.data, request.seed)) if save else picture
+
+    def _saved(self, data: bytes, seed: int) -> Path:
+        if self.saver:
+            return self.saver.save(data, seed, "txt2img-images")[0]
+        return write_new(self.folder / "txt2img-images" / "2026-01-31", lambda number: f"{number:05}-{seed}.png", data, 1)

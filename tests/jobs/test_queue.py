@@ -349,16 +349,6 @@ class TestTrouble:
         assert failed.state is State.FAILED and failed.finished and "restart" in (failed.error or {})["detail"]
         again.close()
 
-    def test_the_history_follows_a_picture_that_was_moved(self, queue: Queue, worker: Worker, outputs: Path, tmp_path: Path) -> None:
-        worker.start()
-        ticket = queue.submit(small(count=2))
-        ticket.result(PATIENCE)
-        first, second = queue.get(ticket.id).pictures
-        queue.moved(second, tmp_path / "elsewhere.webp", "5e1f")
-        for job in (queue.get(ticket.id), queue.store.job(ticket.id)):
-            assert job.pictures[0] == first
-            assert (job.pictures[1].path, job.pictures[1].sha256) == ((tmp_path / "elsewhere.webp").resolve().as_posix(), "5e1f")
-
     def test_a_command_beside_a_server_takes_nothing_over(self, queue: Queue, outputs: Path) -> None:
         (waiting,) = fill(queue, 1)
         command = Queue(Store(outputs / "history.db"), resume=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -143,10 +144,11 @@ class TestRows:
     @pytest.mark.parametrize(("inside", "path"), [(True, "day/1.png"), (False, None)])
     def test_a_path_is_relative_to_the_outputs_where_it_can_be(self, tmp_path: Path, inside: bool, path: str | None) -> None:
         place = (tmp_path / "outputs" if inside else tmp_path / "elsewhere") / "day" / "1.png"
-        picture = Picture(b"", 1, 2, GenerationRequest(seed=9), "text", 4, place, complete=False)
-        found = record_of(picture, tmp_path / "outputs", "ab")
+        picture = Picture(b"abc", 1, 2, GenerationRequest(seed=9), "text", 4, place, complete=False)
+        found = record_of(picture, tmp_path / "outputs")
         assert found.path == (path or place.as_posix())
-        assert (found.seed, found.index, found.sha256, found.complete) == (9, 4, "ab", False)
+        assert (found.seed, found.index, found.sha256, found.complete) == (9, 4, hashlib.sha256(b"abc").hexdigest(), False)
+        assert record_of(picture.saved(place), tmp_path / "outputs").sha256 == "", "a file that is gone already"
 
 
 class TestTakingOver:

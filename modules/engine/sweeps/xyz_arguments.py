@@ -16,6 +16,7 @@ _VALUES = "1-5, 1-9 (+2), 1-10 [4], or a list with commas."
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     """Of each axis: its type, its values as typed, and those chosen from a menu, which count where the axis has one.
+    batch_grids: whether a cell of several pictures shows their grid, or the first alone. Filled in when the request is resolved: as A1111, where pictures are saved.
     seeds: seed and variation seed of each cell, x fastest, then y, then z; only where -1 was kept."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -37,4 +38,5 @@ class Arguments:
     vary_z: Annotated[bool, Param("Vary seeds for Z")] = False
     margin: Annotated[int, Param("Grid margins (px)", 0, 500, 2)] = 0
     text_inputs: Annotated[bool, Param("Use text inputs instead of dropdowns")] = False
+    batch_grids: Annotated[bool | None, Param("Grid of each cell's batch", hint="Empty: where pictures are saved.")] = None
     seeds: Annotated[tuple[tuple[int, int], ...], Param("Seeds drawn", hint="Filled in when the request is resolved, where -1 was kept.")] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from PIL import Image
 
@@ -22,14 +23,15 @@ from modules.infotext.grammar import quote
 
 def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Sweep:
     """Every cell is looked at before the first is drawn. One that then fails stays black, with a note; of each cell one picture is shown."""
+    # A1111 shows the grid of a cell's batch where it makes one, which it does only where it saves; else the first picture alone.
+    arguments = replace(arguments, batch_grids=tools.saves if arguments.batch_grids is None else arguments.batch_grids)
     lines = lines_of(arguments)
     check_size(request, lines)
     whole, cells = cells_of(request, arguments, lines, tools)
     made: dict[Place, Result] = {}
     failures: dict[Place, EaselError] = {}
     for place in run_order(lines):
-        # A1111 shows the grid of a cell's batch where it makes one, which it does only where it saves; else the first picture alone.
-        cell = cells[place] if tools.saves else single(cells[place], 0)
+        cell = cells[place] if arguments.batch_grids else single(cells[place], 0)
         try:
             result = yield Part(cell, of=len(cells) * cell.pictures)
         except OutputTrouble:

@@ -68,7 +68,9 @@ class Studio:
 
     def _store(self, data: bytes, request: GenerationRequest, name: str) -> tuple[Path, str]:
         self.stored.append(name)
-        return self.folder / f"{len(self.stored)}.png", ""
+        path = self.folder / f"{len(self.stored)}.png"
+        path.write_bytes(data)
+        return path, ""
 
     def _paint(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
         assert not request.script.name

@@ -157,6 +157,7 @@ def test_of_a_batch_the_first_picture_is_shown_or_its_grid_where_it_is_saved(stu
     assert {one.pictures for one in studio.asked} == {1} and first.pictures[0].width == 192
     saved = studio.draw("X/Y/Z plot", BARE, batch_size=2, count=2, save=True)
     assert {one.pictures for one in studio.asked[6:]} == {4} and saved.pictures[0].width == 2 * 192
+    assert same(saved, studio.again(saved.request, save=False)), "whether files are kept must not change what is drawn again"
     assert {event.pictures for event in studio.events if isinstance(event, Progress)} == {6, 24}
 
 
