@@ -25,6 +25,7 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
+from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
 from modules.infotext import files
@@ -92,6 +93,7 @@ class App:
         SCHEDULES.get(request.schedule)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
+        refiner_of(request, self.library)
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""

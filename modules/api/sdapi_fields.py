@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules.api.replies import renamed
 from modules.api.sdapi_names import Name, Tab, asks_nothing
-from modules.core.errors import InvalidRequest
+from modules.core.errors import EaselError, InvalidRequest
 from modules.core.params import value_of, walk
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
@@ -56,6 +56,22 @@ def hires_fields(values: Mapping[str, Any], given: Mapping[str, Any], filled: Ma
         found |= {"hires.width": values["width"], "hires.height": values["height"]}
         found |= {"width": first[0] or values["width"], "height": first[1] or values["height"]}
     return found
+
+
+def refiner_fields(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A refiner without a switching point takes over at once; one that the body names is not held to the hash of another in the infotext."""
+    found = {} if "refiner.switch_at" in values else {"refiner.switch_at": 0.0}
+    return found | ({"refiner.checkpoint_hash": ""} if given.get("refiner_checkpoint") else {})
+
+
+def check_refiner(request: GenerationRequest, find: Callable[[str], object]) -> None:
+    """find: a checkpoint by name. Raises NotFound, BadModelFile under A1111's name of the field."""
+    try:
+        if request.refiner.checkpoint:
+            find(request.refiner.checkpoint)
+    except EaselError as error:
+        error.field = "refiner_checkpoint"
+        raise
 
 
 def _upscaler(name: str) -> str:

@@ -64,6 +64,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="s_min_uncond_all", default=False, field="guidance.min_sigma_all"),
     Option(name="skip_early_cond", default=0.0, field="guidance.skip_early"),
     Option(name="pad_cond_uncond", default=False, field="guidance.pad_conds"),
+    Option(name="refiner_switch_by_sample_steps", default=False, field="refiner.by_steps"),
+    Option(name="hires_fix_refiner_pass", default="second pass", field="refiner.passes"),
     Option(name="img2img_extra_noise", default=0.0, field="init.extra_noise"),
     Option(name="img2img_color_correction", default=False, field="init.color_correction", tab="img2img"),
     Option(name="img2img_fix_steps", default=False, field="init.fix_steps", tab="img2img"),

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from modules.api.replies import renamed
-from modules.api.sdapi_fields import chosen, hires_fields, in_memory, said_by
+from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, in_memory, refiner_fields, said_by
 from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing
 from modules.api.sdapi_option_names import BY_OPTION, OPTIONS, foreign_name
 from modules.api.sdapi_options import Find, checked, fields_of
@@ -75,6 +75,7 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
         values = _values(tab, given, filled, options, overrides, desk.scripts)
         request = with_values(GenerationRequest(), values)
         in_memory(request)
+        check_refiner(request, desk.find)
         request = with_values(request, dict(_pictures(filled, desk.keep)))
     except InvalidRequest as error:
         raise renamed(error, foreign_name(error.field, tab)) from None
@@ -101,7 +102,11 @@ def _values(
     said = said_by(filled["infotext"], tab) if filled["infotext"] else {}
     sampler, schedule = _sampler(given, filled, said)
     eta_key = SAMPLERS.get(sampler).eta
-    acting = {"hires": given.get("enable_hr", said.get("hires.enabled", False)), "mask": bool(filled.get("mask")) or not asks_nothing(filled["script_name"])}
+    acting = {
+        "hires": given.get("enable_hr", said.get("hires.enabled", False)),
+        "mask": bool(filled.get("mask")) or not asks_nothing(filled["script_name"]),
+        "refiner": not asks_nothing(given.get("refiner_checkpoint", said.get("refiner.checkpoint"))),
+    }
     names = [name for name in NAMES[tab] if name.field and name.name not in PICTURES and acting.get(name.field.partition(".")[0], True)]
     own = {name.field: chosen(name, given[name.name]) for name in names if name.name in given and not (name.yields and _acts(changed, name.name))}
     values = fields_of({option.name: option.default for option in OPTIONS}, eta_key, tab)
@@ -117,6 +122,10 @@ def _values(
         values |= hires_fields(values, given, filled)
     else:
         values = {name: value for name, value in values.items() if not name.startswith("hires.")}
+    if acting["refiner"]:
+        values |= refiner_fields(values, given)
+    else:
+        values = {name: value for name, value in values.items() if not name.startswith("refiner.")}
     values["solver.named"] = all(value == UNTOUCHED[name] for name, value in own.items() if name in UNTOUCHED)
     values |= scripts.always_on(tab, filled["alwayson_scripts"])
     if not asks_nothing(filled["script_name"]):

@@ -28,6 +28,7 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
 MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 MaskArea = Literal["Whole picture", "Only masked"]
+RefinedPass = Literal["second pass", "first pass", "both passes"]
 LATENT_UPSCALERS = ("Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)")
 IMAGE_UPSCALERS = ("None", "Lanczos", "Nearest")
 HIRES_UPSCALERS = (*LATENT_UPSCALERS, *IMAGE_UPSCALERS)
@@ -181,6 +182,24 @@ class Hires:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refiner:
+    """Another checkpoint that takes over inside the running sampler, which keeps its history. A1111's rule."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    checkpoint: Annotated[
+        str, Param("Refiner checkpoint", text="Refiner", max_length=400, hint="Takes over for the last part of the drawing. Empty: none.")
+    ] = ""
+    checkpoint_hash: Annotated[str, Param("Refiner hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
+    switch_at: Annotated[
+        float, Param("Switch at", 0, 1, 0.01, text="Refiner switch at", hint="How far the noise has come down when it takes over: 0 at once, 1 never.")
+    ] = 0.8
+    by_steps: Annotated[bool, Param("Switch by sampling steps", text="Refiner switch by sampling steps", hint="As A1111 before 1.8.")] = False
+    passes: Annotated[RefinedPass, Param("Refined pass", text="Hires refiner", hint="Where hires fix draws a second pass: which of the two is refined.")] = (
+        "second pass"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Script:
     """A sweep over several requests (`engine.sweeps`): X/Y/Z plot, loopback, outpainting ... args: by the names that the script declares."""
 
@@ -240,6 +259,7 @@ class GenerationRequest:
     init: Init = field(default_factory=Init)
     mask: Mask = field(default_factory=Mask)
     hires: Hires = field(default_factory=Hires)
+    refiner: Refiner = field(default_factory=Refiner)
     script: Script = field(default_factory=Script)
 
     @property

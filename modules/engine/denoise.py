@@ -19,8 +19,8 @@ from modules.sampling.parameterization import Table, c_in, x0_from
 from modules.sampling.step import Denoise, Denoised, Step
 
 
-def denoiser(family: Family, model: Model, table: Table, texts: Conditioning, request: GenerationRequest, features: Sequence[Feature]) -> Denoise:
-    """-> the guided denoiser of one stage, wrapped by the features in order (the last one outermost)."""
+def guided(family: Family, model: Model, table: Table, texts: Conditioning, request: GenerationRequest, features: Sequence[Feature]) -> Denoise:
+    """-> the guided denoiser of one model in one stage. features: those that extend its network's calls."""
 
     def network(x: Tensor, sigma: Tensor, conds: list[Cond], step: Step) -> Tensor:
         """x0 of each cond for each picture: x [B, C, H, W], N conds -> [B * N, C, H, W], picture by picture."""
@@ -58,13 +58,16 @@ def denoiser(family: Family, model: Model, table: Table, texts: Conditioning, re
                 x0s, uncond = both[:, :count].flatten(0, 1), both[:, count]
             else:
                 x0s, uncond = network(x, sigma, conds, step), network(x, sigma, [negative], step)
-        guided = combine([x0s[part::count] for part in range(count)], weights, uncond, scale)
-        return Denoised(guided, uncond, x)
+        return Denoised(combine([x0s[part::count] for part in range(count)], weights, uncond, scale), uncond, x)
 
-    wrapped: Denoise = denoise
+    return denoise
+
+
+def wrapped(denoise: Denoise, features: Sequence[Feature]) -> Denoise:
+    """By the features in order; the last one is the outermost."""
     for feature in features:
-        wrapped = feature.wrap(wrapped)
-    return wrapped
+        denoise = feature.wrap(denoise)
+    return denoise
 
 
 def _stacked(conds: list[Cond], pictures: int, model: Model) -> dict[str, Tensor]:

@@ -7,19 +7,20 @@ from torch import Tensor
 
 from modules.core.request import LATENT_UPSCALERS
 from modules.engine.plan import Stage
-from modules.families.family import Family, Model
+from modules.engine.relay import Relay
 from modules.imaging import latents, pixels
 from modules.imaging.resize import UPSCALERS, ResizeMode, resize_image
 
 
-def enlarge(stage: Stage, first: Tensor, family: Family, model: Model) -> Tensor:
-    """first: [B, C, h, w] of the pass before. -> [B, C, *stage.latent]."""
+def enlarge(stage: Stage, first: Tensor, relay: Relay) -> Tensor:
+    """first: [B, C, h, w] of the pass before. Whoever drew that decodes it, and whoever draws the next one encodes. -> [B, C, *stage.latent]."""
     width, height, cut = stage.enlarged
     name = stage.request.hires.upscaler
     if name in LATENT_UPSCALERS:
-        multiple = model.record.multiple
+        multiple = relay.record.multiple
         return latents.trimmed(latents.resize(first, height // multiple, width // multiple, name), cut)
-    images = [pixels.to_images(family.decode(model, one))[0] for one in first.split(1)]
+    images = [pixels.to_images(relay.decode(one))[0] for one in first.split(1)]
     larger = [resize_image(ResizeMode.STRETCH, image, width, height, UPSCALERS[name]) for image in images]
-    encoded = torch.cat([family.encode_image(model, pixels.to_tensor([image])) for image in larger])
+    relay.turn = relay.lead
+    encoded = torch.cat([relay.encode_image(pixels.to_tensor([image])) for image in larger])
     return latents.trimmed(encoded, cut)

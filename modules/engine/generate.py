@@ -9,7 +9,6 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,30 +25,29 @@ from modules.core.params import to_dict
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.engine.canvas import Canvas, prepare
-from modules.engine.conditioning import Conditioning, conditioning
-from modules.engine.denoise import denoiser
 from modules.engine.enlarge import enlarge
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
-from modules.engine.models import Loaded, Models
+from modules.engine.first_passes import FirstPasses
+from modules.engine.models import Models
 from modules.engine.plan import Stage, plan, takes
+from modules.engine.refiner import refiner_of
+from modules.engine.relay import Relay
 from modules.engine.resolve import Shelf, resolve
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
+from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine, find, is_out_of_memory
-from modules.memory.placement import rest
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
 from modules.prompt.styles import Style
-from modules.sampling.parameterization import Table
-from modules.sampling.step import Denoise
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +71,7 @@ class Engine:
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
         self.models = Models(self.machine, self.options)
+        self.first_passes = FirstPasses()
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
@@ -135,60 +134,62 @@ class Engine:
         self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object]
     ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
         """Take by take: the pictures with what is to be said of each, and whether somebody cancelled."""
-        loaded = self.models.load(card, request.precision)
-        loaded.family.check(request)
+        refiner = refiner_of(request, self.shelf)
+        for known in (card, refiner) if refiner else (card,):
+            FAMILIES_BY_NAME[known.family].check(request)
         pace = Pace(self.looks().preview_interval)
-        with ExitStack() as stack:
-            features: list[Feature] = [Tiling()] if request.tiling else []
-            for feature in features:
-                stack.enter_context(feature.attach(loaded.model))
+        features: list[Feature] = [Tiling()] if request.tiling else []
+        with Relay(self.models, request.precision, card, refiner, self._vectors(request), features) as relay:
+            stages = plan(request, relay.record)
             report(Progress("encoding", 0, request.pictures))
-            passes = self._passes(loaded, request)
+            for stage in stages:
+                relay.texts(stage)
             for take in takes(request):
                 if cancel() is Cancel.STOP:
                     yield [], Cancel.STOP
                     return
-                made, how = self._take(loaded, request, passes, take, features, report, cancel, keys, pace)
-                rest(loaded.placed)
+                made, how = self._take(relay, request, stages, take, report, cancel, keys, pace)
+                relay.rest()
                 yield made, how
                 if how is Cancel.STOP:
                     return
 
-    def _passes(self, loaded: Loaded, request: GenerationRequest) -> list[tuple[Stage, Conditioning]]:
-        """Each pass with its texts, encoded once for all pictures."""
-        vectors = self._vectors(request)
-        stages = plan(request, loaded.model.record)
-        return [(stage, conditioning(loaded.family, loaded.model, stage.request, vectors, stage.first_pass)) for stage in stages]
-
     def _take(
         self,
-        loaded: Loaded,
+        relay: Relay,
         request: GenerationRequest,
-        passes: Sequence[tuple[Stage, Conditioning]],
+        stages: Sequence[Stage],
         take: range,
-        features: Sequence[Feature],
         report: Report,
         cancel: Callable[[], Cancel],
         keys: Mapping[str, object],
         pace: Pace,
     ) -> tuple[list[tuple[Picture, str]], Cancel]:
         """Samples and decodes the pictures that are evaluated together."""
-        total = sum(steps_of(stage) for stage, _ in passes)
-        report(Progress("sampling", take.start, request.pictures, 0, total))
         requests = [single(request, index) for index in take]
-        canvas = prepare(loaded.family, loaded.model, passes[0][0], requests, self.blobs)
+        kept = self.first_passes.find(stages, requests)
+        todo = stages[1:] if kept else stages
+        total = sum(steps_of(stage) for stage in todo)
+        report(Progress("sampling", take.start, request.pictures, 0, total))
+        relay.turn = relay.lead
+        canvas = prepare(relay.acting.family, relay.acting.model, stages[0], requests, self.blobs)
         latents, how, done = canvas.latents, Cancel.NONE, 0
+        if kept:
+            latents = kept.latents.to(relay.bare.device)
+            relay.turn = relay.refiner if kept.refined and relay.refiner else relay.lead
         try:
-            for stage, texts in passes:
+            for stage in todo:
                 if stage.first_pass is not None and latents is not None:
-                    latents = enlarge(stage, latents, loaded.family, loaded.model)
+                    latents = enlarge(stage, latents, relay)
+                relay.turn = relay.lead
                 bending = [
-                    *features,
+                    *relay.features,
                     *(canvas.features if stage.first_pass is None else ()),
-                    self._watch(loaded.model, take, request, done, total, report, cancel, pace),
+                    self._watch(relay.bare, take, request, done, total, report, cancel, pace),
                 ]
-                latents = self._stage(stage, loaded, requests, texts, bending, latents)
+                latents = self._stage(stage, relay, requests, bending, latents)
                 latents = canvas.settle(latents) if stage.first_pass is None else latents
+                self.first_passes.keep(stage, requests, latents, relay.turn is relay.refiner)
                 done += steps_of(stage)
         except Stopped as stop:
             how = stop.how
@@ -196,7 +197,7 @@ class Engine:
                 return [], how
             latents = stop.latents
         report(Progress("decoding", take.start, request.pictures, total, total))
-        return self._pictures(loaded, requests, take, canvas, latents, how is Cancel.NONE, keys), how
+        return self._pictures(relay, requests, take, canvas, latents, how is Cancel.NONE, keys), how
 
     def _watch(
         self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel], pace: Pace
@@ -204,17 +205,12 @@ class Engine:
         preview = model.card.preview or model.record.preview
         return Watch(report, cancel, take.start, request.pictures, done, total, pace, preview, self.looks().preview_side)
 
-    def _stage(
-        self, stage: Stage, loaded: Loaded, requests: list[GenerationRequest], texts: Conditioning, features: Sequence[Feature], latents: Tensor | None
-    ) -> Tensor:
-        def denoise_with(table: Table) -> Denoise:
-            return denoiser(loaded.family, loaded.model, table, texts, stage.request, features)
-
-        return sample(stage, loaded.model, requests, denoise_with, latents)
+    def _stage(self, stage: Stage, relay: Relay, requests: list[GenerationRequest], features: Sequence[Feature], latents: Tensor | None) -> Tensor:
+        return sample(stage, relay.bare, requests, lambda table: relay.denoiser(stage, table, features), latents)
 
     def _pictures(
         self,
-        loaded: Loaded,
+        relay: Relay,
         requests: Sequence[GenerationRequest],
         take: range,
         canvas: Canvas,
@@ -225,7 +221,7 @@ class Engine:
         """Decoded and finished. One that came out as not-a-number is left out and said; the others stand."""
         if latents is None:
             return []
-        decoded = loaded.family.decode(loaded.model, latents)
+        decoded = relay.decode(latents)
         found: list[tuple[Picture, str]] = []
         broken = 0
         for place, (one, index) in enumerate(zip(requests, take, strict=True)):
@@ -233,7 +229,7 @@ class Engine:
                 broken += 1
                 continue
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
-            found.append((self._picture(image, one, index, loaded.model.card, complete, keys), ""))
+            found.append((self._picture(image, one, index, relay.lead, complete, keys), ""))
         if broken and not found:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         return [(picture, f"{NAN} {NAN_REMEDY}" if broken else "") for picture, _ in found]

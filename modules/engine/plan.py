@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from modules.core.errors import InvalidRequest
 from modules.core.records.families import FamilyRecord
 from modules.core.records.samplers import SAMPLERS, split_sampler
-from modules.core.request import HIRES_UPSCALERS, GenerationRequest
+from modules.core.request import HIRES_UPSCALERS, GenerationRequest, RefinedPass
 from modules.imaging.sizes import Enlarged, enlarged
 
 LARGEST = 16384
@@ -18,7 +18,8 @@ LARGEST = 16384
 class Stage:
     """One run of a sampler. latent: (channels, height, width) of what it works on. request: what it draws with: its own prompts, sampler, schedule, steps.
     strength: how much of its start is drawn anew; None when it starts from noise. fix_steps: do exactly that many steps.
-    first_pass: the request of the pass before, which its prompt schedules go on from. enlarged: what hires fix enlarges to."""
+    first_pass: the request of the pass before, which its prompt schedules go on from. enlarged: what hires fix enlarges to.
+    refined: whether the refiner takes over in it."""
 
     name: str
     latent: tuple[int, int, int]
@@ -27,12 +28,13 @@ class Stage:
     fix_steps: bool = False
     first_pass: GenerationRequest | None = None
     enlarged: Enlarged = Enlarged(0, 0)
+    refined: bool = False
 
 
 def plan(request: GenerationRequest, record: FamilyRecord) -> tuple[Stage, ...]:
     """The passes of one picture. Sizes that do not divide are floored, as A1111 does."""
     latent = (record.latent_channels, request.height // record.multiple, request.width // record.multiple)
-    base = Stage("base", latent, request)
+    base = Stage("base", latent, request, refined=is_refined(request, "first pass"))
     if request.init.image:
         return (replace(base, strength=request.init.strength, fix_steps=request.init.fix_steps),)
     return (base, _hires(request, record)) if request.hires.enabled else (base,)
@@ -56,7 +58,13 @@ def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
         schedule=hires.schedule or named or request.schedule,
         steps=hires.steps or request.steps,
     )
-    return Stage("hires", latent, second, hires.strength, True, request, larger)
+    return Stage("hires", latent, second, hires.strength, True, request, larger, is_refined(request, "second pass"))
+
+
+def is_refined(request: GenerationRequest, which: RefinedPass) -> bool:
+    """A picture of one pass is refined in that one."""
+    refiner, single = request.refiner, bool(request.init.image) or not request.hires.enabled
+    return bool(refiner.checkpoint) and (single or refiner.passes in (which, "both passes"))
 
 
 def takes(request: GenerationRequest) -> list[range]:

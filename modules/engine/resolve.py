@@ -11,8 +11,9 @@ from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import SEED_DRAW, GenerationRequest, Precision
+from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
 from modules.engine.conditioning import spoken
+from modules.engine.refiner import check_pair, refiner_of
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style, applied
 
@@ -52,6 +53,7 @@ def resolve(
         variation=variation,
         precision=precision(request.precision),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
+        refiner=_refiner(request, card, shelf),
     )
     return resolved, card
 
@@ -74,6 +76,16 @@ def find_model(request: GenerationRequest, shelf: Shelf) -> Card:
     if card is None:
         raise NotFound("There is no model to draw with.", "Put a checkpoint into models/Stable-diffusion and press the refresh button.", "model")
     return shelf.hashed(card)
+
+
+def _refiner(request: GenerationRequest, lead: Card, shelf: Shelf) -> Refiner:
+    """By name and hash; a checkpoint that would take over from itself is none."""
+    card = refiner_of(request, shelf)
+    card = card and shelf.hashed(card)
+    if card is None or card.sha256 == lead.sha256:
+        return Refiner()
+    check_pair(lead, card)
+    return dataclasses.replace(request.refiner, checkpoint=card.name, checkpoint_hash=card.sha256)
 
 
 def _embeddings(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:

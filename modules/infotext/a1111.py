@@ -46,11 +46,11 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sampling(draft, said)
     _sizes(draft, full)
     _model(draft, said)
-    dealt = _OWN_RULE | passes.from_text(draft, said)
+    dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     for key, value in said.items():
         if _plain(key) not in dealt:
             _one(draft, key, value, said)
-    for key in ("Old prompt editing timelines", "Downcast alphas_cumprod", "Pad conds v0"):
+    for key in ("Old prompt editing timelines", "Downcast alphas_cumprod", "Pad conds v0", "Refiner switch by sampling steps"):
         if full.get(key) is True and key not in said:
             _one(draft, key, True, said, f"A1111 {draft.facts.get('Version', '')} did so without saying it.")
     _noise(draft, said, unsaid_noise)

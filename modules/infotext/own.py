@@ -75,6 +75,9 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     hires = safe.get("hires")
     if isinstance(hires, Mapping) and isinstance(name := hires.get("upscaler"), str) and name and _PLACE.search(name):
         safe["hires"] = {**hires, "upscaler": file_name(name)}
+    refiner = safe.get("refiner")
+    if isinstance(refiner, Mapping) and isinstance(name := refiner.get("checkpoint"), str) and name and _PLACE.search(name):
+        safe["refiner"] = {**refiner, "checkpoint": file_name(name)}
     for dotted in REFERENCES:
         group, name = dotted.split(".")
         held = safe.get(group)

@@ -42,6 +42,7 @@ _METHODS: Mapping[str, str] = {
 }
 """Other tools' upscalers in plain spelling -> the same of ours."""
 
+_TITLE = re.compile(r"(?P<name>.*\S)\s*\[(?P<hash>[0-9a-fA-F]{10,64})\]")
 _SIDES = re.compile(r"(\d{1,9})x(\d{1,9})")
 
 
@@ -142,6 +143,25 @@ def _second(draft: Draft, words: Words) -> set[str]:
     dealt = {"hires strength", "hires upscale", "hires scale", "hires resize", "hires fixed", "hires size", "first pass size", "denoising strength"}
     dealt |= {"hires upscaler", "hires sampler", "hires schedule type", "hires prompt", "hires negative prompt"}
     return dealt | {word for word in words if re.match(r"hires (cfg|checkpoint|module)", word)}
+
+
+def refiner(draft: Draft, said: Mapping[str, Any]) -> set[str]:
+    """A second checkpoint that takes over, by its name and the hash behind it. -> the keys that were dealt with, casefolded."""
+    words = _words(said)
+    key, named_so = words.get("refiner", ("", ""))
+    title = _TITLE.fullmatch(named_so.strip())
+    name, digest = (title["name"], title["hash"].lower()) if title else (named_so, "")
+    if not key or name.strip().casefold() in SAME:
+        return {"refiner"}
+    if not stem(name):
+        draft.leave(key, named_so, "This is no model name.")
+        return {"refiner"}
+    draft.take(key, "refiner.checkpoint", stem(name), said=named_so)
+    if digest:
+        draft.values["refiner.checkpoint_hash"] = digest
+    if "refiner switch at" not in words:
+        draft.values["refiner.switch_at"] = 0.0  # A1111 leaves the key out where it switches at once
+    return {"refiner"}
 
 
 def _target(draft: Draft, words: Words) -> None:

@@ -129,6 +129,16 @@ def _extra_noise(request: GenerationRequest) -> object:
     return float(request.init.extra_noise) if request.init.extra_noise and (request.init.image or request.hires.enabled) else None
 
 
+def _refined(value: Callable[[GenerationRequest], Any]) -> Rule:
+    """Said only where another checkpoint takes over."""
+    return lambda request: value(request) if request.refiner.checkpoint else None
+
+
+def _refiner(request: GenerationRequest) -> str:
+    digest = request.refiner.checkpoint_hash[:10]
+    return f"{request.refiner.checkpoint} [{digest}]" if digest else request.refiner.checkpoint
+
+
 def _size(width: int, height: int) -> str:
     return f"{width}x{height}"
 
@@ -174,5 +184,9 @@ RULES: Mapping[str, Rule] = {
     "Sigma tmin": _sigma("tmin", 0),
     "Sigma tmax": _sigma("tmax", 0),
     "Sigma noise": _sigma("noise", 1),
+    "Refiner switch by sampling steps": _refined(lambda request: request.refiner.by_steps or None),
+    "Hires refiner": _refined(lambda request: request.refiner.passes if second_pass(request) and request.refiner.passes != "second pass" else None),
+    "Refiner": _refined(_refiner),
+    "Refiner switch at": _refined(lambda request: float(request.refiner.switch_at)),
 }
 """Keys in A1111's order."""

@@ -50,7 +50,7 @@ class Page:
 def page(app: App) -> Page:
     pictures = Pictures(app.paths.outputs)
     models = menu.entries(app)
-    form = Form(replace(app.default_request(), model=menu.default(app)), "txt2img", layout.IDS)
+    form = Form(replace(app.default_request(), model=menu.default(app)), "txt2img", layout.IDS, menu.looks(app))
 
     def submit(request: GenerationRequest, user: str) -> str:
         ticket = app.submit(request, owner=user, save=app.settings.value.samples_save)
@@ -86,6 +86,8 @@ def page(app: App) -> Page:
             for one in panels:
                 updates |= panel.restored(one, noted) or menu.fresh(app, one.form)
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
+            for other in (one.form.widgets["refiner.checkpoint"] for one in panels):
+                updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
             return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
 
         boxes = dict.fromkeys(box for one in panels for box in one.form.inputs)

@@ -58,7 +58,8 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, **look: 
     if field.type is bool:
         return gr.Checkbox(value, **look)
     if names or choices is not None:
-        return gr.Dropdown(names, value=value or None, **look)
+        offered = [one if isinstance(one, str) else one[1] for one in names]
+        return gr.Dropdown(names, value=value if value or "" in offered else None, **look)
     if (end := slider_end(field, value)) is not None:
         classes = FURTHER if param.usual is not None and param.usual != param.maximum else None
         return gr.Slider(param.minimum or 0, end, value, **{"step": param.step, "elem_classes": classes, **look})

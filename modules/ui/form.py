@@ -31,11 +31,12 @@ class Switch:
 @dataclass(eq=False)
 class Form(Generic[T]):
     """start: the instance whose values the page opens with, of the dataclass whose parameters the form holds. prefix: of all element ids ("txt2img").
-    ids: element ids that differ from the parameter's name."""
+    ids: element ids that differ from the parameter's name. looks: what single widgets are made with, by the parameter's name, as Gradio's constructors take it."""
 
     start: T
     prefix: str
     ids: Mapping[str, str] = field(default_factory=dict)
+    looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     widgets: dict[str, Component] = field(default_factory=dict, init=False)
     switches: dict[str, Switch] = field(default_factory=dict, init=False)
 
@@ -44,6 +45,7 @@ class Form(Generic[T]):
         if name in self.widgets:
             raise ValueError(f"{name} stands in the layout twice")
         declared = self._declared(name)
+        look = {**self.looks.get(name, {}), **look}
         look.setdefault("elem_id", f"{self.prefix}_{self.ids.get(name, name.replace('.', '_'))}")
         self.widgets[name] = fields.widget(declared, value_of(self.start, declared), **look)
         return self.widgets[name]

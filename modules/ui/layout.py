@@ -16,6 +16,7 @@ from modules.ui.form import Form
 
 HIDDEN: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
+    "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "styles": "named by programs; the page's styles come with their own menu",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
@@ -57,6 +58,11 @@ ACCORDIONS: Accordions = (
             ("hires.prompt",),
             ("hires.negative_prompt",),
         ),
+    ),
+    (
+        "Refiner",
+        "refiner",
+        (("refiner.checkpoint", "refiner.switch_at"), ("refiner.passes", "refiner.by_steps")),
     ),
     (
         "Prompt reading",

@@ -27,6 +27,16 @@ def entries(app: App) -> list[tuple[str, str]]:
     return [(f"{card.title} (cannot be used)" if card.trouble else card.title, card.name if often[card.name] == 1 else str(card.path)) for card in cards]
 
 
+def refiners(app: App) -> list[tuple[str, str]]:
+    """(shown, value) of what may take over from the checkpoint."""
+    return [("None", ""), *entries(app)]
+
+
+def looks(app: App) -> dict[str, dict[str, Any]]:
+    """Menus of checkpoints in the form, by parameter."""
+    return {"refiner.checkpoint": {"choices": refiners(app)}}
+
+
 def default(app: App) -> str:
     """The entry's value of the model that a new page starts with; "" when there is none."""
     card = app.card()
@@ -51,6 +61,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     """Wires the menu, which all forms share, and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
     menu = forms[0].widgets["model"]
     boxes = dict.fromkeys(box for form in forms for box in form.inputs)
+    others = [form.widgets["refiner.checkpoint"] for form in forms]
     last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
@@ -74,10 +85,11 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         new = [value for _, value in found if value not in before]
         told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
         update = listed(found, values[menu])
-        return Answer({menu: update, last: update["value"] or ""}, Said(told, "Checkpoints"))
+        others_now = {other: listed(refiners(app), values[other]) for other in others}
+        return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
     talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])
-    talk.on(refresh.click, on_refresh, {menu}, [menu, last])
+    talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others])
     return last
 
 

@@ -103,7 +103,7 @@ def test_a_number_that_is_none_deep_inside(steady: Server) -> None:
         ({"n_iter": 1000, "batch_size": 64}, 400, "n_iter"),
         ({"styles": "film"}, 422, "styles"),
         ({"script_args": {}}, 422, "script_args"),
-        ({"refiner_checkpoint": "two"}, 400, "refiner_checkpoint"),
+        ({"refiner_checkpoint": "nowhere"}, 404, "refiner_checkpoint"),
         ({"override_settings": {"sd_model_checkpoint": "nowhere"}}, 404, "override_settings.sd_model_checkpoint"),
     ],
 )

@@ -19,7 +19,7 @@ from modules.core.errors import EaselError, InvalidRequest, NotFound, Unsupporte
 from modules.core.params import named, value_of
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES, ScheduleRecord
-from modules.core.request import GenerationRequest, Guidance, Hires, Init, Mask, Solver, Spacing, Text, Variation
+from modules.core.request import GenerationRequest, Guidance, Hires, Init, Mask, Refiner, Solver, Spacing, Text, Variation
 from modules.infotext.write import infotext
 
 
@@ -49,6 +49,25 @@ def changed(options: dict[str, Any] | None = None, **body: Any) -> Wish:
 
 def of(wish: Wish, name: str) -> Any:
     return value_of(wish.request, named(GenerationRequest, name))
+
+
+@pytest.mark.parametrize("none", [None, "", "None", "none"])
+def test_no_refiner(none: str | None) -> None:
+    assert wished({"refiner_switch_by_sample_steps": True}, refiner_checkpoint=none, refiner_switch_at=0.5).request.refiner == Refiner()
+
+
+def test_a_refiner_takes_over_at_once_unless_it_is_said_when() -> None:
+    assert wished(refiner_checkpoint="known").request.refiner == Refiner(checkpoint="known", switch_at=0.0)
+    changed = {"refiner_switch_by_sample_steps": True, "hires_fix_refiner_pass": "both passes"}
+    wanted = Refiner(checkpoint="known", switch_at=0.6, by_steps=True, passes="both passes")
+    assert wished(refiner_checkpoint="known", refiner_switch_at=0.6, override_settings=changed).request.refiner == wanted
+
+
+def test_an_infotext_brings_its_refiner_and_the_body_wins() -> None:
+    text = "a cat\nSteps: 20, Sampler: Euler, Size: 64x64, Refiner: known [0123456789], Refiner switch at: 0.7"
+    assert wished(infotext=text).request.refiner == Refiner(checkpoint="known", checkpoint_hash="0123456789", switch_at=0.7)
+    assert wished(infotext=text, refiner_checkpoint="known two").request.refiner == Refiner(checkpoint="known two", switch_at=0.7)
+    assert wished(infotext=text, refiner_checkpoint="None").request.refiner == Refiner()
 
 
 def test_an_empty_body_is_a1111s_default() -> None:
@@ -143,7 +162,8 @@ def test_save_send_and_echo() -> None:
         ({"enable_hr": True, "hr_scheduler": "Karas"}, InvalidRequest, "hr_scheduler"),
         ({"hr_checkpoint_name": "known"}, Unsupported, "hr_checkpoint_name"),
         ({"n_iter": 1000, "batch_size": 64}, InvalidRequest, "n_iter"),
-        ({"refiner_checkpoint": "known"}, Unsupported, "refiner_checkpoint"),
+        ({"refiner_checkpoint": "nowhere"}, NotFound, "refiner_checkpoint"),
+        ({"refiner_checkpoint": "known", "refiner_switch_at": 1.5}, InvalidRequest, "refiner_switch_at"),
         ({"firstpass_image": "abcd"}, Unsupported, "firstpass_image"),
         ({"script_name": "seed travel"}, InvalidRequest, "script_name"),
         ({"script_name": "loopback"}, InvalidRequest, "script_name"),

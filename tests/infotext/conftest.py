@@ -52,9 +52,9 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.dictionaries(st.text(max_size=8), arguments(), max_size=3)
     if typing.get_origin(field.type) is tuple:
         return st.lists(st.text(max_size=8), max_size=3).map(tuple)
-    if field.name == "model":
+    if field.name in ("model", "refiner.checkpoint"):
         return st.from_regex(r"[A-Za-z0-9_\-.]{0,3}[\w ,:()'\"+-]{0,20}\w{2}", fullmatch=True)
-    if field.name == "model_hash":
+    if field.name in ("model_hash", "refiner.checkpoint_hash"):
         return st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)
     if field.name == "embeddings":
         return st.dictionaries(st.from_regex(r"[a-z][a-z0-9 _-]{0,8}[a-z]", fullmatch=True), st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3)
@@ -75,6 +75,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
 KINDS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({}, ("",)),
     ({"hires.enabled": True}, ("", "hires.", "solver.")),
+    ({"refiner.checkpoint": "fine 2", "hires.enabled": True}, ("", "refiner.")),
     ({"init.image": REFERENCE}, ("", "init.")),
     ({"init.image": REFERENCE, "mask.image": REFERENCE}, ("mask.", "init.")),
     ({"init.image": REFERENCE, "mask.image": REFERENCE, "mask.soft.enabled": True}, ("", "mask.soft.")),

@@ -217,6 +217,7 @@ ACTING: dict[str, dict[str, Any]] = {
     "init.": {"init.image": REFERENCE},
     "mask.": {"init.image": REFERENCE, "mask.image": REFERENCE, "mask.area": "Only masked", "mask.soft.enabled": True},
     "hires.": {"hires.enabled": True},
+    "refiner.": {"refiner.checkpoint": "r", "hires.enabled": True},
 }
 """What must be set for the parameters of a group to act."""
 
@@ -228,7 +229,7 @@ def test_every_declared_key_is_written(name: str) -> None:
         "sampler": "Heun", "schedule": "Simple", "text.emphasis": "No norm", "noise_source": "NV", "spacing.noise_schedule": "Zero Terminal SNR",
         "embeddings": {"e": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
-        "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5,
+        "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
     }  # fmt: skip
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)
@@ -237,7 +238,7 @@ def test_every_declared_key_is_written(name: str) -> None:
     written = f"{field.param.text}: "
     assert written in infotext(with_values(started, {name: value}), version="v")
     if acting:
-        idle = with_values(started, {name: value} | {key: "" if key.endswith("image") else False for key in acting if key.endswith(("image", "enabled"))})
+        idle = with_values(started, {name: value} | {key: "" if key.endswith(("image", "checkpoint")) else False for key in acting if key != "mask.area"})
         assert written not in infotext(idle, version="v")
 
 
@@ -276,13 +277,17 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept = {
         field.name: value_of(request, field)
         for field in walk(GenerationRequest)
-        if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "hires")
+        if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "hires", "refiner")
     }
     kept |= beyond(request)
     kept["schedule"] = resolved_schedule(request.sampler, request.schedule)
     kept["model_hash"] = request.model_hash[:10]
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
     default = GenerationRequest()
+    if refiner := request.refiner.checkpoint:
+        kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}
+        kept |= {"refiner.switch_at": request.refiner.switch_at, "refiner.by_steps": request.refiner.by_steps}
+        kept |= {"refiner.passes": request.refiner.passes} if second_pass(request) else {}
     if not request.variation.strength:
         kept["variation.seed"] = default.variation.seed
     if min(request.variation.width, request.variation.height) > 0:

@@ -15,6 +15,7 @@ from modules.core.registry import Registry
 @dataclass(frozen=True, kw_only=True)
 class FamilyRecord:
     """native: side of the pictures it was trained on, in pixels. multiple: sizes are floored to a multiple of it.
+    space: its latent space, by the name of the family that had it first; its own name when empty.
     defaults: request values that suit it, by dotted name. memory: rough GB of GPU memory by side in pixels, shown as approximate.
     preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset."""
 
@@ -25,6 +26,7 @@ class FamilyRecord:
     multiple: int = 8
     latent_channels: int = 4
     scale: float = 0.18215
+    space: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[int, float] = field(default_factory=dict)
     preview: tuple[tuple[float, float, float], ...] = ()

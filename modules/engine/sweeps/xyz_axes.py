@@ -74,6 +74,11 @@ def checkpoint(request: GenerationRequest, value: str, values: Sequence[str]) ->
     return replace(with_values(request, {"model": value}), model_hash="")
 
 
+def refiner(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:
+    name = "" if value.strip().casefold() in ("", "none") else value
+    return with_values(request, {"refiner.checkpoint": name, "refiner.checkpoint_hash": ""})
+
+
 def strength(request: GenerationRequest, value: float, values: Sequence[float]) -> GenerationRequest:
     return with_values(request, {"init.strength" if request.init.image else "hires.strength": value})
 
@@ -159,8 +164,8 @@ AXES: tuple[Axis, ...] = (
     Axis("Token merging ratio high-res", "float", lacking="token merging"),
     Axis("Always discard next-to-last sigma", "text", to("spacing.discard_penultimate"), TRUTH),
     Axis("SGM noise multiplier", "text", to("spacing.sgm_noise"), TRUTH),
-    Axis("Refiner checkpoint", choices=(), shown="file", cost=1.0, lacking="the refiner"),
-    Axis("Refiner switch at", "float", lacking="the refiner"),
+    Axis("Refiner checkpoint", "text", refiner, (), shown="file", cost=1.0),
+    Axis("Refiner switch at", "float", to("refiner.switch_at")),
     Axis("RNG source", "text", to("noise_source"), ("GPU", "CPU", "NV")),
     Axis("FP8 mode", choices=(), cost=0.9, lacking="weights in 8 bits"),
     Axis("Size", "text", size),

@@ -1,0 +1,120 @@
+"""The checkpoints of one run, one at work at a time: loaded when their turn comes, with the run's features on them, and put down before the next one's.
+
+Whoever draws asks for `acting` each time and keeps nothing of it: where memory holds one model, the one before must be able to leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from modules.catalog.card import Card
+from modules.core.records.families import FamilyRecord
+from modules.core.request import Precision
+from modules.engine.conditioning import Conditioning, conditioning
+from modules.engine.denoise import guided, wrapped
+from modules.engine.feature import Feature
+from modules.engine.handover import due, handing_over
+from modules.engine.models import Loaded, Models
+from modules.engine.plan import Stage
+from modules.families import FAMILIES_BY_NAME
+from modules.families.family import Model
+from modules.memory.placement import rest
+from modules.sampling.parameterization import Table, table_of
+from modules.sampling.step import Denoise
+
+
+@dataclass(eq=False)
+class Relay:
+    """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
+    features: what stands on a model's weights while it draws. A context: at its end everything is put down."""
+
+    models: Models
+    precision: Precision
+    lead: Card
+    refiner: Card | None
+    vectors: Mapping[str, Tensor]
+    features: Sequence[Feature]
+    turn: Card = field(init=False)
+    _at_work: Card | None = field(default=None, init=False)
+    _loaded: Loaded | None = field(default=None, init=False)
+    _standing: ExitStack = field(default_factory=ExitStack, init=False)
+    _texts: dict[tuple[str, str], Conditioning] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.turn = self.lead
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self.put_down()
+
+    @property
+    def record(self) -> FamilyRecord:
+        """Of the request's own checkpoint."""
+        return FAMILIES_BY_NAME[self.lead.family].record
+
+    @property
+    def acting(self) -> Loaded:
+        """The checkpoint whose turn it is, loaded. Raises BadModelFile, Unsupported."""
+        if self._loaded is None or self._at_work is not self.turn:
+            self.put_down()
+            self._loaded = self.models.load(self.turn, self.precision)
+            self._at_work = self.turn
+            for feature in self.features:
+                self._standing.enter_context(feature.attach(self._loaded.model))
+        return self._loaded
+
+    @property
+    def bare(self) -> Model:
+        """What a sampler goes by: the acting model without its networks, for frames that outlast its turn."""
+        return replace(self.acting.model, parts={})
+
+    def texts(self, stage: Stage) -> Conditioning:
+        """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
+        key = stage.name, self.turn.sha256
+        if key not in self._texts:
+            acting = self.acting
+            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass)
+        return self._texts[key]
+
+    def denoiser(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:
+        """The guided denoiser of a stage, wrapped by its features; the acting checkpoint begins it. table: that one's."""
+        denoise = self._guided(stage, table, features)
+        if stage.refined and self.refiner is not None:
+            refiner = self.refiner
+            denoise = handing_over(denoise, due(stage.request.refiner, table), lambda: self._taken_over(refiner, stage, features))
+        return wrapped(denoise, features)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """By the autoencoder of whoever drew last, as `Family.decode`."""
+        return self.acting.family.decode(self.acting.model, latents)
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """By the autoencoder of the acting checkpoint, as `Family.encode_image`."""
+        return self.acting.family.encode_image(self.acting.model, pixels)
+
+    def rest(self) -> None:
+        """Between two pictures: nothing of the acting model stays on the device that need not."""
+        if self._loaded is not None:
+            rest(self._loaded.placed)
+
+    def put_down(self) -> None:
+        """The run's features come off the acting model, which this object holds no longer."""
+        self._standing.close()
+        self.rest()
+        self._loaded = self._at_work = None
+
+    def _taken_over(self, refiner: Card, stage: Stage, features: Sequence[Feature]) -> Denoise:
+        self.turn = refiner
+        spacing = stage.request.spacing
+        table = table_of(self.acting.model.alphas_cumprod, spacing.noise_schedule, spacing.downcast_alphas)
+        return self._guided(stage, table, features)
+
+    def _guided(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:
+        acting = self.acting
+        return guided(acting.family, acting.model, table, self.texts(stage), stage.request, features)
