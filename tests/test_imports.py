@@ -32,7 +32,7 @@ OWNERS = {
     "omegaconf": ("core.settings", "networks"),
     "compel": ("prompt",),
     "sqlite3": ("jobs", "catalog"),
-    "diffusers": ("networks", "families", "memory", "sampling.scheduler"),
+    "diffusers": ("networks", "families", "memory", "sampling.scheduler", "sampling.samplers.schedulers"),
     "transformers": ("networks", "families", "memory", "sampling.scheduler"),
     "peft": ("networks", "families", "memory", "sampling.scheduler"),
     "uvicorn": ("serve",),

@@ -30,7 +30,7 @@ PROMPTS = (
 
 
 def wishes(count: int) -> list[dict[str, object]]:
-    """Random requests: every sampler comes up, then schedules, batches, weights, editing, variation, emphasis, noise sources."""
+    """Random requests: every sampler comes up, then schedules, batches, weights, editing, variation, emphasis, noise sources. And those of diffusers, always."""
     draw = random.Random(20261120)
     samplers = [*SAMPLERS.names()]
     draw.shuffle(samplers)
@@ -47,7 +47,7 @@ def wishes(count: int) -> list[dict[str, object]]:
         if draw.random() < 0.2:
             wish |= {"solver.eta": 0.6, "solver.ensd": 31337}
         found.append(wish)
-    return found
+    return found + [{"sampler": record.name, "steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2} for record in SAMPLERS if record.diffusers]
 
 
 @pytest.fixture

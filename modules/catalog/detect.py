@@ -142,6 +142,8 @@ def _prediction(found: Header, told: Any) -> str:
     if isinstance(told, str) and told in ("eps", "v", "x0"):
         return told
     spec = found.metadata.get("modelspec.prediction_type", "")
+    if spec in ("sample", "x0"):
+        return "x0"
     return "v" if "v_pred" in found.tensors or spec.startswith("v") else "eps"
 
 

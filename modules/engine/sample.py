@@ -86,7 +86,8 @@ def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> 
         if walk.timesteps is not None:
             return noise
         first = walk.sigmas[0]
-        return noise * (torch.sqrt(1 + first**2) if request.spacing.sgm_noise else first).to(noise.device)
+        unit = request.spacing.sgm_noise or SAMPLERS.get(request.sampler).diffusers
+        return noise * (torch.sqrt(1 + first**2) if unit else first).to(noise.device)
     latents = latents.to(noise.device)
     if stage.name == "base":
         noise = noise * request.init.noise_multiplier

@@ -48,7 +48,7 @@ def _eta(key: str) -> Rule:
 
 
 def _ensd(request: GenerationRequest) -> object:
-    etas = [record.default_eta if request.solver.eta is None else request.solver.eta for record in _records(request) if record.uses_ensd]
+    etas = [record.default_eta if request.solver.eta is None or not record.eta else request.solver.eta for record in _records(request) if record.uses_ensd]
     return request.solver.ensd or None if any(etas) else None
 
 

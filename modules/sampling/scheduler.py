@@ -112,7 +112,8 @@ class SamplerScheduler(SchedulerMixin, ConfigMixin):
         """By what a pipeline multiplies its first noise."""
         if self.num_inference_steps is None:
             return self.table.sigma_max
-        start = 1.0 if self._record.timesteps else float(self._plan.sigmas[0])
+        first = float(self._plan.sigmas[0])
+        start = 1.0 if self._record.timesteps else (1 + first**2) ** 0.5 if self._record.diffusers else first
         return start * float(self._plan.asks[0].x) if self._plan.asks else start
 
     def set_timesteps(self, num_inference_steps: int | None = None, device: str | torch.device | None = None, sigmas: Sequence[float] | None = None) -> None:

@@ -20,6 +20,7 @@ from modules.core.errors import InvalidRequest
 from modules.core.records.samplers import SAMPLERS, resolved_schedule
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import Spacing
+from modules.sampling.own_levels import own_levels
 from modules.sampling.parameterization import Table
 
 OPTIMAL_LEVELS: Mapping[str, tuple[float, ...]] = {
@@ -165,4 +166,7 @@ def schedule_for(sampler: str, schedule: str, steps: int, table: Table, spacing:
     """`sigmas` with everything that depends on the sampler filled in: what "Automatic" means for it, its table, its habit of discarding."""
     record = SAMPLERS.get(sampler)
     discard = record.discard_penultimate or spacing.discard_penultimate
+    if record.own_levels and schedule == "Automatic":
+        levels = own_levels(record.own_levels, max(steps, 1) + discard, table)
+        return torch.cat([levels[:-2], levels[-1:]]) if discard else levels
     return sigmas(resolved_schedule(record.name, schedule), steps, table_for(record.name, table), spacing, discard, table_of_steps)

@@ -76,6 +76,8 @@ def test_only_whole_models_count_as_checkpoints() -> None:
         ({"v_pred": (0,)}, {}, None, "v"),
         ({}, {"modelspec.prediction_type": "v"}, None, "v"),
         ({}, {"modelspec.prediction_type": "epsilon"}, None, "eps"),
+        ({}, {"modelspec.prediction_type": "sample"}, None, "x0"),
+        ({}, {}, "model: {params: {parameterization: x0}}", "x0"),
         ({}, {}, "model: {params: {parameterization: v}}", "v"),
         ({"v_pred": (0,)}, {}, "model: {params: {parameterization: eps}}", "eps"),
         ({}, {}, "model: {params: {linear_start: 0.00085}}", "eps"),

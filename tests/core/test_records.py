@@ -31,8 +31,17 @@ def test_no_name_or_alias_means_two_things(registry: Registry[Any]) -> None:
 
 def test_the_samplers_and_schedule_types_of_a_menu() -> None:
     assert SAMPLERS.names()[:3] == ["DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE"]
-    assert len(SAMPLERS.names()) == 20 and len(SCHEDULES.names()) == 12
+    assert len(SAMPLERS.names()) == 25 and len(SCHEDULES.names()) == 12
     assert SCHEDULES.names()[0] == "Automatic"
+
+
+def test_those_of_diffusers_cannot_be_taken_for_a1111s() -> None:
+    theirs = [record for record in SAMPLERS if record.diffusers]
+    assert [record.name for record in theirs] == SAMPLERS.names()[20:]
+    for record in theirs:
+        assert record.name.endswith(" (diffusers)") and not record.timesteps and not record.second_order
+        assert not SAMPLERS.find(record.name.removesuffix(" (diffusers)")), "other programs mean their own by such a name"
+    assert not any(record.own_levels for record in SAMPLERS if not record.diffusers)
 
 
 def test_schedules_are_found_by_the_keys_of_the_api() -> None:

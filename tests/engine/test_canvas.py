@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from modules.core.errors import BadPicture, InvalidRequest, NotFound
 from modules.core.params import to_dict
+from modules.core.records.samplers import SAMPLERS
 from modules.core.request import LATENT_UPSCALERS
 from modules.core.result import Picture, Progress
 from modules.engine.generate import Engine
@@ -48,7 +49,10 @@ def test_strength_says_how_much_is_drawn_anew(draw: Draw, engine: Engine, start:
     assert not np.array_equal(far, blank)
 
 
-@pytest.mark.parametrize("sampler", ["Euler a", "DDIM", "DPM++ 2M SDE", "UniPC", "PLMS", "DPM fast", "LCM"])
+DIFFUSERS = [record.name for record in SAMPLERS if record.diffusers]
+
+
+@pytest.mark.parametrize("sampler", ["Euler a", "DDIM", "DPM++ 2M SDE", "UniPC", "PLMS", "DPM fast", "LCM", *DIFFUSERS])
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 def test_every_kind_of_sampler_starts_from_a_picture(draw: Draw, start: str, sampler: str, strength: float) -> None:
     (picture,) = draw(width=96, height=64, sampler=sampler, steps=6, init={"image": start, "strength": strength}).pictures
@@ -67,12 +71,21 @@ def test_outside_of_the_mask_every_pixel_stays(draw: Draw, engine: Engine, start
     assert not np.array_equal(before, after)
 
 
-@pytest.mark.parametrize("sampler", ["Euler", "DDIM"])
+@pytest.mark.parametrize("sampler", ["Euler", "DDIM", *DIFFUSERS])
 def test_an_inverted_mask_keeps_its_inside(draw: Draw, engine: Engine, start: str, mask: str, sampler: str) -> None:
     (picture,) = draw(width=96, height=64, sampler=sampler, init={"image": start}, mask={"image": mask, "invert": True, "blur_x": 0, "blur_y": 0}).pictures
     before, after = picture_of(engine, start), pixels(picture)
     assert np.array_equal(before[26:38, 42:58], after[26:38, 42:58])
     assert not np.array_equal(before[:20], after[:20])
+
+
+@pytest.mark.parametrize("sampler", DIFFUSERS)
+def test_samplers_of_diffusers_draw_second_passes(draw: Draw, sampler: str) -> None:
+    """The same request is the same picture, alone and in a batch."""
+    values = {"sampler": sampler, "batch_size": 2, "hires": {"enabled": True, "scale": 1.5, "steps": 2}}
+    batch = draw(**values).pictures
+    assert pixels(batch[1]).shape == (96, 96, 3) and pixels(batch[1]).std() > 0
+    assert draw(**to_dict(batch[1].request)).pictures[0].data == batch[1].data
 
 
 def test_soft_inpainting_differs_and_draws(draw: Draw, start: str, mask: str) -> None:

@@ -25,6 +25,9 @@ VARIED = [
     {"sampler": "DDIM", "solver": {"eta": 1.0}},
     {"sampler": "Heun", "prompt": "a [cat|(dog:1.3)] AND a tree :0.5", "negative_prompt": "a [b:c:1]"},
     {"sampler": "DPM adaptive"},
+    {"sampler": "DDPM (diffusers)", "noise_source": "NV"},
+    {"sampler": "SA-Solver (diffusers)", "solver": {"ensd": 31337}, "spacing": {"noise_schedule": "Zero Terminal SNR"}},
+    {"sampler": "TCD (diffusers)", "schedule": "Karras"},
     {"sampler": "DPM++ 3M SDE", "variation": {"strength": 0.4, "seed": 9}, "noise_source": "NV"},
     {"sampler": "DPM2 a", "variation": {"width": 96, "height": 32}, "text": {"emphasis": "compel"}},
 ]

@@ -118,7 +118,7 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
         ("Size: 10x90000", "width", 64, "Size", "approximated"),
         ("Size: large", "width", 512, "Size", "not restored"),
         ("Sampler: Warp drive", "sampler", "DPM++ 2M", "Sampler", "not restored"),
-        ("Sampler: DDPM", "sampler", "Euler a", "Sampler", "approximated"),
+        ("Sampler: DDPM", "sampler", "DDPM (diffusers)", "Sampler", "approximated"),
         ("Schedule type: Warp", "schedule", "Automatic", "Schedule type", "not restored"),
         ("Clip skip: 99", "text.clip_skip", 12, "Clip skip", "approximated"),
         ("Emphasis: shouting", "text.emphasis", "Original", "Emphasis", "not restored"),

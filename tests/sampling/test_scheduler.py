@@ -9,12 +9,16 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDPMScheduler,
+    DEISMultistepScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
     KDPM2DiscreteScheduler,
     LMSDiscreteScheduler,
+    SASolverScheduler,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
+    TCDScheduler,
     UNet2DConditionModel,
 )
 from torch import Tensor
@@ -82,7 +86,8 @@ def driven(parts: dict[str, Any], texts: dict[str, Tensor], name: str, steps: in
     bounds = (float(sigmas[sigmas > 0].min()), float(sigmas.max()))
     own = SamplerOptions(eta=record.default_eta, steps=steps, alphas_cumprod=table.alphas_cumprod, timesteps=ddim_timesteps(steps), sigma_range=bounds)
     noise = PictureNoise(SEEDS, SHAPE, sigma_range=bounds)
-    x = noise.first() if record.timesteps else noise.first() * sigmas[0]
+    start = 1.0 if record.timesteps else torch.sqrt(1 + sigmas[0] ** 2) if record.diffusers else sigmas[0]
+    x = noise.first() * start
 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
@@ -107,6 +112,22 @@ def test_a_pipeline_draws_what_our_loop_draws(parts: dict[str, Any], texts: dict
 def test_other_schedules_and_counts(parts: dict[str, Any], texts: dict[str, Tensor], name: str, steps: int, schedule: str) -> None:
     found, expected = drawn(parts, texts, SamplerScheduler(sampler=name, schedule=schedule), steps), driven(parts, texts, name, steps, schedule)
     assert near(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("DDPM (diffusers)", DDPMScheduler(**BETAS, clip_sample=False, timestep_spacing="trailing")),
+        ("DEIS (diffusers)", DEISMultistepScheduler(**BETAS)),
+        ("TCD (diffusers)", TCDScheduler(**BETAS)),
+        ("SA-Solver (diffusers)", SASolverScheduler(**BETAS)),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 8, 20])
+def test_diffusers_own_classes_draw_what_our_loop_draws_with_them(parts: dict[str, Any], texts: dict[str, Tensor], name: str, theirs: Any, steps: int) -> None:
+    """Their pipeline with their scheduler, against our loop. Their tables are cumulated in float32."""
+    found, expected = driven(parts, texts, name, steps), drawn(parts, texts, theirs, steps, **({"eta": 0.3} if name.startswith("TCD") else {}))
+    assert float((found - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""What is known of each sampler without running it: names, aliases and the habits that A1111 gives it (parity rules 7.4, 7.5). No torch."""
+"""What is known of each sampler without running it: names, aliases and habits. No torch.
+
+A1111's samplers have the habits that it gives them (parity rules 7.4, 7.5). Those that it lacks are diffusers' classes, and their names say so.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ class SamplerRecord:
     brownian: draws from a Brownian tree. uses_ensd: A1111 writes ENSD for it. discard_penultimate: n+1 sigmas, next-to-last dropped.
     timesteps: walks integer timesteps of the model instead of sigmas, so schedule types do not act.
     alone: chooses its steps by the error over all pictures evaluated together, so it is run on one at a time.
-    eta: infotext key under which its eta is written; "" when eta does not act on it."""
+    eta: infotext key under which its eta is written; "" when eta does not act on it.
+    diffusers: computed by diffusers' scheduler class; starts from noise of unit variance, as its pipelines do.
+    own_levels: what "Automatic" means for such a class: the way in which it lays out timesteps itself (`sampling.own_levels`); "" for one without."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -27,6 +32,8 @@ class SamplerRecord:
     alone: bool = False
     eta: str = ""
     default_eta: float = 1.0
+    diffusers: bool = False
+    own_levels: str = ""
 
 
 SAMPLERS: Registry[SamplerRecord] = Registry(
@@ -53,6 +60,21 @@ SAMPLERS: Registry[SamplerRecord] = Registry(
         SamplerRecord(name="PLMS", aliases=("plms",), timesteps=True),
         SamplerRecord(name="UniPC", aliases=("unipc",), timesteps=True),
         SamplerRecord(name="LCM", aliases=("k_lcm",)),
+        SamplerRecord(name="DDPM (diffusers)", aliases=("diffusers_ddpm", "DDPMScheduler"), uses_ensd=True, diffusers=True, own_levels="trailing"),
+        SamplerRecord(name="DEIS (diffusers)", aliases=("diffusers_deis", "DEISMultistepScheduler"), diffusers=True, own_levels="linspace"),
+        SamplerRecord(
+            name="TCD (diffusers)",
+            aliases=("diffusers_tcd", "TCDScheduler"),
+            uses_ensd=True,
+            eta="Eta",
+            default_eta=0.3,
+            diffusers=True,
+            own_levels="distilled",
+        ),
+        SamplerRecord(name="IPNDM (diffusers)", aliases=("diffusers_ipndm", "IPNDMScheduler"), diffusers=True),
+        SamplerRecord(
+            name="SA-Solver (diffusers)", aliases=("diffusers_sa_solver", "SASolverScheduler"), uses_ensd=True, eta="Eta", diffusers=True, own_levels="linspace"
+        ),
     ],
 )
 

@@ -11,6 +11,7 @@ from modules.sampling.samplers.euler import euler, euler_ancestral, heun
 from modules.sampling.samplers.few_step import lcm
 from modules.sampling.samplers.multistep import dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_3m_sde, lms
 from modules.sampling.samplers.restart import restart
+from modules.sampling.samplers.schedulers import ddpm, deis, ipndm, sa_solver, tcd
 from modules.sampling.samplers.timesteps import ddim, ddim_cfgpp, plms
 from modules.sampling.samplers.unipc import unipc
 from modules.sampling.step import Sampler
@@ -37,6 +38,11 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
         "PLMS": plms,
         "UniPC": unipc,
         "LCM": lcm,
+        "DDPM (diffusers)": ddpm,
+        "DEIS (diffusers)": deis,
+        "TCD (diffusers)": tcd,
+        "IPNDM (diffusers)": ipndm,
+        "SA-Solver (diffusers)": sa_solver,
     }
 )
 """For every name in `core.records.samplers`."""

@@ -26,7 +26,7 @@ from modules.infotext.reading import Draft
         ("DPM++ 2M AYS", ("DPM++ 2M", "Align Your Steps", True)),
         ("Euler A Trailing", ("Euler a", "SGM Uniform", False)),
         ("uni_pc_bh2", ("UniPC", "", False)),
-        ("ddpm", ("Euler a", "", False)),
+        ("ddpm", ("DDPM (diffusers)", "", False)),
         ("warp", ("", "", False)),
         ("", ("", "", False)),
         ("karras", ("", "", False)),
