@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
@@ -24,7 +24,8 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
-from modules.core.settings import SettingsStore
+from modules.core.saving import Saving
+from modules.core.settings import SettingsStore, saving_of
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
@@ -78,13 +79,14 @@ class App:
         """What is being loaded, as a sentence for the page; "" when everything is warm."""
         return self._warmth
 
-    def submit(self, request: GenerationRequest, owner: str = "", save: bool = True) -> Ticket:
+    def submit(self, request: GenerationRequest, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
         """Puts a request into the queue, checked. One that names no model gets the default one of this moment: later settings cannot change it.
-        Raises EaselError."""
+        saving: settings of `core.saving` that this job has other values for. Raises EaselError."""
+        with_values(Saving(), saving or {})
         self.check(request)
         if not (request.model or request.model_hash) and (card := self.card()):
             request = replace(request, model=card.name)
-        return self.queue.submit(request, owner=owner, save=save)
+        return self.queue.submit(request, owner=owner, save=save, saving=saving)
 
     def check(self, request: GenerationRequest) -> None:
         """What can be said of a request without the engine: its names and its script. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
@@ -156,6 +158,10 @@ class App:
         """By name, from styles.csv as it is now. Raises InvalidRequest for a file that is none."""
         return styles.read(self.paths.styles)
 
+    def saving(self, values: Mapping[str, Any]) -> Saving:
+        """How pictures become files: the settings as they are now, with a job's own values laid over. Raises InvalidRequest."""
+        return saving_of(self.settings.value, values)
+
     def _looks(self) -> Looks:
         settings = self.settings.value
         interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
@@ -167,7 +173,7 @@ class App:
             self._warmth = "Loading torch and diffusers"
             from modules.engine.generate import Engine
 
-            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles)
+            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles, self.saving)
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

@@ -43,7 +43,7 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
 
         def submit() -> tuple[Wish, Ticket]:
             wish = translate(body, tab, kept.of(owner), desk)
-            ticket = app.submit(wish.request, owner, wish.save)
+            ticket = app.submit(wish.request, owner, wish.save, wish.saving)
             tasks.note(owner, wish.task, ticket.id)
             return wish, ticket
 
@@ -54,7 +54,7 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
             if error.field:
                 error.field = foreign_name(error.field, tab)
             raise
-        return await in_thread(lambda: JSONResponse(answer_of(result, wish, app.paths.outputs)))  # megabytes of base64 are no work for the event loop
+        return await in_thread(lambda: JSONResponse(answer_of(result, wish, app.saving(wish.saving))))  # megabytes of base64 are no work for the event loop
 
     @routes.post("/txt2img", openapi_extra=takes(Txt2Img))
     async def txt2img(request: Request) -> JSONResponse:
@@ -69,7 +69,7 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
     @routes.get("/options")
     async def get_options(request: Request) -> JSONResponse:
         """The defaults of this login's requests, and how this server is set up."""
-        return JSONResponse(await in_thread(lambda: kept.shown(login(request), app.card(), facts(app))))
+        return JSONResponse(await in_thread(lambda: kept.shown(login(request), app.card(), app.saving({}), facts(app))))
 
     @routes.post("/options", openapi_extra=takes(dict[str, Any]))
     async def set_options(request: Request) -> JSONResponse:
@@ -99,15 +99,9 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
 
 def facts(app: App) -> dict[str, Any]:
     """Keys that clients look for and that no request can change here. POST takes and ignores them."""
-    settings, outputs = app.settings.value, app.paths.outputs
+    settings = app.settings.value
     return {
-        "samples_save": settings.samples_save,
-        "enable_pnginfo": True,
         "live_previews_enable": settings.live_previews_enable,
         "api_enable_requests": settings.api_enable_requests,
         "api_forbid_local_requests": True,
-        "outdir_txt2img_samples": str(outputs / "txt2img-images"),
-        "outdir_img2img_samples": str(outputs / "img2img-images"),
-        "outdir_txt2img_grids": str(outputs / "txt2img-grids"),
-        "outdir_img2img_grids": str(outputs / "img2img-grids"),
     }

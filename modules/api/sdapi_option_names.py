@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from modules.api.sdapi_names import NAMES, Tab
+from modules.core.params import walk
+from modules.core.saving import Saving
 
-ANSWERS = ("png", "jpg", "jpeg", "webp", "avif")
-"""File formats in which pictures are answered."""
+FORMATTED = ("samples_format", "grid_format")
+FORMATS = ("png", "jpg", "jpeg", "webp", "avif")
+"""File formats as A1111's clients spell them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """field: dotted field of GenerationRequest that takes it; without one the key acts elsewhere, or is only kept. tab: acts on that body alone.
     eta: acts on samplers that write this infotext key alone. overridable: whether `override_settings` reach it; A1111 reads one key too early for that.
+    saving: it is a setting of `core.saving`: this server's value is its default, and a login's own acts on that login's jobs.
     neutral, refused: only these values can be had, and what the others would ask for. passed_over: what is left out with a note. choices: the only values."""
 
     name: str
@@ -30,6 +34,7 @@ class Option:
     refused: str = ""
     passed_over: str = ""
     choices: tuple[Any, ...] = ()
+    saving: bool = False
 
 
 MODEL = "sd_model_checkpoint"
@@ -72,14 +77,12 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="img2img_background_color", default="#ffffff", field="init.background", tab="img2img"),
     Option(name="initial_noise_multiplier", default=1.0, field="init.noise_multiplier", tab="img2img", overridable=False),
     Option(name="overlay_inpaint", default=True, field="mask.overlay", tab="img2img"),
-    Option(name="samples_format", default="png", choices=ANSWERS),
-    Option(name="jpeg_quality", default=80),
     Option(name="return_grid", default=True),
-    Option(name="grid_save", default=True),
-    Option(name="grid_only_if_multiple", default=True),
-    Option(name="grid_prevent_empty_spots", default=False),
-    Option(name="grid_background_color", default="#ffffff"),
-    Option(name="n_rows", default=-1),
+    *(
+        Option(name=field.name, default=field.default, saving=True, choices=FORMATS if field.name in FORMATTED else ())
+        for field in walk(Saving)
+        if field.name != "return_grid"
+    ),
     Option(name="face_restoration", default=False, passed_over="Faces were not restored: there is no model for it here."),
     Option(name="return_mask", default=False, refused="the mask as a further picture"),
     Option(name="return_mask_composite", default=False, refused="the mask as a further picture"),

@@ -16,8 +16,9 @@ from modules.api.sdapi_names import Tab, asks_nothing
 from modules.api.sdapi_option_names import BY_OPTION, MODEL, OPTIONS, Option
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, Unsupported
-from modules.core.params import named, value_of, with_values
+from modules.core.params import named, to_dict, value_of, with_values
 from modules.core.request import GenerationRequest
+from modules.core.saving import Saving
 
 Find = Callable[[str], Card]
 """A checkpoint by name, title or hash. Raises NotFound."""
@@ -44,9 +45,13 @@ class LoginOptions:
             kept = {name: value for name, value in self.of(owner).items() if name not in values}
             self._set[owner] = {**kept, **changed}
 
-    def shown(self, owner: str, default: Card | None, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Every key with its value for this login. facts: keys that tell how this server is set up, which POST takes and ignores."""
-        values = {option.name: option.default for option in OPTIONS} | dict(self.of(owner))
+    def shown(self, owner: str, default: Card | None, saving: Saving, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Every key with its value for this login. saving: this server's own. facts: keys that tell how it is set up, which POST takes and ignores."""
+        values = (
+            {option.name: option.default for option in OPTIONS}
+            | {name: value for name, value in to_dict(saving).items() if name != "return_grid"}
+            | dict(self.of(owner))
+        )
         card = default
         if values[MODEL]:
             try:
@@ -83,19 +88,22 @@ def fields_of(options: Mapping[str, Any], eta_key: str, tab: Tab, overriding: bo
 def _value(option: Option, value: Any, name: str, find: Find) -> Any:
     if option.name == MODEL:
         return _model(value, name, find)
-    if option.name.endswith("_color") and not (isinstance(value, str) and COLOUR.fullmatch(value)):
+    if option.name.endswith("_color") and option.field and not (isinstance(value, str) and COLOUR.fullmatch(value)):
         raise InvalidRequest(f"{name} = {str(value)[:60]!r} is no colour.", "Write it as #rrggbb, for example #ffffff.", name)
-    if option.field:
+    if option.choices and value not in option.choices:
+        raise InvalidRequest(f"{name} = {str(value)[:60]!r} is not usable.", f"Give one of {', '.join(map(str, option.choices))}.", name)
+    if option.field or option.saving:
+        start: GenerationRequest | Saving = Saving() if option.saving else GenerationRequest()
+        known = option.name if option.saving else option.field
+        plain = "jpg" if option.saving and value == "jpeg" else value
         try:
-            return value_of(with_values(GenerationRequest(), {option.field: value}), named(GenerationRequest, option.field))
+            return value_of(with_values(start, {known: plain}), named(type(start), known))
         except InvalidRequest as error:
             raise renamed(error, name) from None
     if option.refused:
         if not asks_nothing(value, option.neutral):
             raise Unsupported(f"{name} = {str(value)[:60]!r}: {option.refused} is not built yet.", f"Leave it out, or send {option.default!r}.", name)
         return option.default
-    if option.choices and value not in option.choices:
-        raise InvalidRequest(f"{name} = {str(value)[:60]!r} is not usable.", f"Give one of {', '.join(map(str, option.choices))}.", name)
     wanted = (int, float) if isinstance(option.default, int | float) and not isinstance(option.default, bool) else type(option.default)
     if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(option.default, bool) or len(str(value)) > LONGEST:
         raise InvalidRequest(f"{name} = {str(value)[:60]!r} is not usable.", f"Send something like {option.default!r}.", name)

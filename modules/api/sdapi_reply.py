@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from modules import __version__
-from modules.api.sdapi_grid import gridded
 from modules.api.sdapi_request import Wish
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Result
+from modules.core.saving import Saving
 from modules.infotext import files
 from modules.infotext.grammar import split, unquote
 from modules.infotext.write import FIRST
@@ -26,29 +21,17 @@ STANDARD = frozenset({*FIRST, "Version", "User"} - {"Schedule type", "Denoising 
 """Keys of every infotext (parity rule 8); what else is written counts as `extra_generation_params`."""
 
 
-def answer_of(result: Result, wish: Wish, outputs: Path) -> dict[str, Any]:
-    """images: base64 of the files as they are or would be saved, texts and all. info: a JSON text, as A1111 has it. outputs: where grids are saved."""
+def answer_of(result: Result, wish: Wish, saving: Saving) -> dict[str, Any]:
+    """images: base64 of the files as they are or would be saved, texts and all. info: a JSON text, as A1111 has it. saving: how they are encoded."""
     texts = list(result.infotexts) or [picture.infotext for picture in result.pictures]
-    first, pictures, notes = result.first, [picture.data for picture in result.pictures], (*wish.notes, *result.notes)
-    if wish.grid and not wish.request.script.name:
-        grid = gridded(result, wish, outputs)
-        notes += grid.notes
-        if grid.data:
-            pictures, texts, first = [grid.data, *pictures], [grid.infotext, *texts], 1
-    images = [base64.b64encode(_formatted(data, wish.options)).decode() for data in pictures] if wish.send else []
-    info = _info(result, wish, texts, first, notes)
+    pictures = [picture.data for picture in result.pictures] if wish.send else []
+    images = [base64.b64encode(_formatted(data, saving)).decode() for data in pictures]
+    info = _info(result, wish, texts, result.first, (*wish.notes, *result.notes))
     return {"images": images, "parameters": dict(wish.echo), "info": json.dumps(info, ensure_ascii=False)}
 
 
-def _formatted(data: bytes, options: Mapping[str, Any]) -> bytes:
-    """The file in the format that the login asked for, with its texts. What is saved stays PNG."""
-    format: files.Format = "jpg" if options["samples_format"] == "jpeg" else options["samples_format"]
-    if format == "png":
-        return data
-    found = files.read(data)
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        return files.encode(image, found.parameters, found.document, format, max(1, min(int(options["jpeg_quality"]), 100)))
+def _formatted(data: bytes, saving: Saving) -> bytes:
+    return files.converted(data, saving.samples_format, saving.jpeg_quality, saving.webp_lossless, saving.enable_pnginfo)
 
 
 def _info(result: Result, wish: Wish, texts: list[str], first: int, notes: tuple[str, ...]) -> dict[str, Any]:

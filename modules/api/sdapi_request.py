@@ -47,16 +47,15 @@ class Desk:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a body asks for. save: keep files. send: put pictures into the answer. echo: the body with A1111's defaults filled in.
-    options: those that say how the answer looks. task: the client's own name for the job, "" without. notes: what was passed over, one sentence each."""
+    """What a body asks for. save: keep files. saving: how, where it differs from this server's settings. send: put pictures into the answer.
+    echo: the body with A1111's defaults filled in. task: the client's own name for the job, "" without. notes: what was passed over, one sentence each."""
 
     request: GenerationRequest
     tab: Tab
     save: bool
+    saving: Mapping[str, Any]
     send: bool
-    grid: bool
     echo: Mapping[str, Any]
-    options: Mapping[str, Any]
     task: str = ""
     notes: tuple[str, ...] = field(default=())
 
@@ -79,16 +78,17 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
         request = with_values(request, dict(_pictures(filled, desk.keep)))
     except InvalidRequest as error:
         raise renamed(error, foreign_name(error.field, tab)) from None
-    save = filled["save_images"] and not filled["do_not_save_samples"]
-    looks = {option.name: changed.get(option.name, option.default) for option in OPTIONS if not option.field}
+    samples, grids = (filled["save_images"] and not filled[name] for name in ("do_not_save_samples", "do_not_save_grid"))
+    saving = {option.name: changed[option.name] for option in OPTIONS if option.saving and option.name in changed}
+    saving["return_grid"] = grids and changed.get("return_grid", True)
+    saving |= ({} if samples else {"samples_save": False}) | ({} if grids else {"grid_save": False})
     return Wish(
         request,
         tab,
-        save,
+        samples or grids,
+        saving,
         filled["send_images"],
-        filled["save_images"] and not filled["do_not_save_grid"],
         _echo(sent, filled),
-        looks,
         filled["force_task_id"] or "",
         tuple(_passed_over(tab, filled, changed)),
     )

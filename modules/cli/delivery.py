@@ -5,25 +5,23 @@ A place that cannot be written any more costs no picture: the outputs folder tak
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-
-from PIL import Image
+from typing import Any
 
 from modules.cli.parser import BadWords
 from modules.core.errors import OutputTrouble
 from modules.core.files import make_folder, replace
-from modules.engine.save import Outputs, numbered
+from modules.engine.save import Destination, Outputs, written
 from modules.infotext import files
 from modules.infotext.files import Format
 
 FORMATS: Mapping[str, Format] = {".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif"}
 
-Place = Callable[[bytes, int, str], Path]
-"""(file, seed, basename of a grid or "") -> where it was written. Raises OutputTrouble."""
+Place = Callable[[bytes, Destination], Path]
+"""(a png file, where it would go otherwise) -> where it was written. Raises OutputTrouble."""
 
 
 @dataclass
@@ -34,12 +32,12 @@ class Delivery:
     usual: Outputs
     missed: bool = False
 
-    def save(self, data: bytes, seed: int, kind: str, grid: str = "") -> tuple[Path, str]:
+    def save(self, data: bytes, to: Destination) -> tuple[Path, str]:
         try:
-            return self.place(data, seed, grid), ""
+            return self.place(data, to), ""
         except OutputTrouble as trouble:
             self.missed = True
-            path, note = self.usual.save(data, seed, kind, grid)
+            path, note = self.usual.save(data, to)
             return path, f"{trouble} {note or f'The picture was saved as {path} instead.'}"
 
 
@@ -51,15 +49,15 @@ def place_of(out: str, several: bool) -> Place:
         if where.is_file():
             raise OutputTrouble(f"{where} is a file.", "Name a folder, or a file that ends in .png.")
         make_folder(where)
-        return lambda data, seed, grid: numbered(where, data, seed, grid)
+        return lambda data, to: written(where, data, Destination(seed=to.seed, grid=to.grid))
     if where.suffix.lower() not in FORMATS:
         raise BadWords(f"--out {where.name}: Easel does not write {where.suffix} files. Use one of {', '.join(FORMATS)}, or a folder.")
     make_folder(where.parent)
     numbers = count(1)
 
-    def named(data: bytes, seed: int, grid: str) -> Path:
+    def named(data: bytes, to: Destination) -> Path:
         path = where.with_name(f"{where.stem}-{next(numbers)}{where.suffix}") if several else where
-        replace(path, in_format(data, FORMATS[where.suffix.lower()]))
+        replace(path, files.converted(data, FORMATS[where.suffix.lower()]))
         return path
 
     return named
@@ -70,10 +68,7 @@ def is_file(where: Path, text: str) -> bool:
     return bool(where.suffix) and not text.endswith(("/", "\\")) and not where.is_dir()
 
 
-def in_format(data: bytes, format: Format) -> bytes:
-    """A PNG of ours in another format, its texts with it."""
-    if format == "png":
-        return data
-    texts = files.read(data)
-    with Image.open(io.BytesIO(data)) as image:
-        return files.encode(image, texts.parameters, texts.document, format)
+def saving_for(out: str, script: bool) -> dict[str, Any]:
+    """The settings of a command's job: every picture is printed, so every one is saved; what goes to --out keeps every pixel and text on the way."""
+    given = {"samples_format": "png", "grid_format": "png", "enable_pnginfo": True, "save_txt": False, "grid_save": script} if out else {}
+    return {"samples_save": True, **given}

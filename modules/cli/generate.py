@@ -9,7 +9,7 @@ from typing import Any
 
 from modules.app import App
 from modules.cli.complaint import TROUBLE
-from modules.cli.delivery import Delivery, place_of
+from modules.cli.delivery import Delivery, place_of, saving_for
 from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.parser import BadWords, Parser
 from modules.cli.progress import wait_for
@@ -37,7 +37,8 @@ def run(words: Sequence[str]) -> int:
     options = options_of(found)
     delivery = delivered(found.out, values, options) if found.out else None
     with opened(options, delivery) as app:
-        ticket = app.submit(wish(app, values))
+        request = wish(app, values)
+        ticket = app.submit(request, saving=saving_for(found.out, bool(request.script.name)))
         app.start()
         result = wait_for(app, ticket, lambda record: print_path(app, record))
     if result.cancelled is Cancel.STOP:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from modules.app import App
 from modules.cli.compare import Difference, changed_facts, difference
 from modules.cli.complaint import TROUBLE, complain
-from modules.cli.delivery import Delivery
+from modules.cli.delivery import Delivery, saving_for
 from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.generate import INTERRUPTED, opened, print_path
 from modules.cli.parser import BadWords, Parser
@@ -23,7 +23,8 @@ from modules.core.files import make_folder, write_new
 from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
-from modules.engine.save import Outputs, numbered
+from modules.engine.save import Destination, Outputs, written
+from modules.infotext import files
 from modules.infotext.reading import Reading
 
 DIFFERENT = 1
@@ -33,10 +34,11 @@ LARGEST = 2**29
 
 @dataclass(frozen=True)
 class Way:
-    """How files are made again. save: the pictures become files. tolerance: dB that pass for identical, None for none."""
+    """How files are made again. save: the pictures become files. out: not in the usual place. tolerance: dB that pass for identical, None for none."""
 
     changes: Mapping[str, Any]
     save: bool
+    out: bool
     verify: bool
     tolerance: float | None
 
@@ -52,9 +54,9 @@ class Beside:
     folder: Path
     stem: str = ""
 
-    def __call__(self, data: bytes, seed: int, grid: str) -> Path:
+    def __call__(self, data: bytes, to: Destination) -> Path:
         if not self.stem:
-            return numbered(self.folder, data, seed, grid)
+            return written(self.folder, data, Destination(seed=to.seed, grid=to.grid))
         return write_new(self.folder, lambda number: f"{self.stem}.png" if number == 1 else f"{self.stem}-{number}.png", data, 1)
 
 
@@ -70,7 +72,7 @@ def run(words: Sequence[str]) -> int:
     add_running(parser)
     add_serving(parser, shown=False)
     found = parser.read(words)
-    way = Way(changes_of(found.set), bool(found.out) or not found.verify, found.verify, tolerance_of(found.tolerance))
+    way = Way(changes_of(found.set), bool(found.out) or not found.verify, bool(found.out), found.verify, tolerance_of(found.tolerance))
     options = options_of(found)
     beside = Beside(Path(found.out).expanduser())
     if found.out:
@@ -96,7 +98,7 @@ def again(app: App, file: Path, way: Way, start: Callable[[], None], beside: Bes
     request = request_of(reading, file)
     changed = with_values(request, way.changes)
     beside.stem = "" if changed.script.name else file.stem
-    ticket = app.submit(changed, save=way.save)
+    ticket = app.submit(changed, save=way.save, saving=saving_for(str(beside.folder) if way.verify or way.out else "", bool(changed.script.name)))
     start()
     result = wait_for(app, ticket, lambda record: print_path(app, record))
     if result.cancelled is Cancel.STOP or not result.pictures:
@@ -107,13 +109,41 @@ def again(app: App, file: Path, way: Way, start: Callable[[], None], beside: Bes
     if place >= len(result.pictures):
         raise NotFound(f"It was picture {place + 1} of its run, which made {len(result.pictures)} now.", "Leave out what --set changes.")
     picture = result.pictures[place]
-    apart = difference(data, picture.data)
-    clauses = [str(apart)]
+    lossy = encoding_of(data)
+    apart = difference(data, lossy.encode(picture.data))
+    clauses = [f"{apart}{lossy.told(apart)}"]
     if not apart.identical:
         clauses += ["within the tolerance"] if way.passes(apart) else []
         clauses += why(reading, request, picture, result.facts, way.changes)
     print(f"{file}: {'; '.join(clauses)}", flush=True)
     return 0 if way.passes(apart) else DIFFERENT
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a file lost pixels when it was saved. format: "" for one that lost none. quality: 0 where the file does not say."""
+
+    format: str = ""
+    quality: int = 0
+
+    def encode(self, data: bytes) -> bytes:
+        """The picture made again, encoded like the file where that is known: the same pixels then give the same file."""
+        return files.converted(data, cast(files.Format, self.format), self.quality, texts=False) if self.quality else data
+
+    def told(self, apart: Difference) -> str:
+        if self.quality:
+            return f" as {self.format} of quality {self.quality}, which is how the file was saved"
+        return f" from a {self.format} file, which may have lost pixels when it was saved" if self.format and not apart.identical else ""
+
+
+def encoding_of(data: bytes) -> Encoding:
+    """Raises BadPicture."""
+    found = files.read(data)
+    if found.format not in ("jpg", "webp", "avif"):
+        return Encoding()
+    file = (found.document or {}).get("file")
+    quality = file.get("quality") if isinstance(file, Mapping) and file.get("format") == found.format else 0
+    return Encoding(found.format, quality if isinstance(quality, int) and 1 <= quality <= 100 else 0)
 
 
 def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: Mapping[str, str], changes: Mapping[str, Any]) -> list[str]:

@@ -39,9 +39,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture. held: the encoded file with its texts; of one that was saved nothing, so that a long run does not fill the memory.
+    """A finished picture. held: a PNG of every pixel, with its texts; of one that was saved nothing, so that a long run does not fill the memory.
     request: the resolved one that makes it alone. infotext: A1111's text. path: where it was saved, None when saving was not asked for.
-    complete: False when it was interrupted."""
+    complete: False when it was interrupted. sha256: of the saved file, where that is not `data`."""
 
     held: bytes
     width: int
@@ -51,10 +51,11 @@ class Picture:
     index: int = 0
     path: Path | None = None
     complete: bool = True
+    sha256: str = ""
 
     @property
     def data(self) -> bytes:
-        """The whole file, byte for byte; a saved one is read again. Raises NotFound when it is gone since."""
+        """The whole file, byte for byte; a saved one is read again, in the format in which it was saved. Raises NotFound when it is gone since."""
         if self.held or self.path is None:
             return self.held
         try:
@@ -63,9 +64,9 @@ class Picture:
             what = f"The picture {self.path.name} cannot be read any more: {error.strerror or error}."
             raise NotFound(what, "It was moved or deleted after it had been saved; look for it there, or draw it again.") from None
 
-    def saved(self, path: Path) -> Picture:
-        """The same, now that its file lies there."""
-        return replace(self, held=b"", path=path)
+    def saved(self, path: Path, sha256: str = "", exact: bool = True) -> Picture:
+        """The same, now that its file lies there. exact: the file will do for whoever asks for the pixels; else they stay in memory, too."""
+        return replace(self, held=b"" if exact else self.held, path=path, sha256=sha256)
 
 
 @dataclass(frozen=True)

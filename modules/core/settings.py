@@ -23,27 +23,60 @@ from pydantic import ConfigDict
 from modules.core.errors import InvalidRequest, OutputTrouble
 from modules.core.files import replace, set_aside
 from modules.core.params import STRICT, Param, named, value_of, walk, with_values
+from modules.core.saving import Gallery, Saving, SavingDirectories, SavingImages, SavingPaths
 
 Theme = Literal["system", "light", "dark"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Every one has an effect, named in its hint."""
-
+class StableDiffusion:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    SECTION: ClassVar[str] = "Stable Diffusion"
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", max_length=400, hint="What a new page starts with. Empty: the starter model.")] = (
         ""
     )
-    samples_save: Annotated[bool, Param("Always save all generated images", hint="Off: pictures are shown, and kept only if you save them.")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePreviews:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    SECTION: ClassVar[str] = "Live previews"
     live_previews_enable: Annotated[bool, Param("Show live previews of the created image", hint="Off: only the bar moves.")] = True
     live_preview_interval: Annotated[float, Param("Live preview period", 0.2, 60, 0.1, usual=10, hint="Seconds between two previews at least.")] = 1.0
     live_preview_size: Annotated[int, Param("Live preview size", 64, 1024, 64, hint="Longer side at most, in pixels.")] = 384
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForPrograms:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    SECTION: ClassVar[str] = "API"
     api_enable_requests: Annotated[
         bool, Param("Let the API fetch pictures from web addresses", hint="From public addresses only. Off: clients send the pictures themselves.")
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserInterface:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    SECTION: ClassVar[str] = "User interface"
     theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
+
+
+SECTIONS: tuple[type, ...] = (SavingImages, SavingPaths, SavingDirectories, StableDiffusion, Gallery, UserInterface, LivePreviews, ForPrograms)
+"""In A1111's order and under its titles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Saving, StableDiffusion, UserInterface, LivePreviews, ForPrograms):
+    """Every one has an effect, named in its hint."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+def saving_of(settings: Settings, values: Mapping[str, Any]) -> Saving:
+    """The part that says how pictures become files, with other values for some of it. Raises InvalidRequest."""
+    return with_values(Saving(**{field.name: value_of(settings, field) for field in walk(Saving)}), values)
 
 
 class SettingsStore:

@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 import torch
 from PIL import Image
@@ -21,15 +22,17 @@ from modules.catalog.card import Card
 from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, OutOfMemory
 from modules.core.options import DeviceOptions, Looks
-from modules.core.params import to_dict
+from modules.core.params import to_dict, with_values
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.core.saving import Saving
 from modules.engine.canvas import Canvas, prepare
 from modules.engine.enlarge import enlarge
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
+from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.refiner import refiner_of
@@ -59,7 +62,7 @@ VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 @dataclass
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
-    styles: by name."""
+    styles: by name. saving: how pictures become files, with a job's own values laid over."""
 
     shelf: Shelf
     outputs: Saver
@@ -67,6 +70,7 @@ class Engine:
     options: DeviceOptions = field(default_factory=DeviceOptions)
     looks: Callable[[], Looks] = Looks
     styles: Callable[[], Mapping[str, Style]] = dict
+    saving: Callable[[Mapping[str, Any]], Saving] = lambda values: with_values(Saving(), values)
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -88,20 +92,25 @@ class Engine:
         """Lets go of every model."""
         self.models.unload()
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool = True) -> Result:
+    def run(
+        self,
+        request: GenerationRequest,
+        report: Report,
+        cancel: Callable[[], Cancel],
+        save: bool = True,
+        saving: Mapping[str, Any] | None = None,
+        user: str = "",
+    ) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
-        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], self._store, self.facts)
-        return conduct(request, self._part, tools, report, cancel, save)
+        keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
+        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], keeper.composed, self.facts, saving=keeper.saving)
+        return conduct(request, partial(self._part, keeper), tools, report, cancel, save)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
         return resolve(request, self.shelf, self.machine.precision, self.styles)
 
-    def _store(self, data: bytes, request: GenerationRequest, grid: str) -> tuple[Path, str]:
-        """Saves a picture that a script put together. grid: its basename, "" for what is no grid."""
-        return self.outputs.save(data, request.seed, kind_of(request, "grids" if grid else "images"), grid)
-
     @torch.inference_mode()
-    def _part(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
+    def _part(self, keeper: Keeper, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
         """One request without a script. keys: further ones for its infotexts."""
         began = time.monotonic()
         report(Progress("loading", 0, request.pictures))
@@ -111,10 +120,10 @@ class Engine:
         try:
             for made, how in self._takes(request, card, report, cancel, keys):
                 for picture, note in made:
-                    if save and picture.complete:
-                        path, rescued = self.outputs.save(picture.data, picture.request.seed, kind_of(request, "images"))
-                        picture, note = picture.saved(path), note or rescued
                     notes += [note] if note else []
+                    if save and keeper.wants(picture):
+                        picture, said = keeper.keep(picture, request)
+                        notes += said
                     pictures.append(picture)
                     report(picture)
                 stopped = how if how is not Cancel.NONE else stopped
@@ -248,11 +257,6 @@ def left_out(request: GenerationRequest) -> list[str]:
     """What the prompts ask for that cannot be loaded, one sentence each."""
     named = [net for text in (request.prompt, request.negative_prompt) for net in networks(text)[1]]
     return [f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet." for net in named]
-
-
-def kind_of(request: GenerationRequest, what: str) -> str:
-    """A1111's folder for it: txt2img-images, img2img-grids."""
-    return f"{'img2img' if request.init.image else 'txt2img'}-{what}"
 
 
 def spelled(request: GenerationRequest) -> GenerationRequest:

@@ -1,10 +1,13 @@
-"""Where finished pictures go: outputs/txt2img-images/YYYY-MM-DD/00001-SEED.png. A picture is on the disk before anyone is told of it."""
+"""Puts finished files where they belong: outputs/txt2img-images/YYYY-MM-DD/00001-SEED.png, or wherever the settings say (`engine.keep`).
+
+A place that cannot be written falls back to the usual one, and that to the rescue folder. Knows no format and no setting.
+"""
 
 from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,11 +15,43 @@ from modules.core.errors import OutputTrouble
 from modules.core.files import make_folder, write_new
 
 
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where a file should go. kind: A1111's folder for it ("txt2img-images"). grid: basename of a grid, "" for a picture. ending: without the dot.
+    folder: below the outputs folder, None for the usual one. name: behind the number, None for the usual one, the seed. numbered: a number stands
+    first; else only where the name is taken."""
+
+    seed: int
+    kind: str = "txt2img-images"
+    grid: str = ""
+    ending: str = "png"
+    folder: Path | None = None
+    name: str | None = None
+    numbered: bool = True
+
+    @property
+    def below(self) -> Path:
+        """The folder within the outputs."""
+        return Path(self.kind, time.strftime("%Y-%m-%d")) if self.folder is None else self.folder
+
+    @property
+    def called(self) -> str:
+        return ("" if self.grid else str(self.seed)) if self.name is None else self.name
+
+    def file_name(self, number: int) -> str:
+        """number: of the folder's files, or, unnumbered, how often the name was found taken."""
+        if self.numbered or not self.called:
+            parts = (self.grid, f"{number:04}" if self.grid else f"{number:05}", self.called)
+        else:
+            parts = (self.grid, self.called, str(number) if number else "")
+        return f"{'-'.join(filter(None, parts))}.{self.ending}"
+
+
 class Saver(Protocol):
     """Where an engine's pictures go."""
 
-    def save(self, data: bytes, seed: int, kind: str, grid: str = "") -> tuple[Path, str]:
-        """Puts a file where it outlives a power cut. kind: A1111's folder for it. grid: basename of a grid, "" for a picture.
+    def save(self, data: bytes, to: Destination) -> tuple[Path, str]:
+        """Puts a file where it outlives a power cut.
         -> (path, note); the note is empty unless the user should know something. Raises OutputTrouble when no place takes it."""
 
 
@@ -27,28 +62,31 @@ class Outputs:
     root: Path
     rescue: Path = Path.home() / "easel-rescued"
 
-    def save(self, data: bytes, seed: int, kind: str = "txt2img-images", grid: str = "") -> tuple[Path, str]:
-        """kind: the folder. grid: basename of a grid (grid-0001.png), "" for a picture (00001-SEED.png).
-        -> (path, note); the note is empty unless the picture had to go to the rescue folder. Raises OutputTrouble when neither place takes it."""
-        folder = self.root / kind / time.strftime("%Y-%m-%d")
+    def save(self, data: bytes, to: Destination) -> tuple[Path, str]:
+        """-> (path, note); the note is empty unless the file had to go elsewhere. Raises OutputTrouble when no place takes it."""
         try:
-            return numbered(folder, data, seed, grid), ""
+            return written(self.root / to.below, data, to), ""
         except OutputTrouble as trouble:
-            try:
-                path = numbered(self.rescue, data, seed, grid)
-            except OutputTrouble:
-                raise trouble from None
-            return path, f"{trouble} The picture was saved as {path} instead."
+            usual = replace(to, folder=None, name=None, numbered=True)
+            for folder in (self.root / usual.below, self.rescue):
+                try:
+                    path = written(folder, data, usual)
+                except OutputTrouble:
+                    continue
+                return path, f"{trouble} The picture was saved as {path} instead."
+            raise
 
 
-def numbered(folder: Path, data: bytes, seed: int, grid: str) -> Path:
-    """Writes a file under the next free number of a folder. Raises OutputTrouble."""
+def written(folder: Path, data: bytes, to: Destination) -> Path:
+    """Writes a file into this folder under the destination's name, behind the highest number there. Raises OutputTrouble."""
+    start = 0
     try:
         make_folder(folder)
-        pattern = re.compile(rf"{re.escape(grid)}-(\d{{1,9}})(?!\d)" if grid else r"(\d{1,9})(?!\d)")
-        start = 1 + max((int(found[1]) for name in folder.iterdir() if (found := pattern.match(name.name))), default=0)
+        if to.numbered or not to.called:
+            number = re.compile(rf"{re.escape(to.grid)}-(\d{{1,9}})(?!\d)" if to.grid else r"(\d{1,9})(?=[-.])")
+            start = 1 + max((int(found[1]) for file in folder.iterdir() if (found := number.match(file.name))), default=0)
     except OSError as error:
         raise OutputTrouble(
             f"The folder {folder} cannot be written: {error.strerror}.", "Make room or change its permissions, or start with another --data-dir."
         ) from None
-    return write_new(folder, lambda number: f"{grid}-{number:04}.png" if grid else f"{number:05}-{seed}.png", data, start)
+    return write_new(folder, to.file_name, data, start)

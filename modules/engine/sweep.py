@@ -14,6 +14,7 @@ from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.engine.sweeps import SWEEPS
+from modules.engine.sweeps.overview import overview
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.tools import Tools
@@ -28,7 +29,9 @@ class RunPart(Protocol):
 def once(request: GenerationRequest, arguments: Any, tools: Tools) -> Sweep:
     """The sweep of a request without a script."""
     result = yield Part(request, of=request.pictures)
-    return Outcome(result.request, result.pictures)
+    grid, notes = overview(result, tools)
+    grids = (grid,) if grid else ()
+    return Outcome(result.request, (*grids, *result.pictures), len(grids), len(grids), notes=tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,8 @@ class _Conductor:
                 picture = replace(picture, index=self.done)
                 self.done += 1
                 if self.save:
-                    path, note = tools.store(picture.data, picture.request, grid_name if place < outcome.grids else "")
-                    picture = picture.saved(path)
-                    self.notes += [note] if note else []
+                    picture, notes = tools.store(picture, grid_name if place < outcome.grids else "")
+                    self.notes += notes
                 self.told.add(picture.index)
                 self.report(picture)
             pictures.append(picture)

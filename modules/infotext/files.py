@@ -49,8 +49,10 @@ class Found:
     stealth: bool = False
 
 
-def encode(image: Image.Image, parameters: str, document: Mapping[str, Any] | None = None, format: Format = "png", quality: int = 80) -> bytes:
-    """A finished file. quality: 1 to 100, not for PNG. Raises OutputTrouble for a picture that the format cannot hold."""
+def encode(
+    image: Image.Image, parameters: str, document: Mapping[str, Any] | None = None, format: Format = "png", quality: int = 80, lossless: bool = False
+) -> bytes:
+    """A finished file. quality: 1 to 100, not for PNG. lossless: of WebP. Raises OutputTrouble for a picture that the format cannot hold."""
     largest = _LARGEST.get(format)
     if largest and max(image.size) > largest:
         raise OutputTrouble(f"A {format} file holds at most {largest} pixels a side; the picture has {image.width}x{image.height}.", "Save it as png.")
@@ -74,8 +76,27 @@ def encode(image: Image.Image, parameters: str, document: Mapping[str, Any] | No
         return containers.with_exif(out.getvalue(), block) if block else out.getvalue()
     if format not in ("webp", "avif"):
         raise OutputTrouble(f"Easel cannot write {str(format)[:20]!r} files.", "Choose png, jpg, webp or avif.")
-    _flat(image, ("RGB", "RGBA")).save(out, format.upper(), quality=quality, **({"exif": block} if block else {}))
+    exact = {"lossless": True} if lossless and format == "webp" else {}
+    _flat(image, ("RGB", "RGBA")).save(out, format.upper(), quality=quality, **exact, **({"exif": block} if block else {}))
     return out.getvalue()
+
+
+def converted(data: bytes, format: Format, quality: int = 80, lossless: bool = False, texts: bool = True) -> bytes:
+    """A file of ours in another format, its texts with it unless told otherwise. A file that lost pixels on the way says how it was encoded, so that it can
+    still be compared: `"file": {"format": ..., "quality": ...}` in its document. Raises OutputTrouble."""
+    found = read(data)
+    if texts and found.format == format:
+        return data
+    found = found if texts else Found()
+    document = found.document
+    if document is not None and is_lossy(format, lossless):
+        document = {**document, "file": {"format": format, "quality": quality}}
+    with Image.open(io.BytesIO(data)) as image:
+        return encode(image, found.parameters, document, format, quality, lossless)
+
+
+def is_lossy(format: str, lossless: bool = False) -> bool:
+    return format in ("jpg", "avif") or format == "webp" and not lossless
 
 
 def _latin(text: str) -> bool:

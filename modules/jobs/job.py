@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from modules.core.request import GenerationRequest
 
@@ -41,7 +43,7 @@ class PictureRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """id: unguessable. owner: who submitted it, as the face names its users; "" for anyone. save: whether its pictures become files.
+    """id: unguessable. owner: who submitted it, as the face names its users; "" for anyone. save: whether its pictures become files. saving: what of `core.saving` it has another value for.
     created, started, finished: seconds since 1970. error: `EaselError.as_dict()` of what failed. resolved: the concrete request, once it was run.
     notes: what the user should know, one sentence each. pictures: in the order in which they were finished."""
 
@@ -50,6 +52,7 @@ class Job:
     owner: str = ""
     state: State = State.QUEUED
     save: bool = True
+    saving: Mapping[str, Any] = field(default_factory=dict)
     created: float = 0.0
     started: float | None = None
     finished: float | None = None

@@ -10,6 +10,8 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
 from modules.core.params import from_dict, to_dict
@@ -51,10 +53,10 @@ class Queue:
         """What the user should know of the start, one sentence each."""
         return (*self.store.notes, *self._notes)
 
-    def submit(self, request: GenerationRequest, *, owner: str = "", save: bool = True) -> Ticket:
+    def submit(self, request: GenerationRequest, *, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
         """A job behind all others. Raises InvalidRequest, or OutputTrouble when it cannot be written down; there is no job then."""
         request = from_dict(GenerationRequest, to_dict(request))
-        job = Job(id=secrets.token_hex(8), request=request, owner=owner, save=save, created=time.time())
+        job = Job(id=secrets.token_hex(8), request=request, owner=owner, save=save, saving=saving or {}, created=time.time())
         with self._changing:
             if self._closed:
                 raise Unavailable("Easel is closing and takes no more jobs.", "Start it again.")

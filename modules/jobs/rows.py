@@ -52,6 +52,7 @@ MIGRATIONS = (
     );
     CREATE INDEX pictures_by_path ON pictures (path)
     """,
+    "ALTER TABLE jobs ADD COLUMN saving TEXT NOT NULL DEFAULT '{}'",
 )
 """Statements end with a semicolon, and hold none. A further entry leads from the version before it; never change one that was released.
 A seed is text: counted up from the largest one it leaves SQLite's 64 bits."""
@@ -66,6 +67,7 @@ def write_job(rows: sqlite3.Connection, job: Job, holder: str, position: int) ->
         "state": job.state.value,
         "position": position,
         "save": job.save,
+        "saving": json.dumps(dict(job.saving)),
         "created": job.created,
         "started": job.started,
         "finished": job.finished,
@@ -116,7 +118,7 @@ def read_jobs(rows: sqlite3.Connection, where: str, values: Sequence[Any]) -> li
 def record_of(picture: Picture, folder: Path) -> PictureRecord:
     """The row of a picture as an engine reports it. folder: of the outputs."""
     try:
-        sha256 = hashlib.sha256(picture.data).hexdigest()
+        sha256 = picture.sha256 or hashlib.sha256(picture.data).hexdigest()
     except NotFound:  # somebody was quicker and took the file away
         sha256 = ""
     return PictureRecord(
@@ -152,7 +154,17 @@ def _job(row: sqlite3.Row, pictures: Sequence[PictureRecord]) -> Job:
         error = InvalidRequest(note, "Submit it again.").as_dict()
     plain = {name: row[name] for name in ("id", "owner", "created", "started", "finished")}
     state, save = State(row["state"]), bool(row["save"])
-    return Job(**plain, state=state, save=save, request=request, resolved=resolved, error=error, notes=notes, pictures=tuple(pictures))
+    return Job(
+        **plain,
+        state=state,
+        save=save,
+        saving=json.loads(row["saving"]),
+        request=request,
+        resolved=resolved,
+        error=error,
+        notes=notes,
+        pictures=tuple(pictures),
+    )
 
 
 def _request(text: str) -> tuple[GenerationRequest, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Report, Result
@@ -18,8 +18,10 @@ class Runner(Protocol):
     def unload(self) -> None:
         """Lets go of every model; the next job loads what it needs."""
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
-        """Makes the pictures of a request.
+    def run(
+        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
+    ) -> Result:
+        """Makes the pictures of a request. saving: what of `core.saving` this job has another value for. user: who submitted it.
 
         report: takes each Progress, and each Picture once it is safely on the disk (`path` set, unless `save` is False).
         cancel: to be asked between steps. It answers `skip` until a Progress of a later picture, or the Picture itself, was reported:

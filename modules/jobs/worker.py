@@ -118,7 +118,7 @@ class Worker:
             return Cancel.STOP if self._stopping else self._queue.asked(job.id)
 
         try:
-            result = self._ready().run(job.request, report, cancel, job.save)
+            result = self._ready().run(job.request, report, cancel, job.save, job.saving, job.owner)
             if not isinstance(result, Result):
                 raise TypeError(f"the runner returned {type(result).__name__}")
             return result, CLOSED if self._stopping and result.cancelled is Cancel.STOP else ""

@@ -7,9 +7,11 @@ import io
 import json
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from starlette.applications import Starlette
@@ -19,12 +21,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from modules.api.server import routes
 from modules.app import App
 from modules.catalog.scan import Library
-from modules.core.files import write_new
+from modules.core.blobs import Blobs
 from modules.core.options import Options
-from modules.core.params import to_dict
+from modules.core.params import to_dict, with_values
 from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.core.saving import Saving
+from modules.engine.keep import Keeper
+from modules.engine.save import Outputs
+from modules.engine.sweep import conduct
+from modules.engine.sweeps.tools import Tools
 from modules.infotext import files
 from modules.infotext.write import infotext
 
@@ -49,10 +56,17 @@ class Painter:
     def unload(self) -> None:
         self.loaded = False
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+    def run(
+        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
+    ) -> Result:
         self.seen.append(request)
         if self.failure is not None:
             raise self.failure
+        keeper = Keeper(Outputs(self.outputs), with_values(Saving(), saving or {}), request, user)
+        tools = Tools(Blobs(self.outputs / "inputs"), lambda wish: wish, keeper.composed, dict, saving=keeper.saving)
+        return conduct(request, partial(self._part, keeper), tools, report, cancel, save)
+
+    def _part(self, keeper: Keeper, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: object) -> Result:
         card = self.library.hashed(self.library.checkpoint(request.model, request.model_hash))
         seed = 4321 if request.seed == -1 else request.seed
         request = replace(request, sampler=split_sampler(request.sampler)[0], model=card.name, model_hash=card.sha256, seed=seed)
@@ -63,7 +77,8 @@ class Painter:
             if how is Cancel.STOP:
                 break
             if how is Cancel.NONE:
-                pictures.append(self._picture(single(request, index), index, save))
+                picture = self._picture(single(request, index), index)
+                pictures.append(keeper.keep(picture, request)[0] if save and keeper.wants(picture) else picture)
                 report(pictures[-1])
         return Result(request, tuple(pictures), ("Painted.",), 0.1, how)
 
@@ -76,13 +91,11 @@ class Painter:
                 return how
         return Cancel.NONE
 
-    def _picture(self, request: GenerationRequest, index: int, save: bool) -> Picture:
+    def _picture(self, request: GenerationRequest, index: int) -> Picture:
         image = Image.new("RGB", (request.width // 8 * 8, request.height // 8 * 8), colour(request.seed))
         text = infotext(request, version="Easel test", checkpoint=request.model)
         data = files.encode(image, text, {"easel": "test", "request": to_dict(request), "facts": {}, "index": index})
-        folder = self.outputs / "txt2img-images" / "2026-01-31"
-        path = write_new(folder, lambda number: f"{number:05}-{request.seed}.png", data, 1) if save else None
-        return Picture(data, *image.size, request, text, index, path)
+        return Picture(data, *image.size, request, text, index)
 
 
 class PaintedApp(App):

@@ -429,9 +429,12 @@ def test_churn_of_the_body_is_not_named_and_that_of_the_options_is() -> None:
 
 def test_answers_are_shaped_by_options_beneath_overrides() -> None:
     wish = wished({"samples_format": "webp", "return_grid": False}, override_settings={"samples_format": "jpg"}, save_images=True)
-    assert (wish.options["samples_format"], wish.options["return_grid"], wish.grid) == ("jpg", False, True)
-    assert not wished(save_images=True, do_not_save_grid=True).grid
-    assert not wished(save_images=True, do_not_save_samples=True).save
+    assert wish.saving == {"samples_format": "jpg", "return_grid": False}
+    wish = wished(save_images=True, do_not_save_grid=True)
+    assert (wish.save, wish.saving) == (True, {"grid_save": False, "return_grid": False})
+    wish = wished(save_images=True, do_not_save_samples=True)
+    assert (wish.save, wish.saving) == (True, {"samples_save": False, "return_grid": True})
+    assert not wished(save_images=True, do_not_save_samples=True, do_not_save_grid=True).save
 
 
 def test_an_infotext_of_a_second_pass() -> None:

@@ -31,7 +31,7 @@ class Failing(Drawing):
         self.there = there
         self.arrived = False
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: object = None, user: str = "") -> Result:
         def watched(event: object) -> None:
             if isinstance(event, Progress) and event.picture == 2:
                 for _ in range(int(PATIENCE * 100)):

@@ -14,6 +14,7 @@ from modules.cli import main
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest, Script
 from modules.core.result import Cancel, Picture, Report, Result
+from modules.engine.save import Destination
 from modules.infotext import files
 from tests.jobs.drawing import Drawing
 
@@ -23,13 +24,13 @@ COLOURS = ((9, 9, 9), (90, 0, 0), (0, 90, 0))
 class Scripted(Drawing):
     """Gives three pictures, as an X/Y/Z plot with sub-grids does."""
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Any, save: bool) -> Result:
+    def run(self, request: GenerationRequest, report: Report, cancel: Any, save: bool, saving: object = None, user: str = "") -> Result:
         if not request.script.name:
             return super().run(request, report, cancel, save)
         pictures = [Picture(picture_of(request, index), 64, 64, request, "", index) for index in range(3)]
         if save:
             assert self.saver
-            pictures = [picture.saved(self.saver.save(picture.data, 1, "txt2img-grids", "xyz_grid")[0]) for picture in pictures]
+            pictures = [picture.saved(self.saver.save(picture.data, Destination(seed=1, kind="txt2img-grids", grid="xyz_grid"))[0]) for picture in pictures]
         for picture in pictures:
             report(picture)
         return Result(request, tuple(pictures))
@@ -73,3 +74,22 @@ def test_copies_bear_the_names_of_their_files_and_never_replace_one(rerun: Any, 
     assert lines[::2] == [str(again / "pear.png"), str(again / "pear-2.png")]
     assert all(line.endswith("identical") for line in lines[1::2])
     assert not list((tmp_path / "data" / "outputs").rglob("*.png"))
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
+def test_a_lossy_file_is_compared_as_it_was_saved(rerun: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], format: files.Format) -> None:
+    request = GenerationRequest(seed=1, width=64, height=64, script=Script(name="Prompt matrix"))
+    path = tmp_path / f"lossy.{format}"
+    path.write_bytes(files.converted(picture_of(request, 1), format, 70))
+    assert rerun(path, "--verify") == 0
+    assert capsys.readouterr().out.strip().endswith(f"identical as {format} of quality 70, which is how the file was saved")
+
+
+def test_a_lossy_file_of_unknown_making_passes_only_by_its_tolerance(rerun: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = GenerationRequest(seed=1, width=64, height=64, script=Script(name="Prompt matrix"))
+    path = tmp_path / "lossy.jpg"
+    document = {"easel": "0", "request": to_dict(request), "facts": {}, "index": 1}
+    path.write_bytes(files.encode(Image.open(io.BytesIO(picture_of(request, 1))), "", document, "jpg", 30))
+    assert rerun(path, "--verify") == 1
+    assert "from a jpg file, which may have lost pixels" in capsys.readouterr().out
+    assert rerun(path, "--verify", "--tolerance", "30") == 0

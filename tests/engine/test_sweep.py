@@ -31,7 +31,7 @@ def test_a_request_without_a_script_is_one_part_and_passes_unchanged(studio: Stu
     assert [picture.index for picture in result.pictures] == [0, 1, 2, 3]
     assert [event for event in studio.events if isinstance(event, Picture)] == list(result.pictures)
     assert {event.pictures for event in studio.events if isinstance(event, Progress)} == {4}
-    assert (result.first, result.infotexts, studio.stored) == (0, (), [])
+    assert (result.first, result.infotexts, studio.stored) == (0, (), ["grid"])
 
 
 def test_progress_and_indices_are_those_of_the_whole(studio: Studio) -> None:

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from modules.core.files import write_new
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
-from modules.engine.save import Saver
+from modules.engine.save import Destination, Saver
 
 
 class Drawing:
@@ -31,7 +31,7 @@ class Drawing:
     def unload(self) -> None:
         """There is nothing to let go of."""
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: object = None, user: str = "") -> Result:
         request = dataclasses.replace(request, seed=request.seed if request.seed >= 0 else 1234)
         pictures: list[Picture] = []
         how = Cancel.NONE
@@ -65,5 +65,5 @@ class Drawing:
 
     def _saved(self, data: bytes, seed: int) -> Path:
         if self.saver:
-            return self.saver.save(data, seed, "txt2img-images")[0]
+            return self.saver.save(data, Destination(seed=seed))[0]
         return write_new(self.folder / "txt2img-images" / "2026-01-31", lambda number: f"{number:05}-{seed}.png", data, 1)

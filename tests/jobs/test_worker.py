@@ -31,7 +31,7 @@ SECRET = "tangerine"
 class Moody(Drawing):
     """Fails in the way that the negative prompt names."""
 
-    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+    def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: object = None, user: str = "") -> Result:
         result = super().run(request, report, cancel, save)
         match request.negative_prompt:
             case "easel":

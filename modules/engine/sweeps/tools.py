@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from PIL import Image
 
@@ -17,6 +16,7 @@ from modules.core.errors import InvalidRequest
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Picture
+from modules.core.saving import Saving
 from modules.imaging.background import flatten
 from modules.imaging.opening import opened
 from modules.imaging.resize import UPSCALERS, Upscaler
@@ -28,16 +28,17 @@ UNPLACED = -1
 
 @dataclass(frozen=True)
 class Tools:
-    """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (file, request, name) -> (path, note) saves a
-    composed picture; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
-    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files. passing: references that nobody needs after the run."""
+    """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (picture, name) -> (it with its
+    place, notes) saves a composed picture unless the settings say otherwise; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
+    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files. saving: how. passing: references that nobody needs after the run."""
 
     blobs: Blobs
     resolve: Callable[[GenerationRequest], GenerationRequest]
-    store: Callable[[bytes, GenerationRequest, str], tuple[Path, str]]
+    store: Callable[[Picture, str], tuple[Picture, list[str]]]
     facts: Callable[[], Mapping[str, str]]
     upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
     saves: bool = True
+    saving: Saving = Saving()
     passing: set[str] = field(default_factory=set)
 
     def started(self, request: GenerationRequest) -> Image.Image:

@@ -66,11 +66,11 @@ class Studio:
     def _cancel(self) -> Cancel:
         return self.halt[1] if self.painted == self.halt[0] else Cancel.NONE
 
-    def _store(self, data: bytes, request: GenerationRequest, name: str) -> tuple[Path, str]:
+    def _store(self, picture: Picture, name: str) -> tuple[Picture, list[str]]:
         self.stored.append(name)
         path = self.folder / f"{len(self.stored)}.png"
-        path.write_bytes(data)
-        return path, ""
+        path.write_bytes(picture.data)
+        return picture.saved(path), []
 
     def _paint(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
         assert not request.script.name
