@@ -23,7 +23,7 @@ def tools(studio: Studio, **settings: object) -> Tools:
 
 def result(count: int, **values: Any) -> Result:
     request = dataclasses.replace(GenerationRequest(width=64, height=64, seed=1), **values)
-    return Result(request, tuple(painted(dataclasses.replace(request, seed=seed), seed, {}) for seed in range(count)))
+    return Result(request, tuple(painted(dataclasses.replace(request, seed=seed), seed, {}, True) for seed in range(count)))
 
 
 @pytest.mark.parametrize(
