@@ -35,6 +35,7 @@ STAMP = VENV / "easel-installed.json"
 UNFINISHED = VENV / "easel-unfinished"
 LOCK = PROJECT / ".venv.lock"
 REQUIREMENTS = PROJECT / "requirements.txt"
+ALONE = PROJECT / "requirements-alone.txt"
 TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 
 TORCH = "torch==2.13.0"
@@ -99,7 +100,7 @@ def wanted(environ: dict, version: str, tests: bool, installed: dict) -> dict:
     and the tools of the tests, once installed, are kept up to date by every start."""
     return {
         "python": version,
-        "requirements": digest(REQUIREMENTS),
+        "requirements": digest(REQUIREMENTS, ALONE),
         "tests": digest(TEST_REQUIREMENTS) if tests or installed.get("tests") else "",
         "torch": TORCH,
         "TORCH_COMMAND": environ.get("TORCH_COMMAND") or installed.get("TORCH_COMMAND", ""),
@@ -273,6 +274,8 @@ def install_packages(lock: IO[str], before: dict, goal: dict) -> None:
     else:
         choice = {name: goal[name] for name in ("TORCH_COMMAND", "TORCH_INDEX_URL")}
         done = install_with_torch(lock, torch_plan(choice, pip_settings(), platform.system(), platform.machine(), platform.mac_ver()[0]), choice)
+    if done and goal["requirements"] != before.get("requirements"):
+        done = call(lock, *pip("--no-deps", "-r", str(ALONE)))
     if done and goal["tests"] and goal["tests"] != before.get("tests"):
         done = call(lock, *pip("-r", str(TEST_REQUIREMENTS)))
     if not done:
@@ -343,7 +346,7 @@ def run(words: list) -> int:
         if (error.name or "").split(".")[0] == "modules":
             raise
         raise Trouble(
-            "The package {} is missing in {}. Start once without --skip-install, or install requirements.txt and {} there.".format(
+            "The package {} is missing in {}. Start once without --skip-install, or install requirements.txt, requirements-alone.txt (with --no-deps) and {} there.".format(
                 error.name, sys.prefix, TORCH
             )
         ) from None

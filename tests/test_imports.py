@@ -35,6 +35,7 @@ OWNERS = {
     "diffusers": ("networks", "families", "memory", "sampling.scheduler", "sampling.samplers.schedulers"),
     "transformers": ("networks", "families", "memory", "sampling.scheduler"),
     "peft": ("networks", "families", "memory", "sampling.scheduler"),
+    "spandrel": ("networks",),
     "uvicorn": ("serve",),
     "torch": ("prompt", "sampling", "imaging", "memory", "networks", "families", "engine", "training"),
 }
@@ -191,7 +192,8 @@ def test_libraries_stay_with_their_owners(library: str) -> None:
 
 def test_what_is_imported_is_declared() -> None:
     """A package that is only there because another one needs it may be gone tomorrow."""
-    declared = {re.split("[=<>]", line)[0].lower() for line in tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]}
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    declared = {re.split("[=<>]", line)[0].lower() for line in (*project["project"]["dependencies"], *project["dependency-groups"]["alone"])}
     ours = {*sys.stdlib_module_names, "modules"}
     imported = {found.target.split(".")[0] for found in IMPORTS if not found.typing} - ours
     assert {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in imported} <= declared

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -115,7 +116,7 @@ def pins(name: str) -> list[str]:
 
 
 def test_every_pin_is_exact_and_names_no_place() -> None:
-    for line in [*pins("requirements.txt"), *pins("tests/requirements.txt")]:
+    for line in [*pins("requirements.txt"), *pins("requirements-alone.txt"), *pins("tests/requirements.txt")]:
         assert re.fullmatch(r"[a-z0-9._-]+==[0-9][0-9a-z.]*( ; .+)?", line), line
 
 
@@ -129,6 +130,7 @@ def test_what_the_project_declares_is_what_is_pinned() -> None:
     assert not [wanted for wanted in project["project"]["dependencies"] if wanted.lower() not in known]
     known |= set(pins("tests/requirements.txt"))
     assert not [wanted for wanted in project["dependency-groups"]["test"] if wanted.lower() not in known]
+    assert pins("requirements-alone.txt") == project["dependency-groups"]["alone"]
 
 
 def test_no_registry_is_named() -> None:
@@ -149,7 +151,7 @@ def project(tmp_path: Path) -> Path:
     """A project with the real launch.py and nothing to install."""
     for folder in ("tests", "modules/cli"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("requirements.txt", "tests/requirements.txt", "modules/__init__.py"):
+    for name in ("requirements.txt", "requirements-alone.txt", "tests/requirements.txt", "modules/__init__.py"):
         (tmp_path / name).write_text("# nothing\n")
     (tmp_path / "modules/cli/__init__.py").write_text(HANDED_OVER)
     (tmp_path / "launch.py").write_bytes((PROJECT / "launch.py").read_bytes())
@@ -171,6 +173,20 @@ def start(project: Path, *words: str, **environ: str) -> subprocess.CompletedPro
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=project.parent, env=environment(**(NOTHING_TO_INSTALL | environ)))
 
 
+def needy(folder: Path) -> Path:
+    """A wheel that asks for a package which is nowhere to be had, as spandrel asks for a torchvision that must not come."""
+    wheel = folder / "needy-1.0-py3-none-any.whl"
+    files = {
+        "needy.py": "HERE = 1\n",
+        "needy-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: needy\nVersion: 1.0\nRequires-Dist: no-such-package-anywhere==9\n",
+        "needy-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**files, "needy-1.0.dist-info/RECORD": "".join(f"{name},,\n" for name in files)}.items():
+            archive.writestr(name, text)
+    return wheel
+
+
 def test_first_start_installs_second_start_does_not_and_a_half_made_one_is_made_anew(project: Path) -> None:
     first = start(project, "generate", "a cat", COMMANDLINE_ARGS="--port 7")
     assert first.returncode == 7, first.stdout + first.stderr
@@ -189,10 +205,11 @@ def test_first_start_installs_second_start_does_not_and_a_half_made_one_is_made_
     assert "interrupted" in third.stdout
     assert not (project / ".venv" / "left-over").exists()
 
-    (project / "requirements.txt").write_text("# still nothing\n")
+    (project / "requirements-alone.txt").write_text(needy(project).as_uri() + "\n")
     fourth = start(project)
     assert "packages that changed" in fourth.stdout
-    assert fourth.returncode == 7
+    assert fourth.returncode == 7, fourth.stdout + fourth.stderr
+    assert subprocess.run([project / ".venv/bin/python", "-c", "import needy"], timeout=60).returncode == 0
 
     asked_from_inside = subprocess.run([project / ".venv/bin/python", project / "launch.py"], capture_output=True, text=True, timeout=60, env=environment())
     assert asked_from_inside.stdout.startswith("handed over []")

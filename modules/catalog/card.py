@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["checkpoint", "embedding", "unknown"]
+Kind = Literal["checkpoint", "embedding", "upscaler", "face restorer", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """path: a file, or a diffusers folder. name: file stem or folder name. family: a record's name, "" when not recognised.
+    """path: a file, or a diffusers folder. name: file stem or folder name. family: a record's name, of an upscaler its architecture; "" when not recognised.
     sha256: full hex, "" until it was computed; of a folder: of its weight files' hashes (see `catalog.hashes`). config: the yaml beside it, if any.
     trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
+    scale: of an upscaler, how many times larger; 0 when only loading it can tell.
     preview: rows latent channel -> RGB for live previews, where the model's latents differ from its family's."""
 
     path: Path
@@ -23,6 +24,7 @@ class Card:
     family: str = ""
     prediction: str = ""
     size: int = 0
+    scale: int = 0
     sha256: str = ""
     config: Path | None = None
     trouble: str = ""

@@ -40,6 +40,8 @@ class Mark(NamedTuple):
         return any(part in f"^{name}$" for name in names for part in self.parts)
 
 
+CHECKPOINT = Mark("a checkpoint", (), "Stable-diffusion")
+UPSCALER = Mark("an upscaler", ("conv_first.", "^model.1.sub."), "ESRGAN")
 ADDITIONS = (
     Mark(
         "a LoRA",
@@ -50,7 +52,7 @@ ADDITIONS = (
     Mark("an IP-Adapter", ("^ip_adapter.",), "ControlNet"),
     Mark("a T2I-Adapter", ("body.0.block1.", "body.0.resnets."), "ControlNet"),
     Mark("a textual inversion embedding", ("^emb_params$", "^clip_l$", "^clip_g$"), "embeddings"),
-    Mark("an upscaler", ("conv_first.", "^model.1.sub."), "ESRGAN"),
+    UPSCALER,
     Mark("an image encoder", ("vision_model.",)),
 )
 """What is added to a checkpoint and draws nothing alone. place: A1111's folder for it under models/."""
@@ -130,6 +132,14 @@ def _foreign(names: Mapping[str, Any]) -> Recognised:
         if mark.fits(names):
             return _not_alone(mark)
     return Recognised("", trouble=f"This is no model that Easel knows. {SUPPORTED}", checkpoint=False)
+
+
+def kind_of(found: Header) -> Mark | None:
+    """What a file is that was expected to be something else (an upscaler, say); None when nothing tells."""
+    if f"{UNET}input_blocks.0.0.weight" in found.tensors:
+        return CHECKPOINT
+    known = (*(mark for mark in ADDITIONS if mark is not UPSCALER), *LATER)
+    return next((mark for mark in known if mark.fits(found.tensors)), None)
 
 
 def _not_alone(mark: Mark) -> Recognised:

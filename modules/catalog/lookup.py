@@ -13,7 +13,7 @@ from modules.core.errors import BadModelFile, NotFound
 
 TITLE = re.compile(r"^(?P<name>.*\S)\s*\[(?P<hash>[0-9a-fA-F]{8,64})\]$")
 HASH = re.compile(r"^[0-9a-f]{8,64}$")
-ENDINGS = (".safetensors", ".ckpt", ".gguf")
+ENDINGS = (".safetensors", ".ckpt", ".gguf", ".pth", ".pt")
 NAME_LIMIT = 500
 
 
@@ -24,7 +24,18 @@ class Listed(NamedTuple):
     inside: str
 
 
-def find(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache) -> Card:
+class Noun(NamedTuple):
+    """What is looked for, in messages. field: of the request that names it. place: of such files."""
+
+    what: str = "checkpoint"
+    field: str = "model"
+    place: str = "models/Stable-diffusion"
+
+
+CHECKPOINT = Noun()
+
+
+def find(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache, noun: Noun = CHECKPOINT) -> Card:
     """See `Library.checkpoint`. Raises NotFound, BadModelFile."""
     name, sha256 = name.strip()[:NAME_LIMIT], sha256.strip().lower()
     title = TITLE.match(name)
@@ -37,9 +48,9 @@ def find(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache) ->
     else:
         found = next((row.card for row in listed if HASH.match(name.lower()) and hashes.known(row.card.path).startswith(name.lower())), None)
     if found is None:
-        raise _missing(name, sha256, listed, hashes)
+        raise _missing(name, sha256, listed, hashes, noun)
     if found.trouble:
-        raise BadModelFile(f"The checkpoint {found.path.name} cannot be used. {found.trouble}", field="model")
+        raise BadModelFile(f"The {noun.what} {found.path.name} cannot be used. {found.trouble}", field=noun.field)
     return found
 
 
@@ -74,17 +85,17 @@ def _with_hash(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCac
     return None
 
 
-def _missing(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache) -> NotFound:
+def _missing(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache, noun: Noun) -> NotFound:
     usable = {row.card.name.casefold(): row.card for row in reversed(listed) if not row.card.trouble}
     near = difflib.get_close_matches(_stem(_plain(name))[:200], usable, 3, 0.4) or list(reversed(usable))[:3]
     candidates = tuple(usable[stem].name for stem in near)
     named = f" {name[:80]!r}" if name else ""
     hashed = f" with the hash {sha256[:10]}" if sha256 else ""
-    what = f"There is no checkpoint{named}{hashed}."
+    what = f"There is no {noun.what}{named}{hashed}."
     if sha256 and name and (other := next((card for card in _called(name, listed) if not card.trouble), None)):
         what += f" {other.path.name} is here, but it is another file: its hash is {hashes.known(other.path)[:10]}."
-    remedy = f"Nearest: {', '.join(candidates)}." if candidates else "Put a checkpoint into models/Stable-diffusion and refresh the list."
-    return NotFound(what, remedy, "model", candidates)
+    remedy = f"Nearest: {', '.join(candidates)}." if candidates else f"Put one into {noun.place} and refresh the list."
+    return NotFound(what, remedy, noun.field, candidates)
 
 
 def _plain(name: str) -> str:

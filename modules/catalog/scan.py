@@ -1,4 +1,4 @@
-"""The library: which checkpoints and embeddings lie in the folders, kept as cards and looked up by every name that people and programs use.
+"""The library: which checkpoints, embeddings, upscalers and face restorers lie in the folders, kept as cards and looked up by every name that people and programs use.
 
 Listing reads headers only (again only for files that changed) and never hashes; a hash is computed when it is asked for, or by `hash_all` in a
 background thread. Everything here may be called from any thread.
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import advice, cards, lookup
+from modules.catalog import advice, cards, lookup, upscalers
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
-from modules.catalog.lookup import Listed
+from modules.catalog.lookup import Listed, Noun
 from modules.catalog.walk import state, walk
 from modules.core.errors import EaselError, NotFound
 from modules.core.paths import PROJECT, Paths
@@ -28,6 +28,7 @@ CLIP_VOCABULARY = PROJECT / "modules" / "networks" / "configs" / "clip"
 
 CHECKPOINTS = (".safetensors", ".ckpt", ".gguf")
 EMBEDDINGS = (".safetensors", ".pt", ".bin")
+UPSCALER = Noun("upscaler", "upscaler", "models/ESRGAN")
 NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
 """A1111's habit: an autoencoder beside the checkpoint it belongs to."""
 
@@ -41,6 +42,8 @@ class Library:
         self._known: dict[tuple[object, ...], Card] = {}
         self._checkpoints: list[Listed] | None = None
         self._embeddings: list[Card] = []
+        self._upscalers: list[Listed] = []
+        self._faces: list[Card] = []
         self._reports: tuple[str, ...] = ()
 
     def refresh(self) -> None:
@@ -56,6 +59,25 @@ class Library:
         """Everything in the embedding folders by name, also what cannot be used. Of several with one name the first folder's counts."""
         self._listed()
         return [self._with_hash(card) for card in self._embeddings]
+
+    def upscalers(self) -> list[Card]:
+        """Everything in the upscaler folders by name, also what cannot be used."""
+        self._listed()
+        return [self._with_hash(card) for card, _ in self._upscalers]
+
+    def upscaler(self, name: str, sha256: str = "", field: str = UPSCALER.field) -> Card:
+        """The usable upscaler of this name, or of A1111's name for the file; sha256 is binding as in `checkpoint`. field: of the request, for errors.
+        Raises NotFound with the nearest names, BadModelFile."""
+        self._listed()
+        noun = UPSCALER._replace(field=field)
+        stems = {card.name.casefold() for card, _ in self._upscalers}
+        called = name if name.casefold() in stems else next((stem for stem in upscalers.ALIASES.get(name.strip().casefold(), ()) if stem in stems), name)
+        return self._with_hash(lookup.find(called, sha256, self._upscalers, self._hashes, noun))
+
+    def faces(self) -> list[Card]:
+        """Face restorers and the networks that find faces for them, by name, also what cannot be used."""
+        self._listed()
+        return [self._with_hash(card) for card in self._faces]
 
     def default(self) -> Card | None:
         """The model for requests that name none: the user's first usable one by name, else the starter; None when there is none at all."""
@@ -80,7 +102,7 @@ class Library:
 
     def hash_all(self, stop: threading.Event) -> None:
         """Computes every missing hash; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
-        for card in [*self.checkpoints(), *self.embeddings()]:
+        for card in [*self.checkpoints(), *self.embeddings(), *self.upscalers(), *self.faces()]:
             if stop.is_set():
                 return
             if not card.trouble:
@@ -118,6 +140,10 @@ class Library:
         for path, _ in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
             inversions.setdefault(path.stem, self._card(path, cards.embedding))
         self._embeddings = sorted(inversions.values(), key=lambda card: card.name.casefold())
+        found = list(walk(self.paths.upscaler_folders(), upscalers.FILES, folders=False))
+        self._upscalers = sorted((Listed(self._card(path, upscalers.upscaler), inside) for path, inside in found), key=lambda row: row.card.name.casefold())
+        faces = (self._card(path, upscalers.face_restorer) for path, _ in walk(self.paths.face_folders(), upscalers.FILES, folders=False))
+        self._faces = sorted(faces, key=lambda card: card.name.casefold())
         self._reports = ()
 
     def _card(self, path: Path, make: Callable[[Path], Card]) -> Card:

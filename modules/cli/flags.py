@@ -68,6 +68,12 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--models-dir", metavar="DIR", default="", help="where models lie, in AUTOMATIC1111's folders (models in the data folder)")
     group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
     group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
+    names = [f"--{kind}-models-path" for kind in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")]
+    group.add_argument(
+        "--upscalers-dir", *names, dest="upscalers", metavar="DIR", action="append", default=[], help="a further folder with upscalers; likewise"
+    )
+    names = ["--gfpgan-models-path", "--gfpgan-dir", "--codeformer-models-path"]
+    group.add_argument("--faces-dir", *names, dest="faces", metavar="DIR", action="append", default=[], help="a further folder with face restorers; likewise")
 
 
 def folded(words: Sequence[str]) -> list[str]:
@@ -89,7 +95,8 @@ def options_of(found: argparse.Namespace) -> Options:
 def _paths(found: argparse.Namespace) -> Paths:
     data = _folder(found.data_dir) if found.data_dir else PROJECT
     models = _folder(found.models_dir) if found.models_dir else data / "models"
-    return Paths(data=data, models=models, checkpoints=tuple(map(_folder, found.ckpt_dir)), embeddings=tuple(map(_folder, found.embeddings_dir)))
+    further = {"checkpoints": found.ckpt_dir, "embeddings": found.embeddings_dir, "upscalers": found.upscalers, "faces": found.faces}
+    return Paths(data=data, models=models, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
 
 
 def _device(found: argparse.Namespace) -> DeviceOptions:

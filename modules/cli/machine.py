@@ -35,6 +35,7 @@ for device in devices:
 print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads(), "devices": devices}))
 """
 TORCH_SECONDS = 120
+PINS = (PROJECT / "requirements.txt", PROJECT / "requirements-alone.txt")
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 DISPLAY_CLASS = "0x03"
 
@@ -86,10 +87,10 @@ def gpu_vendors(devices: Path = Path("/sys/bus/pci/devices")) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def pins(requirements: Path = PROJECT / "requirements.txt") -> list[Requirement]:
-    """What requirements.txt asks for on this machine."""
+def pins(*files: Path) -> list[Requirement]:
+    """What the lists of pins ask for on this machine; ours where none is named."""
     found = []
-    for line in requirements.read_text(encoding="utf-8").splitlines():
+    for line in "\n".join(file.read_text(encoding="utf-8") for file in files or PINS).splitlines():
         try:
             pin = Requirement(line) if line and not line.startswith("#") else None
         except InvalidRequirement:

@@ -8,15 +8,22 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: launch.py, modules, and the models that come with it."""
 
+UPSCALERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "HAT", "ScuNET")
+FACES = ("GFPGAN", "Codeformer")
+"""Folders under models, as A1111 names them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
-    """data: what the user owns (outputs, settings, history). models: their A1111-named folders. checkpoints, embeddings: further folders from flags."""
+    """data: what the user owns (outputs, settings, history). models: their A1111-named folders. checkpoints, embeddings, upscalers, faces: further folders
+    from flags."""
 
     data: Path = PROJECT
     models: Path = PROJECT / "models"
     checkpoints: tuple[Path, ...] = ()
     embeddings: tuple[Path, ...] = ()
+    upscalers: tuple[Path, ...] = ()
+    faces: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Path:
@@ -43,6 +50,11 @@ class Paths:
     def hash_cache(self) -> Path:
         return self.data / "cache" / "hashes.db"
 
+    @property
+    def converted(self) -> Path:
+        """Pickles converted to safetensors, by the hash of the pickle."""
+        return self.data / "cache" / "converted"
+
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """Where checkpoints are looked for, the user's own first; the project's folder last, for the starter model is in it whatever the flags say."""
         own = (*self.checkpoints, self.models / "Stable-diffusion", self.models / "diffusers", PROJECT / "models" / "Stable-diffusion")
@@ -51,4 +63,13 @@ class Paths:
     def embedding_folders(self) -> tuple[Path, ...]:
         """models/embeddings, and A1111's own place beside models."""
         own = (*self.embeddings, self.models / "embeddings", self.data / "embeddings", PROJECT / "models" / "embeddings")
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
+    def upscaler_folders(self) -> tuple[Path, ...]:
+        own = (*self.upscalers, *(self.models / name for name in UPSCALERS))
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
+    def face_folders(self) -> tuple[Path, ...]:
+        """Face restorers, and the networks that find faces for them."""
+        own = (*self.faces, *(self.models / name for name in FACES))
         return tuple(dict.fromkeys(folder.resolve() for folder in own))

@@ -5,7 +5,7 @@ A mapped file's tensors lie unaligned in memory and take other kernels, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import FileIO
 from pathlib import Path
 
@@ -23,24 +23,26 @@ DTYPES = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
-"""The types in which weights are kept; others (index buffers, quantised blocks) are not read as weights."""
+"""The types in which weights are kept; others (quantised blocks) are not read as weights."""
+INTEGERS = {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
+"""The types of index buffers, for networks that keep theirs in the file."""
 
 
 class Weights:
-    """The tensors of one or several safetensors files, by name. Opening reads headers only. Raises BadModelFile for a damaged one."""
+    """The tensors of one or several safetensors files, by name. dtypes: which are read. Opening reads headers only. Raises BadModelFile for a damaged one."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
+    def __init__(self, files: Iterable[Path], dtypes: Mapping[str, torch.dtype] = DTYPES) -> None:
         self._places: dict[str, tuple[Path, int, torch.dtype]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         for file in files:
             found = header.read(file)
             for name, entry in found.tensors.items():
-                if entry.dtype in DTYPES:
+                if entry.dtype in dtypes:
                     self.shapes[name] = entry.shape
-                    self._places[name] = file, found.offsets[name][0], DTYPES[entry.dtype]
+                    self._places[name] = file, found.offsets[name][0], dtypes[entry.dtype]
 
-    def read(self, names: Iterable[str], dtype: torch.dtype) -> dict[str, Tensor]:
-        """These tensors, converted to `dtype`, on the CPU, each in memory of its own. Raises BadModelFile when a file has changed or gone meanwhile."""
+    def read(self, names: Iterable[str], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+        """These tensors, converted to `dtype` (None: as they are kept), on the CPU, each in memory of its own. Raises BadModelFile when a file has changed or gone meanwhile."""
         wanted: dict[Path, list[str]] = {}
         for name in names:
             wanted.setdefault(self._places[name][0], []).append(name)
@@ -53,7 +55,7 @@ class Weights:
                         tensor = torch.empty(self.shapes[name], dtype=kept)
                         stream.seek(start)
                         _fill(tensor, stream)
-                        tensors[name] = tensor.to(dtype)
+                        tensors[name] = tensor if dtype is None else tensor.to(dtype)
             except OSError as error:
                 raise BadModelFile(f"{file.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
         return tensors

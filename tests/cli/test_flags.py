@@ -163,3 +163,9 @@ def test_commands(words: list[str], command: str) -> None:
 def test_an_unknown_command_gets_the_nearest() -> None:
     with pytest.raises(BadWords, match="no command 'genrate'. Near it: generate"):
         command_of(["genrate"])
+
+
+def test_a1111_s_folders_of_upscalers_and_faces(tmp_path: Path) -> None:
+    paths = options("--esrgan-models-path", str(tmp_path / "a"), "--upscalers-dir", str(tmp_path / "b"), "--gfpgan-models-path", str(tmp_path)).paths
+    assert paths.upscalers == (tmp_path / "a", tmp_path / "b") and paths.faces == (tmp_path,)
+    assert paths.upscaler_folders()[:3] == (tmp_path / "a", tmp_path / "b", paths.models / "ESRGAN")
