@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
+from modules.core import inputs
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError
 from modules.core.files import sweep
@@ -26,6 +27,7 @@ from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
+from modules.engine.inputs import packed, restore
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
@@ -34,6 +36,7 @@ from modules.infotext.read import Reading, read, read_text
 from modules.jobs.queue import Queue
 from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
+from modules.jobs.tidy import Idle, idle
 from modules.jobs.worker import Worker
 from modules.prompt import styles
 from modules.prompt.styles import Style
@@ -89,13 +92,15 @@ class App:
         return self.queue.submit(request, owner=owner, save=save, saving=saving)
 
     def check(self, request: GenerationRequest) -> None:
-        """What can be said of a request without the engine: its names and its script. Raises InvalidRequest or NotFound with the nearest ones, BadModelFile."""
+        """What can be said of a request without the engine: its names, its script and whether its inputs are here. Raises InvalidRequest, NotFound with the
+        nearest names, BadModelFile."""
         chosen(request)
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
         refiner_of(request, self.library)
+        inputs.check(request, self.blobs)
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
@@ -137,6 +142,21 @@ class App:
     def read_picture(self, source: bytes | Path) -> Reading:
         """The request in a saved picture, whatever tool made it. Raises BadPicture."""
         return read(files.read(source))
+
+    def take_picture(self, source: bytes | Path) -> Reading:
+        """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""
+        data = files.load(source) if isinstance(source, Path) else source
+        reading = self.read_picture(data)
+        restore(data, reading.request, self.blobs)
+        return reading
+
+    def with_inputs(self, data: bytes) -> bytes:
+        """A saved picture's file with everything in it that it was made from. Raises EaselError."""
+        return packed(data, self.blobs)
+
+    def idle_inputs(self) -> Idle:
+        """Input pictures that neither the history nor a file among the outputs names. Reads all of them. Raises OutputTrouble."""
+        return idle(self.blobs, self.store, [self.paths.outputs])
 
     def read_text(self, text: str) -> Reading:
         """The request in a pasted infotext."""

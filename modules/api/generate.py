@@ -101,7 +101,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     @routes.post("/rerun", openapi_extra=takes(bytes, "image/*"))
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored."""
-        reading = await in_few(app.read_picture, await _upload(request))
+        reading = await in_few(app.take_picture, await _upload(request))
         if not reading.source:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
         rows = [{"key": row.key, "value": row.value, "state": row.state, "note": row.note} for row in reading.rows]

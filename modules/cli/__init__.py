@@ -1,4 +1,4 @@
-"""The face for terminals: sub-commands `serve`, `generate`, `rerun`, `test` and `doctor`.
+"""The face for terminals: sub-commands `serve`, `generate`, `rerun`, `pack`, `clean`, `tidy`, `test` and `doctor`.
 
 Turns words into Options and requests, and errors into one line on stderr with an exit code: 0 done, 1 trouble on the way, 2 bad input.
 Imports neither torch nor gradio, so `--help` answers at once. Knows no web server: whoever starts us hands over how to serve.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from modules.app import App
-from modules.cli import doctor, generate, rerun, tests
+from modules.cli import doctor, generate, inputs, rerun, tests
 from modules.cli.complaint import complain
 from modules.cli.environment import keep_to_ourselves
 from modules.cli.flags import folded, options_of, serve_parser
@@ -21,7 +21,15 @@ from modules.core.options import Options
 Serve = Callable[[App, Options], int]
 """Serves until it is told to end; -> exit code."""
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"generate": generate.run, "rerun": rerun.run, "test": tests.run, "doctor": doctor.run}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "generate": generate.run,
+    "rerun": rerun.run,
+    "pack": inputs.pack,
+    "clean": inputs.strip,
+    "tidy": inputs.tidy,
+    "test": tests.run,
+    "doctor": doctor.run,
+}
 
 
 def main(words: Sequence[str], serve: Serve) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,10 @@ class Blobs:
         """Keeps the bytes durably. -> their reference. Raises OutputTrouble."""
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if not path.exists():
+        if path.exists():
+            with contextlib.suppress(OSError):
+                os.utime(path)  # brought again: as young as a new one to whoever tidies up
+        else:
             replace(path, data)
         return f"sha256:{digest}"
 
@@ -41,8 +46,21 @@ class Blobs:
             raise NotFound(f"The input picture {reference[:17]}... is not on this machine.", "Give the picture again.", field)
         return data
 
+    def has(self, reference: str) -> bool:
+        """Whether the bytes seem to be here; `get` looks at them."""
+        found = REFERENCE.fullmatch(reference)
+        return found is not None and self._path(found[1]).is_file()
+
     def holds(self, data: bytes) -> bool:
         return self._path(hashlib.sha256(data).hexdigest()).exists()
+
+    def listed(self) -> Iterator[tuple[str, int, float]]:
+        """(reference, bytes, when it was brought last in seconds since 1970) of each; what is no input of ours is passed over."""
+        for path in self.folder.glob("??/*"):
+            if len(path.name) == 64 and path.name.startswith(path.parent.name) and REFERENCE.fullmatch(f"sha256:{path.name}"):
+                with contextlib.suppress(OSError):
+                    found = path.stat()
+                    yield f"sha256:{path.name}", found.st_size, found.st_mtime
 
     def drop(self, reference: str) -> None:
         """Forgets the bytes; nothing where they are not here, or cannot be deleted."""

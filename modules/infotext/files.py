@@ -124,7 +124,7 @@ def _json(document: Mapping[str, Any] | None) -> str:
 def read(data: bytes | Path) -> Found:
     """Everything textual in a picture file. Raises BadPicture for a file that is no picture, is too large or cannot be opened."""
     if isinstance(data, Path):
-        data = _load(data)
+        data = load(data)
     if len(data) > limits.FILE:
         raise BadPicture(f"The file has {len(data) / 2**20:.0f} MB, more than the {limits.FILE // 2**20} MB that are read.", "Use a smaller file.")
     if data.startswith(png.SIGNATURE):
@@ -136,7 +136,8 @@ def read(data: bytes | Path) -> Found:
     return _other(data)
 
 
-def _load(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """A file's bytes, as far as they are read. Raises BadPicture."""
     try:
         if not path.is_file():
             raise BadPicture(f"{path.name} is no file.", "Name a picture file.")

@@ -2,6 +2,8 @@
 
 FILE = 256 * 2**20
 """Bytes of a file."""
+INPUT = 64 * 2**20
+"""Bytes of one input picture that a file carries along."""
 TEXT = 8 * 2**20
 """Bytes of one text, after decompression. ComfyUI's larger graphs have a few."""
 TEXTS = 32 * 2**20

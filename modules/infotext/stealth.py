@@ -22,22 +22,34 @@ _HEAD = 15 + 4
 
 def read(data: bytes, size: tuple[int, int]) -> str:
     """The hidden text, or "". size: from the file's header; a picture beyond the limit is not decoded."""
-    if not 0 < size[0] * size[1] <= limits.PIXELS:
+    found = pixels(data, size)
+    if found is None:
         return ""
+    layers = [(found[:, :, 3:], True)] if found.shape[2] == 4 else []
+    for layer, alpha in [*layers, (found[:, :, :3], False)]:
+        if text := _decode(layer, alpha):
+            return text
+    return ""
+
+
+def pixels(data: bytes, size: tuple[int, int]) -> np.ndarray | None:
+    """uint8 [height, width, 3 or 4] of a picture that may hide a text; None for one of another kind, or beyond the limit."""
+    if not 0 < size[0] * size[1] <= limits.PIXELS:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
                 if image.mode not in ("RGB", "RGBA") or image.size != tuple(size):
-                    return ""
-                pixels = np.asarray(image)
+                    return None
+                return np.asarray(image)
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
-        return ""
-    layers = [(pixels[:, :, 3:], True)] if pixels.shape[2] == 4 else []
-    for layer, alpha in [*layers, (pixels[:, :, :3], False)]:
-        if text := _decode(layer, alpha):
-            return text
-    return ""
+        return None
+
+
+def marked(layer: np.ndarray, alpha: bool) -> bool:
+    """Whether a text begins in the lowest bits of a layer, uint8 [height, width, channels]; also one whose end is damaged."""
+    return MARKS.get(_bytes(layer, len(next(iter(MARKS)))), (None,))[0] is alpha
 
 
 def _decode(layer: np.ndarray, alpha: bool) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from modules.core.blobs import REFERENCE
 from modules.core.errors import EaselError, NotFound
 from modules.jobs.database import Database
 from modules.jobs.job import Job, PictureRecord, State
@@ -109,6 +110,12 @@ class Store:
         if row is None:
             raise NotFound(f"There is no picture {number}.", "Look at the history.", "number")
         return read_picture(row)
+
+    def references(self) -> set[str]:
+        """Every input picture that a job's request names."""
+        with self._database.reading() as rows:
+            texts = [text for row in rows.execute("SELECT request, resolved FROM jobs") for text in row if text]
+        return {match.group() for text in texts for match in REFERENCE.finditer(text)}
 
     def delete(self, id: str) -> None:
         """A job and its rows of pictures; the files stay. Raises NotFound."""

@@ -1,0 +1,41 @@
+"""Input pictures on their way between machines: packed into the picture that was made from them, and kept again where that one is rerun. No torch."""
+
+from __future__ import annotations
+
+from modules.core.blobs import Blobs
+from modules.core.errors import BadPicture, Unsupported
+from modules.core.inputs import check, missing, references
+from modules.core.request import GenerationRequest
+from modules.imaging.opening import opened
+from modules.infotext import files, own
+from modules.infotext.packing import pack, unpack
+from modules.infotext.read import read
+
+
+def packed(data: bytes, blobs: Blobs) -> bytes:
+    """A saved picture's file with everything in it that it was made from. Raises NotFound that names the inputs that are gone, BadPicture for a picture that
+    Easel did not make or a file that holds no inputs, Unsupported for one made from its prompt alone, OutputTrouble for too much."""
+    found = files.read(data)
+    if not own.is_own(found.document):
+        raise BadPicture("The picture does not say how Easel made it.", "Take the file as Easel saved it, with its parameters in it.")
+    request = read(found).request
+    wanted = references(request)
+    if not wanted:
+        raise Unsupported("This picture was made from its prompt alone, so there are no inputs to pack.", "Its file is all that a rerun needs.")
+    check(request, blobs)
+    return pack(data, {reference: blobs.get(reference, name) for name, reference in wanted.items()})
+
+
+def restore(data: bytes, request: GenerationRequest, blobs: Blobs) -> list[str]:
+    """Keeps those inputs of a file that its request refers to and that are not here. -> what a person calls them. What is no picture is left out."""
+    lost = missing(request, blobs)
+    inside = unpack(data) if lost else {}
+    back = []
+    for name, reference in lost.items():
+        try:
+            opened(inside.get(reference, b""))
+        except BadPicture:
+            continue
+        blobs.put(inside[reference])
+        back.append(name)
+    return back
