@@ -33,6 +33,16 @@ def number_type(field: Field) -> type | None:
     return next((kind for kind in kinds if kind in (int, float)), None)
 
 
+def is_several(field: Field) -> bool:
+    """A parameter that holds any number of texts."""
+    return typing.get_origin(field.type) is tuple and _members(field) == {str}
+
+
+def _members(field: Field) -> set[type]:
+    inner = typing.get_args(field.type)[0]
+    return {type(name) for name in literal_names(inner)} or {inner}
+
+
 def is_typed(field: Field) -> bool:
     """A number that is typed as text: one that a browser would round, or one that may be left out (Gradio's number box has no empty state)."""
     kind = number_type(field)
@@ -57,6 +67,10 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, **look: 
     names = choices if choices is not None else param.names() or literal_names(field.type)
     if field.type is bool:
         return gr.Checkbox(value, **look)
+    if is_several(field):
+        members = list(names) or literal_names(typing.get_args(field.type)[0])
+        menu = gr.CheckboxGroup if choices is None and members else gr.Dropdown
+        return menu(members, value=list(value), **({"multiselect": True} if menu is gr.Dropdown else {}), **look)
     if names or choices is not None:
         offered = [one if isinstance(one, str) else one[1] for one in names]
         return gr.Dropdown(names, value=value if value or "" in offered else None, **look)
@@ -76,6 +90,8 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
     """What `gr.update` takes to show a value."""
     if (end := slider_end(field, value)) is not None:
         return {"value": value, "maximum": end}
+    if is_several(field):
+        return {"value": list(value)}
     return {"value": typed(value) if is_typed(field) else value}
 
 

@@ -5,7 +5,7 @@ Gradio hands a handler `{widget: value}` when its inputs are a set, so no positi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.core.errors import EaselError, InvalidRequest
-from modules.core.params import Field, named, value_of, walk, with_values
+from modules.core.params import Field, from_dict, named, to_dict, value_of, walk, with_values
 from modules.ui import fields
 from modules.ui.talk import Said, explained
 
@@ -28,10 +28,20 @@ class Switch:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Forms of which the one that the parameter `chooser` names fills the parameter `target` with its values: a script and its arguments."""
+
+    chooser: str
+    target: str
+    forms: Mapping[str, Form[Any]]
+
+
 @dataclass(eq=False)
 class Form(Generic[T]):
     """start: the instance whose values the page opens with, of the dataclass whose parameters the form holds. prefix: of all element ids ("txt2img").
-    ids: element ids that differ from the parameter's name. looks: what single widgets are made with, by the parameter's name, as Gradio's constructors take it."""
+    ids: element ids that differ from the parameter's name. looks: what single widgets are made with, by the parameter's name, as Gradio's constructors take it.
+    choice: forms within this one."""
 
     start: T
     prefix: str
@@ -39,6 +49,7 @@ class Form(Generic[T]):
     looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     widgets: dict[str, Component] = field(default_factory=dict, init=False)
     switches: dict[str, Switch] = field(default_factory=dict, init=False)
+    choice: Choice | None = field(default=None, init=False)
 
     def put(self, name: str, **look: Any) -> Component:
         """Makes the widget of a parameter in the current place of the page. Each parameter has one place."""
@@ -62,7 +73,10 @@ class Form(Generic[T]):
 
     def parts(self) -> dict[str, Component]:
         """Widgets and switches by name."""
-        return {**self.widgets, **{name: switch.box for name, switch in self.switches.items()}}
+        parts = {**self.widgets, **{name: switch.box for name, switch in self.switches.items()}}
+        for inner, form in self._inner():
+            parts |= {f"{inner}/{name}": part for name, part in form.parts().items()}
+        return parts
 
     def collect(self, values: Mapping[Component, Any]) -> T:
         """The checked instance that the widgets describe; parameters without a widget keep the start's values. Raises InvalidRequest."""
@@ -70,6 +84,9 @@ class Form(Generic[T]):
         for switch in self.switches.values():
             if not values[switch.box]:
                 wanted |= {name: self._declared(name).default for name in switch.names}
+        if self.choice:
+            form = self.choice.forms.get(wanted[self.choice.chooser])
+            wanted[self.choice.target] = to_dict(form.collect(values)) if form else {}
         return with_values(self.start, wanted)
 
     def fill(self, instance: T, names: Iterable[str] | None = None) -> dict[Component, Any]:
@@ -81,7 +98,20 @@ class Form(Generic[T]):
         for switch in self.switches.values():
             if chosen & set(switch.names):
                 updates[switch.box] = gr.update(value=self._differs(instance, switch.names))
+        if self.choice and self.choice.chooser in chosen:
+            updates |= self._chosen(self.choice, instance)
         return updates
+
+    def _chosen(self, choice: Choice, instance: T) -> dict[Component, Any]:
+        """What the named form within shows. Values that it cannot take leave it as it is: they may come from another version."""
+        form = choice.forms.get(value_of(instance, self._declared(choice.chooser)))
+        try:
+            return form.fill(from_dict(type(form.start), value_of(instance, self._declared(choice.target)))) if form else {}
+        except InvalidRequest:
+            return {}
+
+    def _inner(self) -> Iterator[tuple[str, Form[Any]]]:
+        yield from self.choice.forms.items() if self.choice else ()
 
     def refill(self, noted: Mapping[str, Any]) -> dict[Component, Any]:
         """Updates that show what a browser had noted of the widgets, by name. Whatever is not usable is passed over: it comes from outside."""
@@ -93,6 +123,8 @@ class Form(Generic[T]):
                 continue
             usable.append(name)
         updates = self.fill(instance, usable)
+        for inner, form in self._inner():
+            updates |= form.refill({name.removeprefix(f"{inner}/"): value for name, value in noted.items() if name.startswith(f"{inner}/")})
         return updates | {switch.box: gr.update(value=noted[name]) for name, switch in self.switches.items() if isinstance(noted.get(name), bool)}
 
     def explain(self, error: EaselError) -> Said:

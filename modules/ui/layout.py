@@ -21,7 +21,7 @@ HIDDEN: dict[str, str] = {
     "styles": "named by programs; the page's styles come with their own menu",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
     **{field.name: f"belongs to the tab that works on pictures ({field.path[0]})" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},
-    **{field.name: "asked for by programs; scripts come with their own panel" for field in walk(GenerationRequest) if field.path[0] == "script"},
+    "script.args": "each script's arguments have a form of their own within the Script menu",
 }
 
 HEADER = ("model",)
@@ -32,6 +32,7 @@ IDS: dict[str, str] = {
     "sampler": "sampling",
     "schedule": "scheduler",
     "count": "batch_count",
+    "script.name": "script_list",
     "variation.seed": "subseed",
     "variation.strength": "subseed_strength",
     "variation.width": "seed_resize_from_w",

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import layout, panel
+from modules.ui import layout, panel, scripts
 from modules.ui.form import Form
 from modules.ui.talk import Answer, Said, Talk
 
@@ -24,6 +24,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         layout.guidance(form)
         layout.seeds(form)
         layout.accordions(form, layout.ACCORDIONS)
+        scripts.build(app, form, "txt2img", talk)
 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
         return Answer(said=Said(job=submit(form.collect(values), user), panel=form.prefix))
