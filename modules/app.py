@@ -5,6 +5,8 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 
 from __future__ import annotations
 
+import hashlib
+import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -24,7 +26,8 @@ from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import GenerationRequest
+from modules.core.request import SEED_DRAW, GenerationRequest
+from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.engine.inputs import packed, restore
@@ -84,9 +87,13 @@ class App:
 
     def submit(self, request: GenerationRequest, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
         """Puts a request into the queue, checked. One that names no model gets the default one of this moment: later settings cannot change it.
-        saving: settings of `core.saving` that this job has other values for. Raises EaselError."""
+        saving: settings of `core.saving` that this job has other values for.
+        The seed of a sweep that has one for all is drawn now, so that what a crash leaves of it can be gone on with. Raises EaselError."""
         with_values(Saving(), saving or {})
         self.check(request)
+        script, arguments = chosen(request)
+        if script.early(arguments) and request.seed == -1:
+            request = replace(request, seed=random.randrange(SEED_DRAW))
         if not (request.model or request.model_hash) and (card := self.card()):
             request = replace(request, model=card.name)
         return self.queue.submit(request, owner=owner, save=save, saving=saving)
@@ -169,6 +176,17 @@ class App:
             self._vocabularies[folder] = Vocabulary.from_folder(folder)
         return count(text, self._vocabularies[folder])
 
+    def kept(self, digest: str) -> Kept | None:
+        """A picture that an earlier run made from exactly this (`core.result.digest`), if its file lies there unchanged. A lossy file does not count."""
+        for record in self.store.drawn(digest):
+            path = self.paths.outputs / record.path
+            try:
+                if path.suffix == ".png" and hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256:
+                    return Kept(path, record.width, record.height, record.infotext)
+            except OSError:
+                continue
+        return None
+
     def _tidy(self) -> None:
         """What nobody waits for: leftovers of a killed process swept up, missing hashes computed."""
         sweep(self.paths.outputs)
@@ -193,7 +211,7 @@ class App:
             self._warmth = "Loading torch and diffusers"
             from modules.engine.generate import Engine
 
-            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles, self.saving)
+            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles, self.saving, self.kept)
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

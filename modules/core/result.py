@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modules.core.errors import NotFound
+from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
 
 
@@ -41,7 +44,8 @@ class Progress:
 class Picture:
     """A finished picture. held: a PNG of every pixel, with its texts; of one that was saved nothing, so that a long run does not fill the memory.
     request: the resolved one that makes it alone. infotext: A1111's text. path: where it was saved, None when saving was not asked for.
-    complete: False when it was interrupted. sha256: of the saved file, where that is not `data`."""
+    complete: False when it was interrupted. sha256: of the saved file, where that is not `data`.
+    digest: `digest` of what decided its pixels; "" for one that a script put together."""
 
     held: bytes
     width: int
@@ -52,6 +56,7 @@ class Picture:
     path: Path | None = None
     complete: bool = True
     sha256: str = ""
+    digest: str = ""
 
     @property
     def data(self) -> bytes:
@@ -70,6 +75,16 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A picture of an earlier run whose file lies there unchanged."""
+
+    path: Path
+    width: int
+    height: int
+    infotext: str
+
+
+@dataclass(frozen=True)
 class Result:
     """request: the resolved one, of the whole run. notes: what the user should know, one sentence each. Of a script (`engine.sweeps`): first: place of
     the first picture behind its grids, as A1111 counts it; infotexts: as A1111 lists them; empty: those of the pictures."""
@@ -82,6 +97,12 @@ class Result:
     facts: dict[str, str] = field(default_factory=dict)
     first: int = 0
     infotexts: tuple[str, ...] = ()
+
+
+def digest(request: GenerationRequest, facts: Mapping[str, str]) -> str:
+    """Of everything that decides a single picture to its last bit: the request that makes it alone, the versions and the machine. sha256, hexadecimal."""
+    whole = {"request": to_dict(request), "facts": dict(facts)}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 Report = Callable[["Progress | Picture"], None]

@@ -24,7 +24,7 @@ from modules.core.errors import BadModelFile, OutOfMemory
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict, with_values
 from modules.core.request import GenerationRequest, single
-from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
 from modules.engine.canvas import Canvas, prepare
 from modules.engine.enlarge import enlarge
@@ -62,7 +62,7 @@ VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 @dataclass
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
-    styles: by name. saving: how pictures become files, with a job's own values laid over."""
+    styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run."""
 
     shelf: Shelf
     outputs: Saver
@@ -71,6 +71,7 @@ class Engine:
     looks: Callable[[], Looks] = Looks
     styles: Callable[[], Mapping[str, Style]] = dict
     saving: Callable[[Mapping[str, Any]], Saving] = lambda values: with_values(Saving(), values)
+    kept: Callable[[str], Kept | None] = lambda digest: None
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -104,7 +105,19 @@ class Engine:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
         keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
         tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], keeper.composed, self.facts, saving=keeper.saving)
-        return conduct(request, partial(self._part, keeper), tools, report, cancel, save)
+        return conduct(request, partial(self._part, keeper), tools, report, cancel, save, self._recalled)
+
+    def _recalled(self, request: GenerationRequest) -> Result | None:
+        request, _ = self._resolved(request)
+        pictures: list[Picture] = []
+        for index in range(request.pictures):
+            one = single(request, index)
+            key = digest(one, self.facts())
+            kept = self.kept(key)
+            if kept is None:
+                return None
+            pictures.append(Picture(b"", kept.width, kept.height, one, kept.infotext, index, kept.path, digest=key))
+        return Result(request, tuple(pictures), facts=self.facts())
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
         return resolve(request, self.shelf, self.machine.precision, self.styles)
@@ -246,7 +259,8 @@ class Engine:
     def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
         text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
-        return Picture(files.encode(image, text, document), image.width, image.height, request, text, index, complete=complete)
+        data = files.encode(image, text, document)
+        return Picture(data, image.width, image.height, request, text, index, complete=complete, digest=digest(request, self.facts()))
 
     def _vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]:
         cards = {card.name: card for card in self.shelf.embeddings()}

@@ -26,6 +26,10 @@ class RunPart(Protocol):
     def __call__(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result: ...
 
 
+Recall = Callable[[GenerationRequest], Result | None]
+"""The pictures that an earlier run made from the very same request, each with its path; None unless all of them lie there."""
+
+
 def once(request: GenerationRequest, arguments: Any, tools: Tools) -> Sweep:
     """The sweep of a request without a script."""
     result = yield Part(request, of=request.pictures)
@@ -48,14 +52,22 @@ def chosen(request: GenerationRequest) -> tuple[ScriptRecord, Any]:
     return script, script.read(request.script.args if request.script.name else {})
 
 
-def conduct(request: GenerationRequest, run_part: RunPart, tools: Tools, report: Report, cancel: Callable[[], Cancel], save: bool) -> Result:
+def conduct(
+    request: GenerationRequest,
+    run_part: RunPart,
+    tools: Tools,
+    report: Report,
+    cancel: Callable[[], Cancel],
+    save: bool,
+    recall: Recall = lambda request: None,
+) -> Result:
     """Makes the pictures of a request, script or not. The pictures of parts are reported as they come, composed ones once they are saved.
 
     A stop keeps what is done; a skip leaves one part's picture. Raises EaselError; pictures already reported stay.
     """
     began = time.monotonic()
     script, arguments = chosen(request)
-    run = _Conductor(run_part, report, cancel, save)
+    run = _Conductor(run_part, recall, report, cancel, save)
     tools = replace(tools, saves=save, passing=set())
     sweep = script.sweep(request, arguments, tools)
     try:
@@ -89,6 +101,7 @@ class _Conductor:
     """Runs parts within the whole. done: pictures that the parts so far stood for; the indices of reported pictures go by it."""
 
     run_part: RunPart
+    recall: Recall
     report: Report
     cancel: Callable[[], Cancel]
     save: bool
@@ -112,7 +125,10 @@ class _Conductor:
                 self.told.add(before + event.index)
                 self.report(replace(event, index=before + event.index))
 
-        result = self.run_part(part.request, report, self.cancel, self.save and part.save, part.keys)
+        result = self.recall(part.request) if part.reuse and self.save else None
+        for picture in result.pictures if result else ():
+            report(picture)
+        result = result or self.run_part(part.request, report, self.cancel, self.save and part.save, part.keys)
         self.notes += result.notes
         self.facts = result.facts
         self.cancelled = result.cancelled if result.cancelled is not Cancel.NONE else self.cancelled

@@ -26,6 +26,7 @@ class State(enum.Enum):
 class PictureRecord:
     """A finished picture, without its pixels. path: relative to the outputs folder with forward slashes where it lies in there, else absolute;
     "" when saving was not asked for. sha256: of the file. index: place in the request. complete: False when it was interrupted.
+    digest: `core.result.digest` of what decided its pixels; "" for one that a script put together.
     number: in the history, rising; 0 while it is not in there. created: seconds since 1970."""
 
     path: str
@@ -36,6 +37,7 @@ class PictureRecord:
     index: int = 0
     sha256: str = ""
     complete: bool = True
+    digest: str = ""
     job: str = ""
     number: int = 0
     created: float = 0.0

@@ -53,6 +53,10 @@ MIGRATIONS = (
     CREATE INDEX pictures_by_path ON pictures (path)
     """,
     "ALTER TABLE jobs ADD COLUMN saving TEXT NOT NULL DEFAULT '{}'",
+    """
+    ALTER TABLE pictures ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    CREATE INDEX pictures_by_digest ON pictures (digest)
+    """,
 )
 """Statements end with a semicolon, and hold none. A further entry leads from the version before it; never change one that was released.
 A seed is text: counted up from the largest one it leaves SQLite's 64 bits."""
@@ -97,6 +101,7 @@ def write_picture(rows: sqlite3.Connection, job: str, ordinal: int, record: Pict
         "infotext": storable(record.infotext),
         "sha256": record.sha256,
         "complete": record.complete,
+        "digest": record.digest,
         "created": record.created,
     }
     rows.execute(
@@ -130,6 +135,7 @@ def record_of(picture: Picture, folder: Path) -> PictureRecord:
         index=picture.index,
         sha256=sha256,
         complete=picture.complete,
+        digest=picture.digest,
         created=time.time(),
     )
 
@@ -141,7 +147,7 @@ def path_of(path: Path, folder: Path) -> str:
 
 
 def read_picture(row: sqlite3.Row) -> PictureRecord:
-    plain = {name: row[name] for name in ("job", "number", "path", "width", "height", "infotext", "sha256", "created")}
+    plain = {name: row[name] for name in ("job", "number", "path", "width", "height", "infotext", "sha256", "digest", "created")}
     return PictureRecord(**plain, index=row["place"], seed=int(row["seed"]), complete=bool(row["complete"]))
 
 

@@ -19,6 +19,8 @@ from modules.jobs.presence import Presence
 from modules.jobs.rows import MIGRATIONS, read_jobs, read_picture, write_job, write_picture
 
 MOST_ROWS = 500
+LOOKED_AT = 8
+"""Of pictures drawn from the same request."""
 LARGEST = 2**63 - 1
 INTERRUPTED = EaselError("Interrupted by a crash or a restart.", "What was finished before is kept; submit it again for the rest.")
 
@@ -116,6 +118,11 @@ class Store:
         with self._database.reading() as rows:
             texts = [text for row in rows.execute("SELECT request, resolved FROM jobs") for text in row if text]
         return {match.group() for text in texts for match in REFERENCE.finditer(text)}
+    def drawn(self, digest: str) -> list[PictureRecord]:
+        """The whole pictures that were saved for this `core.result.digest`, the newest first."""
+        where = "digest = ? AND digest != '' AND complete AND path != ''"
+        with self._database.reading() as rows:
+            return [read_picture(row) for row in rows.execute(f"SELECT * FROM pictures WHERE {where} ORDER BY number DESC LIMIT ?", (digest, LOOKED_AT))]
 
     def delete(self, id: str) -> None:
         """A job and its rows of pictures; the files stay. Raises NotFound."""

@@ -20,7 +20,7 @@ from modules.core.errors import BadPicture, EaselError, InvalidRequest, NotFound
 from modules.core.request import PROMPT_LIMIT
 from modules.core.result import Cancel
 from modules.jobs.job import Job
-from modules.ui.overview import Overview, visible
+from modules.ui.overview import Overview, resumable, visible
 from modules.ui.pictures import Pictures, has_desktop
 
 STATUS: tuple[tuple[type[EaselError], int], ...] = (
@@ -53,6 +53,7 @@ def routes(app: App, pictures: Pictures | None = None) -> list[Route]:
         ("POST", "/easel/jobs/{id}/pictures/{number:int}/folder", desk.folder),
         ("POST", "/easel/jobs/{id}/interrupt", desk.interrupt),
         ("POST", "/easel/jobs/{id}/move", desk.move),
+        ("POST", "/easel/jobs/{id}/resume", desk.resume),
         ("POST", "/easel/tokens", desk.tokens),
     ]
     return [Route(path, translated(handler), methods=[method]) for method, path, handler in table]
@@ -151,6 +152,16 @@ class Desk:
         job = await self._job(request)
         await run_in_threadpool(self.app.queue.move, job.id, position)
         return JSONResponse({})
+
+    async def resume(self, request: Request) -> Response:
+        """Submits a sweep that was left unfinished again; cells that are there are not drawn twice."""
+        await told(request)
+        job = await self._job(request)
+        if not resumable(job):
+            raise InvalidRequest("Only a script that was stopped or failed can be gone on with.", "Press Generate for a new one.", "id")
+        ticket = await run_in_threadpool(self.app.submit, job.resolved or job.request, user_of(request), job.save)
+        self.pictures.hold(ticket)
+        return JSONResponse({"job": ticket.id})
 
     async def tokens(self, request: Request) -> Response:
         question = await told(request)

@@ -26,6 +26,11 @@ def visible(job: Job, user: str) -> bool:
     return not user or job.owner in ("", user)
 
 
+def resumable(job: Job) -> bool:
+    """Whether a sweep was left unfinished that can be gone on with: the pictures that are there serve again."""
+    return bool(job.request.script.name) and job.state in (State.CANCELLED, State.FAILED)
+
+
 class Overview:
     """app: whose queue it is. pictures: names them. The history is read again only when a job has come to its end."""
 
@@ -107,11 +112,12 @@ class Overview:
             "finished": job.finished,
             "error": trouble(job),
             "thumb": f"jobs/{job.id}/thumbs/{shown[-1][0]}" if shown else "",
+            "resumable": resumable(job),
         }
 
     def detail(self, job: Job, here: Callable[[], bool]) -> dict[str, Any]:
         """A job with its pictures. here(): whether the browser is on this machine, so that a folder can be shown."""
-        shown = self._shown(job)
+        shown, request = self._shown(job), job.resolved or job.request
         folder = bool(shown) and here()
         pictures = [
             {
@@ -124,6 +130,7 @@ class Overview:
                 "height": record.height,
                 "infotext": record.infotext,
                 "complete": record.complete,
+                "composed": bool(request.script.name) and not record.digest,
                 "folder": folder and bool(record.path),
             }
             for number, record in shown

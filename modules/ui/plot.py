@@ -20,7 +20,6 @@ from modules.ui.talk import QUIET, Answer, Talk
 LOOKS = (("draw_legend", "keep_random"), ("include_pictures", "include_grids"), ("vary_x", "vary_y", "vary_z"), ("margin",), ("text_inputs",))
 SWAPS: tuple[tuple[Letter, Letter], ...] = (("x", "y"), ("y", "z"), ("x", "z"))
 PARTS = ("type", "values", "menu")
-FILL = ("📒", "Take all values of this axis")
 
 
 def build(app: App, record: ScriptRecord, arguments: Form[Any], tab: Tab, talk: Talk) -> None:
@@ -34,7 +33,9 @@ def build(app: App, record: ScriptRecord, arguments: Form[Any], tab: Tab, talk: 
             with gr.Column(scale=4, min_width=140):
                 arguments.put(f"{letter}_values", info=None, lines=1, max_lines=4)
                 arguments.put(f"{letter}_menu", choices=[], info=None, visible=False)
-            fills[letter] = gr.Button(FILL[0], elem_id=f"{arguments.prefix}_fill_{letter}", elem_classes="tool", size="sm", min_width=0, scale=0, visible=False)
+            fills[letter] = gr.Button(
+                "📒 All", elem_id=f"{arguments.prefix}_fill_{letter}", elem_classes=["tool", "wide"], size="sm", min_width=0, scale=0, visible=False
+            )
     with gr.Row(elem_classes=["easel-row", "easel-swaps"]):
         swaps = [gr.Button(f"Swap {a.upper()}/{b.upper()}", elem_id=f"{arguments.prefix}_swap_{a}{b}", size="sm", min_width=60) for a, b in SWAPS]
     size = gr.HTML("", elem_id=f"{arguments.prefix}_size", elem_classes="easel-plot-size", apply_default_css=False)

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
-from modules.core.params import Field, is_optional, literal_names, walk, with_values
-from modules.core.request import GenerationRequest
-from modules.ui import layout
-from modules.ui.form import Form
+from modules.core.params import Field, is_optional, literal_names, to_dict, walk, with_values
+from modules.core.request import GenerationRequest, Script
+from modules.engine.sweeps import SWEEPS
+from modules.ui import layout, scripts
+from modules.ui.form import Choice, Form
 
 FORMED = [field for field in walk(GenerationRequest) if field.name not in layout.HIDDEN]
 
@@ -124,3 +125,40 @@ def test_refill_takes_what_is_usable_and_passes_over_the_rest(form: Form[Generat
     updates = form.refill(noted)
     shown = {name: updates[component]["value"] for name, component in form.parts().items() if component in updates}
     assert shown == {"prompt": "kept", "steps": 31, "cfg_scale": 4.5, "variation": True, "sampler": GenerationRequest().sampler}
+
+
+def test_a_script_and_its_arguments_come_back() -> None:
+    matrix, plot = SWEEPS.get("Prompt matrix"), SWEEPS.get("X/Y/Z plot")
+    with gr.Blocks(analytics_enabled=False):
+        outer = Form(GenerationRequest(), "outer")
+        outer.put("script.name", choices=[("None", ""), ("Prompt matrix", matrix.name), ("X/Y/Z plot", plot.name)])
+        inner = {record.name: Form(record.arguments(), record.name) for record in (matrix, plot)}
+        for record in (matrix, plot):
+            for declared in walk(record.arguments):
+                if declared.name not in scripts.FILLED_IN:
+                    inner[record.name].put(declared.name)
+        outer.choice = Choice("script.name", "script.args", inner)
+    empty = {component: component.value for component in outer.inputs}
+    assert outer.collect(empty).script == Script()
+
+    args = {"x_type": "Sampler", "x_menu": ["Euler", "DDIM"], "margin": 6, "draw_legend": False}
+    request = with_values(GenerationRequest(), {"script.name": plot.name, "script.args": args})
+    shown = {**empty, **{component: update["value"] for component, update in outer.fill(request).items()}}
+    again = outer.collect(shown)
+    assert again.script.name == plot.name and again.script.args == to_dict(plot.read(args))
+    noted = {name: shown[part] for name, part in outer.parts().items()}
+    kept = {**empty, **{component: update["value"] for component, update in outer.refill(noted).items()}}
+    assert outer.collect(kept) == again
+    assert outer.collect({**shown, outer.widgets["script.name"]: ""}).script == Script(), "the arguments of a script that is not chosen say nothing"
+
+
+def test_arguments_of_another_version_leave_the_form_as_it_is() -> None:
+    record = SWEEPS.get("Prompt matrix")
+    with gr.Blocks(analytics_enabled=False):
+        outer = Form(GenerationRequest(), "outer")
+        outer.put("script.name", choices=[("None", ""), (record.name, record.name)])
+        inner = Form(record.arguments(), "inner")
+        inner.put("margin")
+        outer.choice = Choice("script.name", "script.args", {record.name: inner})
+    updates = outer.fill(with_values(GenerationRequest(), {"script.name": record.name, "script.args": {"no_such": 1}}))
+    assert set(updates) == {outer.widgets["script.name"]}

@@ -16,12 +16,14 @@ from modules.core.result import Picture, Result
 class Part:
     """One plain run that a sweep asks for. request: without a script. of: pictures of the whole sweep, for progress.
     save: its pictures are results of their own, reported and kept where pictures are kept; else they are material (tiles).
-    keys: further keys of their infotexts, right behind A1111's standard ones, as its scripts write them."""
+    keys: further keys of their infotexts, right behind A1111's standard ones, as its scripts write them.
+    reuse: pictures that an earlier run made from the very same request, and that still lie there, serve instead of a run."""
 
     request: GenerationRequest
     of: int = 1
     save: bool = True
     keys: Mapping[str, object] = field(default_factory=dict)
+    reuse: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ BOTH: tuple[Tab, ...] = ("txt2img", "img2img")
 class ScriptRecord:
     """arguments: a frozen dataclass of Params. places: names of them in the order of A1111's list; "" is a place that holds a remark.
     counted: those that A1111 gives as an index into their choices. choices: of those whose choices differ by tab. grid_name: basename of its grid files.
-    sweep: (request, arguments, tools) -> the generator."""
+    sweep: (request, arguments, tools) -> the generator. early: whether, with these arguments, one seed serves the whole sweep, so that it may be drawn
+    already when the sweep is submitted: then even what a crash left of it can be gone on with."""
 
     name: str
     tabs: tuple[Tab, ...] = BOTH
@@ -32,6 +33,7 @@ class ScriptRecord:
     choices: Mapping[str, Callable[[Tab], Sequence[str]]] = field(default_factory=dict)
     grid_name: str = "grid"
     aliases: tuple[str, ...] = ()
+    early: Callable[[Any], bool] = lambda arguments: False
 
     def read(self, args: Mapping[str, Any]) -> Any:
         """The checked arguments, defaults filled in. Raises InvalidRequest with the field `script.args.NAME`."""

@@ -33,7 +33,7 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
     for place in run_order(lines):
         cell = cells[place] if arguments.batch_grids else single(cells[place], 0)
         try:
-            result = yield Part(cell, of=len(cells) * cell.pictures)
+            result = yield Part(cell, of=len(cells) * cell.pictures, reuse=True)
         except OutputTrouble:
             raise
         except EaselError as error:
@@ -110,4 +110,5 @@ SCRIPT = ScriptRecord(
     choices={"x_type": axes_of, "y_type": axes_of, "z_type": axes_of},
     grid_name="xyz_grid",
     aliases=("XYZ plot", "X/Y plot"),
+    early=lambda arguments: not arguments.keep_random,
 )

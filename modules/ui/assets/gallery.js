@@ -63,7 +63,9 @@
         const render = async (found) => {
             const pictures = found.pictures;
             detail = found;
-            if (!chosen) index = running() ? Math.max(pictures.length - 1, 0) : Math.max(pictures.findIndex((picture) => picture.complete), 0);
+            // A finished script shows what it put together, anything else its first picture.
+            const best = [pictures.findIndex((picture) => picture.composed), pictures.findIndex((picture) => picture.complete), 0].find((at) => at >= 0);
+            if (!chosen) index = running() ? Math.max(pictures.length - 1, 0) : best;
             if (pictures.length) {
                 // Decoded before it is put in place, so that the stage never flashes empty.
                 const ready = new Image();

@@ -21,6 +21,18 @@
         panel.open();
     };
 
+    const resume = async (job) => {
+        try {
+            const { job: id } = await easel.ask(`jobs/${job.id}/resume`, {});
+            const panel = easel.panelOfJob(job);
+            panel.open();
+            easel.submitted(id, panel.prefix);
+        } catch (error) {
+            easel.say(error.message, "error");
+        }
+        easel.hurry();
+    };
+
     const WORDS = { running: "Running", queued: "Waiting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 
     const row = (job, place, waiting) => {
@@ -36,8 +48,9 @@
             );
         } else if (job.own && job.state === "running") {
             tools.append(button("✕", "Interrupt", () => act(`jobs/${job.id}/interrupt`, { how: "stop" })));
-        } else if (job.own && job.made) {
-            tools.append(button("🖼️", `Show in ${easel.panelOfJob(job).prefix}`, () => open(job)));
+        } else if (job.own) {
+            if (job.resumable) tools.append(button("▶", "Go on with it: what is drawn already is kept", () => resume(job)));
+            if (job.made) tools.append(button("🖼️", `Show in ${easel.panelOfJob(job).prefix}`, () => open(job)));
         }
         return easel.make("li", { class: job.state, "data-job": job.id }, picture, words, tools);
     };

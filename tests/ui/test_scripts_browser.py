@@ -1,0 +1,79 @@
+"""The Script menu as a person uses it: an X/Y/Z plot chosen, filled, drawn, stopped and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+
+from playwright.sync_api import Browser, expect
+
+from tests.ui import page as at
+from tests.ui.tab import Tab, checked
+
+pytestmark = pytest.mark.browser
+PLOT = "#txt2img_script_xyz_plot"
+expect.set_options(timeout=at.PATIENCE * 1000)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scripts")
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, data: Path) -> Iterator[str]:
+    with at.serving(data) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Tab]:
+    yield from checked(browser, address)
+
+
+def choose(tab: Tab, menu: str, name: str) -> None:
+    tab.page.click(f"{menu} input")
+    tab.page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_a_plot_is_drawn_stopped_and_gone_on_with(tab: Tab, data: Path) -> None:
+    expect(tab.page.locator(PLOT)).to_be_hidden()
+    choose(tab, "#txt2img_script_list", "X/Y/Z plot")
+    expect(tab.page.locator(PLOT)).to_be_visible()
+    tab.page.fill(f"{PLOT}_x_values textarea", "1-3")
+    choose(tab, f"{PLOT}_y_type", "Sampler")
+    expect(tab.page.locator(f"{PLOT}_y_menu")).to_be_visible()
+    expect(tab.page.locator(f"{PLOT}_y_values")).to_be_hidden()
+    for name in ("Euler a", "DDIM"):
+        choose(tab, f"{PLOT}_y_menu", name)
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator(f"{PLOT}_size")).to_have_text("3 × 2 = 6 cells.")
+
+    tab.page.fill("#txt2img_prompt textarea", "a rocket under a night sky")
+    tab.fill(steps=60)
+    tab.generate()
+    tab.until("() => document.querySelectorAll('#txt2img_gallery .easel-strip button').length >= 2")
+    tab.page.keyboard.press("Escape")
+    tab.until(at.IDLE)
+    kept = len(list(data.rglob("txt2img-images/**/*.png")))
+    assert 1 <= kept < 6
+
+    tab.page.click("#tab_queue-button")
+    tab.page.locator("#easel_queue .over button[aria-label^='Go on']").first.click()
+    tab.until("() => document.querySelectorAll('#txt2img_gallery .easel-strip button').length === 7")
+    tab.until(at.IDLE)
+    assert len(list(data.rglob("txt2img-images/**/*.png"))) == 6, "what was drawn already was not drawn twice"
+    assert len(list(data.rglob("txt2img-grids/**/*.png"))) == 2
+    expect(tab.page.locator("#html_info_txt2img")).to_contain_text("Script: X/Y/Z plot")
+
+
+def test_what_is_wrong_with_an_axis_is_said(tab: Tab) -> None:
+    choose(tab, "#txt2img_script_list", "X/Y/Z plot")
+    choose(tab, f"{PLOT}_x_type", "Steps")
+    tab.page.fill(f"{PLOT}_x_values textarea", "many")
+    tab.page.click("#txt2img_generate")
+    expect(tab.page.locator("#txt2img_gallery .easel-failure")).to_contain_text("X axis")
