@@ -118,6 +118,7 @@ class Store:
         with self._database.reading() as rows:
             texts = [text for row in rows.execute("SELECT request, resolved FROM jobs") for text in row if text]
         return {match.group() for text in texts for match in REFERENCE.finditer(text)}
+
     def drawn(self, digest: str) -> list[PictureRecord]:
         """The whole pictures that were saved for this `core.result.digest`, the newest first."""
         where = "digest = ? AND digest != '' AND complete AND path != ''"
