@@ -31,6 +31,7 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.engine.inputs import packed, restore
+from modules.engine.plan import check_levels
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
@@ -104,6 +105,7 @@ class App:
         chosen(request)
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
+        check_levels(request)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
         refiner_of(request, self.library)

@@ -47,7 +47,9 @@ def wishes(count: int) -> list[dict[str, object]]:
         if draw.random() < 0.2:
             wish |= {"solver.eta": 0.6, "solver.ensd": 31337}
         found.append(wish)
-    return found + [{"sampler": record.name, "steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2} for record in SAMPLERS if record.diffusers]
+    always = {"steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2}
+    found += [{**always, "sampler": record.name} for record in SAMPLERS if record.diffusers]
+    return [*found, {**always, "spacing.sigmas": (14.6, 5.5, 2.1, 0.8, 0.3), "prompt": PROMPTS[1], "text.emphasis": "compel"}]
 
 
 @pytest.fixture

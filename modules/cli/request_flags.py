@@ -7,6 +7,7 @@ import typing
 from typing import Any
 
 from modules.cli.parser import BadWords, Parser
+from modules.core.levels import Levels
 from modules.core.params import Field, is_optional, literal_names, walk
 from modules.core.request import GenerationRequest
 
@@ -19,6 +20,8 @@ def add_request(parser: Parser) -> None:
             how["action"] = argparse.BooleanOptionalAction
         elif typing.get_origin(field.type) is dict:
             how |= {"action": "append", "metavar": "NAME=VALUE"}
+        elif field.type == Levels:
+            how["metavar"] = "X,X,..."
         elif typing.get_origin(field.type) is tuple:
             how |= {"action": "append", "metavar": "NAME"}
         else:
@@ -37,7 +40,7 @@ def values_of(found: argparse.Namespace) -> dict[str, Any]:
 
 def value_of_text(field: Field, text: str) -> Any:
     """What `--set NAME=TEXT` means for this field. Raises BadWords."""
-    return _value(field, [text] if typing.get_origin(field.type) in (dict, tuple) else text)
+    return _value(field, [text] if _gathers(field) else text)
 
 
 def _value(field: Field, given: Any) -> Any:
@@ -46,13 +49,18 @@ def _value(field: Field, given: Any) -> Any:
         if wrong := next((name for name, equals, _ in pairs if not equals), None):
             raise BadWords(f"--{field.flag} {wrong[:80]!r} is not usable. Write NAME=VALUE.")
         return {name: value for name, _, value in pairs}
-    if typing.get_origin(field.type) is tuple:
+    if _gathers(field):
         return [text for text in given if text]
     if is_optional(field.type) and isinstance(given, str) and given.strip().lower() in ("", "none"):
         return None
     if folded := {name.casefold(): name for name in literal_names(field.type)}:
         return folded.get(str(given).casefold(), given)
     return given
+
+
+def _gathers(field: Field) -> bool:
+    """A flag that is given once for each of several values."""
+    return field.type != Levels and typing.get_origin(field.type) in (dict, tuple)
 
 
 def _names(field: Field) -> list[str]:

@@ -10,8 +10,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, JsonValue
 
+from modules.core import levels
 from modules.core.params import STRICT, Param
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
@@ -81,9 +82,20 @@ class Solver:
 
 @dataclass(frozen=True, kw_only=True)
 class Spacing:
-    """What bends a schedule type. 0 leaves the model's own value."""
+    """What bends a schedule type, or stands in its place. 0 leaves the model's own value."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    sigmas: Annotated[
+        levels.Levels,
+        BeforeValidator(levels.read),
+        AfterValidator(levels.check),
+        Param(
+            "Custom sigmas",
+            text="Schedule sigmas",
+            hint="Noise levels of your own, from high to low: 14.6, 5.5, 2.1, 0.8, 0.3, 0.03. Each is one step, whatever the schedule type and the steps say."
+            " Empty: off.",
+        ),
+    ] = ()
     sigma_min: Annotated[float, Param("Schedule min sigma", 0, 1000, 0.01, text="Schedule min sigma")] = 0.0
     sigma_max: Annotated[float, Param("Schedule max sigma", 0, 1000, 0.01, text="Schedule max sigma")] = 0.0
     rho: Annotated[float, Param("Schedule rho", 0, 100, 0.01, text="Schedule rho")] = 0.0

@@ -57,8 +57,17 @@ def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
         sampler=sampler,
         schedule=hires.schedule or named or request.schedule,
         steps=hires.steps or request.steps,
+        spacing=replace(request.spacing, sigmas=()),  # a list of levels is made for one pass
     )
     return Stage("hires", latent, second, hires.strength, True, request, larger, is_refined(request, "second pass"))
+
+
+def check_levels(request: GenerationRequest) -> None:
+    """Raises InvalidRequest for a list of levels that would not act."""
+    record = SAMPLERS.get(split_sampler(request.sampler)[0])
+    if request.spacing.sigmas and record.timesteps:
+        what = f"The sampler {record.name} walks the model's own timesteps, so a list of sigmas does not act on it."
+        raise InvalidRequest(what, "Take another sampler, or empty the list.", "spacing.sigmas")
 
 
 def is_refined(request: GenerationRequest, which: RefinedPass) -> bool:

@@ -13,6 +13,7 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
 from modules.engine.conditioning import spoken
+from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style, applied
@@ -37,6 +38,7 @@ def resolve(
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":
         schedule = named
+    check_levels(request)
     card = find_model(request, shelf)
     variation = request.variation
     if variation.strength > 0 and variation.seed == -1:
@@ -47,6 +49,7 @@ def resolve(
         request,
         sampler=sampler,
         schedule=schedule,
+        steps=len(request.spacing.sigmas) or request.steps,
         model=card.name,
         model_hash=card.sha256,
         seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed,

@@ -52,12 +52,7 @@ def sample(
 def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
     """The whole schedule of a stage from noise; the last part of one for a stage that starts from latents: A1111's rule of t_enc + 1 steps."""
     request, strength = stage.request, stage.strength
-    done = steps = request.steps
-    if strength is not None:
-        share = min(strength, 0.999)
-        if stage.fix_steps:
-            steps = int(request.steps / share) if share > 0 else 0
-        done = request.steps if stage.fix_steps else int(share * steps) + 1
+    steps, done = lengths(stage)
     if record.timesteps:
         timesteps = ddim_timesteps(max(steps, 1) + (1 if request.spacing.discard_penultimate else 0))
         if strength is None:
@@ -72,11 +67,20 @@ def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
     return Course(sigmas[max(steps - done, 0) :], None, None, done, steps, whole)
 
 
+def lengths(stage: Stage) -> tuple[int, int]:
+    """(steps of the whole schedule, steps to be done). A list of levels cannot be made longer, so of one the last part is walked, as without `fix_steps`."""
+    steps = stage.request.steps
+    if stage.strength is None:
+        return steps, steps
+    share = min(stage.strength, 0.999)
+    if stage.fix_steps and not stage.request.spacing.sigmas:
+        return int(steps / share) if share > 0 else 0, steps
+    return steps, int(share * steps) + 1
+
+
 def steps_of(stage: Stage) -> int:
     """Steps that a stage does, for progress."""
-    if stage.strength is None or stage.fix_steps:
-        return stage.request.steps
-    return int(min(stage.strength, 0.999) * stage.request.steps) + 1
+    return lengths(stage)[1]
 
 
 def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> Tensor:

@@ -92,7 +92,7 @@ def _one(draft: Draft, key: str, value: object, said: Mapping[str, Any], note: s
 
 
 def _sampling(draft: Draft, said: Mapping[str, Any]) -> None:
-    name, schedule = said.get("Sampler"), said.get("Schedule type")
+    name, schedule = said.get("Sampler"), None if "Schedule sigmas" in said else said.get("Schedule type")
     samplers.take(draft, "Sampler", name, "Schedule type", schedule)
     if name is None:
         draft.say("The text names no sampler; Easel's own is kept.")

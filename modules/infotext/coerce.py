@@ -8,12 +8,18 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modules.core import levels
+from modules.core.errors import InvalidRequest
 from modules.core.params import Field, is_optional, literal_names
 from modules.infotext import limits
 from modules.infotext.names import SURROGATE, file_name
 
 SEEDS = ("seed", "variation.seed")
 """Fields where a value out of range is given up: the nearest seed would be any other picture."""
+
+
+LISTED = 40_000
+"""Characters of a list of numbers that are looked at."""
 
 
 class Unusable(Exception):
@@ -35,6 +41,8 @@ def coerce(field: Field, value: object) -> tuple[Any, str]:
         return _number(field, kind, value)
     if kind is str:
         return _text(field, value)
+    if kind == levels.Levels:
+        return _levels(value), ""
     if typing.get_origin(kind) is tuple:
         return _names(value), ""
     return (_hashes(value) if kind == dict[str, str] else _arguments(value)), ""
@@ -92,6 +100,18 @@ def _text(field: Field, value: object) -> tuple[str, str]:
     if limit is not None and len(text) > limit:
         return text[:limit], f"Cut to {limit} characters, the most that Easel takes."
     return text, ""
+
+
+def _levels(value: object) -> levels.Levels:
+    try:
+        given = levels.read(value) if isinstance(value, str) and len(value) <= LISTED else value
+        if isinstance(given, str) or not isinstance(given, Sequence) or not all(type(level) in (int, float) for level in given):
+            raise Unusable("Easel expects a list of numbers here.")
+        return levels.check(tuple(map(float, given)))
+    except InvalidRequest as error:
+        raise Unusable(error.what) from None
+    except OverflowError:
+        raise Unusable("Easel expects smaller numbers here.") from None
 
 
 def _names(value: object) -> tuple[str, ...]:

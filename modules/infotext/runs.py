@@ -9,9 +9,12 @@ from modules.core.records.samplers import SAMPLERS, SamplerRecord, split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
 
+CUSTOM = "Custom"
+"""Stands for a schedule type where the user listed the levels."""
+
 
 class Run(NamedTuple):
-    """schedule: the type that acts; "Automatic" only where the sampler has none of its own. record: None for a name that nobody knows."""
+    """schedule: the type that acts; "Automatic" only where the sampler has none of its own; CUSTOM. record: None for a name that nobody knows."""
 
     sampler: str
     schedule: str
@@ -20,7 +23,7 @@ class Run(NamedTuple):
 
 def runs(request: GenerationRequest) -> tuple[Run, ...]:
     """The first pass, and the second one where there is one. Never raises: unknown names stay as they are."""
-    first = _run(request.sampler, request.schedule)
+    first = _run(request.sampler, CUSTOM if request.spacing.sigmas else request.schedule)
     if not second_pass(request):
         return (first,)
     sampler, named = _split(request.hires.sampler) if request.hires.sampler else (request.sampler, "")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from modules.core import levels
+from modules.core.levels import Levels
 from modules.core.params import Field, value_of, walk
 from modules.core.request import GenerationRequest
 from modules.infotext.grammar import EXACT_NEGATIVE, EXACT_PROMPT, NEGATIVE, quote, split
@@ -29,7 +31,7 @@ THEN = (
     *SCRIPTS, *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", "Hires sampler", "Hires prompt",
     "Hires negative prompt", "Hires schedule type", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Old prompt editing timelines",
     "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
-    "Schedule max sigma", "Schedule rho", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
+    "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
     "Sigma tmin", "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "Pad conds", "Refiner switch by sampling steps", "Hires refiner",
     "Refiner", "Refiner switch at",
 )  # fmt: skip
@@ -76,6 +78,8 @@ def _shown(key: str, value: object) -> str:
 def _value(request: GenerationRequest, field: Field) -> object:
     """The plain rule: a value that is not its default, or always for a few."""
     value = value_of(request, field)
+    if field.type == Levels:
+        return levels.written(value) or None
     if isinstance(value, int) and field.type is float:
         value = float(value)
     return value if field.param.text in ALWAYS or value != field.default else None

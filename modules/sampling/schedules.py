@@ -2,7 +2,8 @@
 
 Each formula gives descending sigmas for n steps; A1111's rules decide their ends, its names are in `core.records.schedules`.
 Sources: Karras et al. 2022, equation 5 (Karras); k-diffusion (Exponential, Polyexponential, Uniform); Stability's generative-models (SGM Uniform);
-Sabour et al. 2024 (Align Your Steps, and KL Optimal's closed form); Lee et al. 2024 (Beta); ComfyUI (Simple, Normal, DDIM).
+Sabour et al. 2024 (Align Your Steps, and KL Optimal's closed form); Lee et al. 2024 (Beta); ComfyUI (Simple, Normal, DDIM);
+Ho et al. 2020 as Song et al. 2021 have it in continuous time (Linear); Nichol & Dhariwal 2021 (Cosine).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ OPTIMAL_LEVELS: Mapping[str, tuple[float, ...]] = {
     "sdxl": (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029),
 }
 """Align Your Steps' published levels for ten steps, by family."""
+
+BETA_MIN, BETA_MAX = 0.1, 20.0
+"""Of a diffusion with linearly growing beta in continuous time; a thousandth of each is the first and the last of DDPM's betas."""
 
 SMALLEST = 1e-4
 """No schedule goes lower before its 0; float32 would lose the level."""
@@ -113,6 +117,23 @@ def _beta(wish: Wish) -> Tensor:
     return torch.from_numpy(wish.low + quantile * (wish.high - wish.low)).float()
 
 
+def _linear(wish: Wish) -> Tensor:
+    """Even steps through the time of a diffusion whose beta grows linearly (Song et al. 2021, equations 32 and 33: from 0.1 to 20):
+    sigma(t)^2 + 1 = exp(19.9 t^2 / 2 + 0.1 t). The ends are the model's. k-diffusion calls it get_sigmas_vp."""
+
+    def time(sigma: float) -> float:
+        return (math.sqrt(BETA_MIN**2 + 2 * (BETA_MAX - BETA_MIN) * math.log1p(sigma**2)) - BETA_MIN) / (BETA_MAX - BETA_MIN)
+
+    t = torch.linspace(time(wish.high), time(wish.low), wish.steps, dtype=torch.float64)
+    return ((BETA_MAX - BETA_MIN) / 2 * t**2 + BETA_MIN * t).expm1().sqrt()
+
+
+def _cosine(wish: Wish) -> Tensor:
+    """Even steps through the time of a diffusion whose alphas_cumprod fall as a squared cosine (Nichol & Dhariwal 2021, equation 17), between the model's ends:
+    sigma is the tangent of an angle that falls evenly. The same curve as KL Optimal's, which ends at the lowest level, where this one goes on to 0."""
+    return torch.linspace(math.atan(wish.high), math.atan(wish.low), wish.steps, dtype=torch.float64).tan()
+
+
 FORMULAS: Mapping[str, Callable[[Wish], Tensor]] = {
     "Automatic": _uniform,
     "Uniform": _uniform,
@@ -126,6 +147,8 @@ FORMULAS: Mapping[str, Callable[[Wish], Tensor]] = {
     "Normal": _normal,
     "DDIM": _ddim,
     "Beta": _beta,
+    "Linear": _linear,
+    "Cosine": _cosine,
 }
 
 
@@ -148,7 +171,11 @@ def sigmas(schedule: str, steps: int, table: Table, spacing: Spacing, discard: b
     descending = descending.cummin(0).values  # where the ends nearly meet, or are huge, rounding would let it climb
     if record.name != "KL Optimal":
         descending = torch.cat([descending, torch.zeros(1)])
-    return torch.cat([descending[:-2], descending[-1:]]) if discard else descending
+    return without_penultimate(descending) if discard else descending
+
+
+def without_penultimate(levels: Tensor) -> Tensor:
+    return torch.cat([levels[:-2], levels[-1:]])
 
 
 def ddim_timesteps(steps: int, trained: int = 1000) -> Tensor:
@@ -163,10 +190,13 @@ def table_for(sampler: str, table: Table) -> Table:
 
 
 def schedule_for(sampler: str, schedule: str, steps: int, table: Table, spacing: Spacing, table_of_steps: str = "sd1") -> Tensor:
-    """`sigmas` with everything that depends on the sampler filled in: what "Automatic" means for it, its table, its habit of discarding."""
+    """`sigmas` with everything that depends on the sampler filled in: what "Automatic" means for it, its table, its habit of discarding.
+    Levels that the user listed stand for themselves, and 0 behind them."""
+    if spacing.sigmas:
+        return torch.tensor([*spacing.sigmas, 0.0])
     record = SAMPLERS.get(sampler)
     discard = record.discard_penultimate or spacing.discard_penultimate
     if record.own_levels and schedule == "Automatic":
         levels = own_levels(record.own_levels, max(steps, 1) + discard, table)
-        return torch.cat([levels[:-2], levels[-1:]]) if discard else levels
+        return without_penultimate(levels) if discard else levels
     return sigmas(resolved_schedule(record.name, schedule), steps, table_for(record.name, table), spacing, discard, table_of_steps)

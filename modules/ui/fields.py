@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.core.levels import Levels, written
 from modules.core.params import Field, is_optional, literal_names
 
 STOPS = 2000
@@ -44,9 +45,9 @@ def _members(field: Field) -> set[type]:
 
 
 def is_typed(field: Field) -> bool:
-    """A number that is typed as text: one that a browser would round, or one that may be left out (Gradio's number box has no empty state)."""
+    """Numbers that are typed as text: one that a browser would round, one that may be left out (Gradio's number box has no empty state), or a list of them."""
     kind = number_type(field)
-    return kind is not None and (is_optional(field.type) or (kind is int and (field.param.maximum or 0) > EXACT))
+    return field.type == Levels or kind is not None and (is_optional(field.type) or (kind is int and (field.param.maximum or 0) > EXACT))
 
 
 def slider_end(field: Field, value: Any = None) -> float | None:
@@ -96,6 +97,8 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
 
 
 def typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return written(value)
     return "" if value is None else str(value)
 
 

@@ -79,6 +79,7 @@ ACCORDIONS: Accordions = (
         "Schedule",
         "spacing",
         (
+            ("spacing.sigmas",),
             ("spacing.sigma_min", "spacing.sigma_max", "spacing.rho"),
             ("spacing.beta_alpha", "spacing.beta_beta"),
             ("spacing.noise_schedule",),

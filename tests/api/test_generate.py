@@ -132,6 +132,9 @@ def test_rerun_of_a_form_without_a_file(steady: Server) -> None:
     [
         ({"promt": "a pear"}, 400, "promt"),
         ({"steps": 0}, 400, "steps"),
+        ({"spacing": {"sigmas": [1, 2]}}, 400, "spacing.sigmas"),
+        ({"spacing": {"sigmas": "one, two"}}, 400, "spacing.sigmas"),
+        ({"spacing": {"sigmas": [9, 2]}, "sampler": "DDIM"}, 400, "spacing.sigmas"),
         ({"text": {"clip_skip": "x"}}, 400, "text.clip_skip"),
         ({"text": 3}, 400, "text"),
         ({"model": "nowhere"}, 404, "model"),

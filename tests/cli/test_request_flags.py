@@ -13,6 +13,7 @@ from modules.cli.generate import wishes
 from modules.cli.parser import BadWords, Parser
 from modules.cli.request_flags import add_request, value_of_text, values_of
 from modules.core.errors import InvalidRequest
+from modules.core.levels import Levels
 from modules.core.params import Field, literal_names, named, value_of, walk, with_values
 from modules.core.request import GenerationRequest
 
@@ -42,6 +43,8 @@ def another(field: Field) -> tuple[list[str], Any]:
     if field.type is str:
         text = "a text, with: signs"[: field.param.max_length]
         return [f"--{field.flag}", text], text
+    if field.type == Levels:
+        return [f"--{field.flag}", "14.6, 2 0.5"], (14.6, 2.0, 0.5)
     if typing.get_origin(field.type) is tuple:
         return [f"--{field.flag}", "one", f"--{field.flag}", "two, three"], ("one", "two, three")
     low, high = field.param.minimum, field.param.maximum
@@ -93,6 +96,7 @@ def test_an_empty_optional_is_none() -> None:
         (["--text-emphasis", "loud"], "text.emphasis"),
         (["--prompt", "x" * 20_001], "prompt"),
         (["--precision", "fp64"], "precision"),
+        (["--spacing-sigmas", "1, 2"], "spacing.sigmas"),
     ],
 )
 def test_wrong_values_are_refused_by_name(words: list[str], field: str) -> None:
@@ -123,6 +127,7 @@ def test_a1111_s_words_for_precision(given_name: str, meant: str) -> None:
 
 def test_set_takes_the_same_texts() -> None:
     assert value_of_text(named(GenerationRequest, "solver.eta"), "none") is None
+    assert value_of_text(named(GenerationRequest, "spacing.sigmas"), "3, 1") == "3, 1"
     assert value_of_text(named(GenerationRequest, "embeddings"), "cat=0123456789") == {"cat": "0123456789"}
     with pytest.raises(BadWords, match="NAME=VALUE"):
         value_of_text(named(GenerationRequest, "embeddings"), "cat")

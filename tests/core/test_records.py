@@ -31,7 +31,7 @@ def test_no_name_or_alias_means_two_things(registry: Registry[Any]) -> None:
 
 def test_the_samplers_and_schedule_types_of_a_menu() -> None:
     assert SAMPLERS.names()[:3] == ["DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE"]
-    assert len(SAMPLERS.names()) == 25 and len(SCHEDULES.names()) == 12
+    assert len(SAMPLERS.names()) == 25 and len(SCHEDULES.names()) == 14
     assert SCHEDULES.names()[0] == "Automatic"
 
 

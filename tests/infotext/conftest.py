@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
+from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, literal_names, walk, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
@@ -50,6 +51,8 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.sampled_from(["#ffffff", "#000", "black"])
     if field.name == "script.args":
         return st.dictionaries(st.text(max_size=8), arguments(), max_size=3)
+    if field.type == Levels:
+        return st.sets(st.floats(LOWEST, HIGHEST), max_size=5).map(lambda found: tuple(sorted(found, reverse=True)))
     if typing.get_origin(field.type) is tuple:
         return st.lists(st.text(max_size=8), max_size=3).map(tuple)
     if field.name in ("model", "refiner.checkpoint"):

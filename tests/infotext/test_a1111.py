@@ -120,6 +120,8 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
         ("Sampler: Warp drive", "sampler", "DPM++ 2M", "Sampler", "not restored"),
         ("Sampler: DDPM", "sampler", "DDPM (diffusers)", "Sampler", "approximated"),
         ("Schedule type: Warp", "schedule", "Automatic", "Schedule type", "not restored"),
+        ('Schedule sigmas: "14, 3, 3"', "spacing.sigmas", (), "Schedule sigmas", "not restored"),
+        ('Schedule sigmas: "14, x"', "spacing.sigmas", (), "Schedule sigmas", "not restored"),
         ("Clip skip: 99", "text.clip_skip", 12, "Clip skip", "approximated"),
         ("Emphasis: shouting", "text.emphasis", "Original", "Emphasis", "not restored"),
         ("RNG: dice", "noise_source", "CPU", "RNG", "not restored"),

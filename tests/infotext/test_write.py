@@ -207,6 +207,14 @@ def test_a_key_of_the_extras_takes_its_place() -> None:
     assert text.endswith('Lora hashes: "a: 1, b: 2", Bare, Version: v')
 
 
+def test_levels_that_the_user_listed_stand_for_the_schedule_type() -> None:
+    listed = with_values(BASE, {"spacing.sigmas": (14.6, 3.0, 0.1), "schedule": "Karras"})
+    line = infotext(listed, version="v").split("\n")[-1]
+    assert "Sampler: Euler, Schedule type: Custom, CFG scale" in line and 'Schedule sigmas: "14.6, 3, 0.1"' in line
+    twice = infotext(with_values(listed, {"hires.enabled": True}), version="v")
+    assert "Schedule type: Custom" in twice and "Hires schedule type: Karras" in twice
+
+
 def test_prompts_that_the_form_cannot_hold_are_written_out() -> None:
     assert "Exact" not in infotext(BASE, version="v")
     text = infotext(dataclasses.replace(BASE, prompt="a\nNegative prompt: b "), version="v")
@@ -229,7 +237,7 @@ def test_every_declared_key_is_written(name: str) -> None:
         "sampler": "Heun", "schedule": "Simple", "text.emphasis": "No norm", "noise_source": "NV", "spacing.noise_schedule": "Zero Terminal SNR",
         "embeddings": {"e": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
-        "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
+        "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
     }  # fmt: skip
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)
@@ -280,7 +288,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "hires", "refiner")
     }
     kept |= beyond(request)
-    kept["schedule"] = resolved_schedule(request.sampler, request.schedule)
+    kept["schedule"] = "Automatic" if request.spacing.sigmas else resolved_schedule(request.sampler, request.schedule)
     kept["model_hash"] = request.model_hash[:10]
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
     default = GenerationRequest()
@@ -295,7 +303,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     records = [SAMPLERS.get(run.sampler) for run in runs(request)]
     eta = request.solver.eta
     kept["solver.eta"] = eta if any(record.eta and eta != record.default_eta for record in records) else None
-    if not any(record.uses_ensd and (record.default_eta if eta is None else eta) != 0 for record in records):
+    if not any(record.uses_ensd and (record.default_eta if eta is None or not record.eta else eta) != 0 for record in records):
         kept["solver.ensd"] = 0
     if not request.solver.named:
         kept |= {f"solver.{name}": getattr(default.solver, name) for name in ("churn", "tmin", "tmax", "noise")}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from diffusers.schedulers import AysSchedules
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,8 @@ def test_every_name_has_its_formula() -> None:
         ("Normal", [14.6146, 2.9183, 0.9324, 0.0292, 0]),
         ("DDIM", [4.1167, 1.6237, 0.6984, 0.0413, 0]),
         ("Beta", [14.6146, 10.5976, 4.0462, 0.0292, 0]),
+        ("Linear", [14.6146, 3.2014, 0.9378, 0.0292, 0]),
+        ("Cosine", [14.6146, 1.5971, 0.5729, 0.0292, 0]),
     ],
 )
 def test_four_steps_of_each(schedule: str, expected: list[float]) -> None:
@@ -81,6 +84,27 @@ def test_align_your_steps_is_as_published() -> None:
     doubled = levels("Align Your Steps", 21)
     assert doubled[0:-1:2] == pytest.approx(OPTIMAL_LEVELS["sd1"], rel=1e-5)
     assert doubled[1] == pytest.approx((14.615 * 6.475) ** 0.5, rel=1e-5)
+
+
+def test_linear_walks_the_time_of_linearly_growing_betas_evenly() -> None:
+    """DDPM's own betas, which are that diffusion in a thousand steps; the continuous time of its last step is 1."""
+    table = Table(torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).float())
+    times = table.to_t(torch.tensor(levels("Linear", 8)[:-1])).numpy()
+    assert np.diff(times) == pytest.approx([np.diff(times).mean()] * 7, rel=5e-3)
+    assert times[0] == pytest.approx(729.6, abs=4)
+
+
+def test_cosine_walks_the_time_of_diffusers_squared_cosine_evenly() -> None:
+    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    times = Table(scheduler.alphas_cumprod).to_t(torch.tensor(levels("Cosine", 8)[:-1])).numpy()
+    assert np.diff(times) == pytest.approx([np.diff(times).mean()] * 7, rel=1e-2)
+    assert levels("Cosine", 9)[:-1] == pytest.approx(levels("KL Optimal", 8), rel=1e-4)
+
+
+def test_listed_levels_stand_for_themselves() -> None:
+    spacing = Spacing(sigmas=(14.0, 3.0, 0.5), sigma_min=0.1, discard_penultimate=True)
+    for record in SAMPLERS:
+        assert schedule_for(record.name, "Karras", 20, TABLE, spacing).tolist() == [14.0, 3.0, 0.5, 0.0]
 
 
 def test_ddim_may_give_more_steps_than_asked_for() -> None:

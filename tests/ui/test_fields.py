@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from modules.core.params import named, walk
+from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
 from modules.ui import fields
 
@@ -21,6 +21,7 @@ KINDS: list[tuple[str, type]] = [
     ("solver.eta", gr.Textbox),
     ("solver.ensd", gr.Number),
     ("spacing.sigma_max", gr.Number),
+    ("spacing.sigmas", gr.Textbox),
     ("tiling", gr.Checkbox),
 ]
 
@@ -67,6 +68,13 @@ def test_a_slider_ends_at_the_usual_and_makes_room_for_more() -> None:
 )
 def test_meant(name: str, raw: object, value: object) -> None:
     assert fields.meant(named(GenerationRequest, name), raw) == value
+
+
+def test_a_list_of_levels_is_typed_and_shown_as_text() -> None:
+    sigmas = named(GenerationRequest, "spacing.sigmas")
+    assert fields.shown(sigmas, (14.6, 1.0)) == {"value": "14.6, 1"} and fields.shown(sigmas, ()) == {"value": ""}
+    assert with_values(GenerationRequest(), {"spacing.sigmas": fields.meant(sigmas, "14.6, 1")}).spacing.sigmas == (14.6, 1.0)
+    assert with_values(GenerationRequest(), {"spacing.sigmas": fields.meant(sigmas, "")}).spacing.sigmas == ()
 
 
 def test_a_menu_takes_choices_from_outside() -> None:

@@ -1,4 +1,4 @@
-"""The schedule types by which sigmas are spaced: names as A1111 has them. No torch; the formulas are in `sampling.schedules`."""
+"""The schedule types by which sigmas are spaced: names as A1111 has them, and two more at the end. No torch; the formulas are in `sampling.schedules`."""
 
 from __future__ import annotations
 
@@ -34,5 +34,7 @@ SCHEDULES: Registry[ScheduleRecord] = Registry(
         ScheduleRecord(name="Normal", key="normal", needs_model=True),
         ScheduleRecord(name="DDIM", key="ddim", needs_model=True),
         ScheduleRecord(name="Beta", key="beta", needs_model=True),
+        ScheduleRecord(name="Linear", key="linear"),
+        ScheduleRecord(name="Cosine", key="cosine"),
     ],
 )

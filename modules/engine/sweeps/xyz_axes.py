@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.levels import Levels
 from modules.core.params import Field, literal_names, walk, with_values
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
@@ -118,7 +119,7 @@ def choices_of(field: Field) -> list[str]:
 
 
 def _is_axis(field: Field) -> bool:
-    return field.path[0] != "script" and typing.get_origin(field.type) not in (tuple, dict)
+    return field.path[0] != "script" and (field.type == Levels or typing.get_origin(field.type) not in (tuple, dict))
 
 
 FIELDS = {field.name: field for field in walk(GenerationRequest) if _is_axis(field)}
@@ -169,8 +170,9 @@ AXES: tuple[Axis, ...] = (
     Axis("RNG source", "text", to("noise_source"), ("GPU", "CPU", "NV")),
     Axis("FP8 mode", choices=(), cost=0.9, lacking="weights in 8 bits"),
     Axis("Size", "text", size),
+    Axis("Schedule sigmas", "text", to("spacing.sigmas")),
 )
-"""In A1111's order; its API counts those of a tab from 0."""
+"""In A1111's order, by which its API counts those of a tab from 0; then ours."""
 NOTHING = AXES[0]
 
 

@@ -62,6 +62,12 @@ def test_search_and_replace_acts_on_both_prompts() -> None:
     assert (changed.prompt, changed.negative_prompt) == ("a blue cat and a dog", "blue sky")
 
 
+def test_levels_are_written_with_spaces_or_quoted() -> None:
+    for text in ("14.6 2.5 0.3", "14.6, 2.5, 0.3, 0"):
+        assert axis_of("Schedule sigmas").apply(REQUEST, text, [text]).spacing.sigmas == (14.6, 2.5, 0.3)
+    assert axis_of("spacing.sigmas").apply(REQUEST, "", [""]).spacing.sigmas == ()
+
+
 def test_words_change_places_and_the_text_between_stays() -> None:
     values = [("cat", "dog", "red")]
     changed = axis_of("Prompt order").apply(REQUEST, values[0], values)
@@ -83,6 +89,7 @@ def test_words_change_places_and_the_text_between_stays() -> None:
         ("Schedule type", "Carras", []),
         ("SGM noise multiplier", "perhaps", []),
         ("RNG source", "TPU", []),
+        ("Schedule sigmas", "1 2", []),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_a_remedy(axis: str, value: Any, values: list[Any]) -> None:
@@ -103,6 +110,7 @@ def test_a_value_that_cannot_be_is_refused_with_a_remedy(axis: str, value: Any, 
         ("Checkpoint name", "folder/some.safetensors [abc]", "some.safetensors [abc]"),
         ("Prompt order", ("b", "a"), "b, a"),
         ("tiling", "true", "Tiling: true"),
+        ("Schedule sigmas", "14 3 0.5", "Schedule sigmas: 14 3 0.5"),
     ],
 )
 def test_labels(axis: str, value: Any, label: str) -> None:
@@ -111,7 +119,7 @@ def test_labels(axis: str, value: Any, label: str) -> None:
 
 def test_the_lists_of_the_tabs() -> None:
     assert axes_of("txt2img")[:7] == ["Nothing", "Seed", "Var. seed", "Var. strength", "Steps", "Hires steps", "CFG Scale"]
-    assert (len(axes_of("txt2img")), len(axes_of("img2img"))) == (42, 41)
+    assert (len(axes_of("txt2img")), len(axes_of("img2img"))) == (43, 42)
     assert axes_of("img2img")[5:7] == ["CFG Scale", "Image CFG Scale"]
 
 
