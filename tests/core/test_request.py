@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
+from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, from_dict, is_optional, literal_names, named, to_dict, walk, with_values
 from modules.core.request import PROMPT_LIMIT, SEED_LIMIT, GenerationRequest, Variation, single
 
@@ -32,6 +33,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         numbers = st.floats(low, high)
         return st.none() | numbers if is_optional(field.type) else numbers
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=min(field.param.max_length or 40, 40))
+    if field.type == Levels:
+        return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
     if typing.get_origin(field.type) is tuple:
         return st.lists(texts, max_size=2).map(tuple)
     return st.dictionaries(texts, texts, max_size=2) if field.type is not str else texts
