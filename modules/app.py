@@ -20,6 +20,7 @@ from modules.catalog.scan import Library
 from modules.core import inputs
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError
+from modules.core.files import replace as replace_file
 from modules.core.files import sweep
 from modules.core.options import Looks, Options
 from modules.core.params import with_values
@@ -31,6 +32,7 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.engine.inputs import packed, restore
+from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
@@ -60,6 +62,7 @@ class App:
         self.paths = options.paths
         self.settings = SettingsStore(self.paths.settings)
         self.outputs = outputs or Outputs(self.paths.outputs)
+        self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
         self.store = Store(self.paths.history)
@@ -202,6 +205,10 @@ class App:
         """How pictures become files: the settings as they are now, with a job's own values laid over. Raises InvalidRequest."""
         return saving_of(self.settings.value, values)
 
+    def _note_begun(self, infotext: str) -> None:
+        """What is drawn now, for A1111's hand (params.txt). Raises OutputTrouble."""
+        replace_file(self.paths.last, infotext.encode("utf-8", "replace"))
+
     def _looks(self) -> Looks:
         settings = self.settings.value
         interval = settings.live_preview_interval if settings.live_previews_enable else 0.0
@@ -213,7 +220,17 @@ class App:
             self._warmth = "Loading torch and diffusers"
             from modules.engine.generate import Engine
 
-            engine = Engine(self.library, self.outputs, self.blobs, self.options.device, self._looks, self.styles, self.saving, self.kept)
+            engine = Engine(
+                self.library,
+                self.outputs,
+                self.blobs,
+                self.options.device,
+                looks=self._looks,
+                styles=self.styles,
+                saving=self.saving,
+                kept=self.kept,
+                note=self._note_begun,
+            )
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

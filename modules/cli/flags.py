@@ -65,6 +65,7 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--threads", metavar="N", default="0", help="CPU threads to compute with; 0 for PyTorch's choice")
     group = parser.add_argument_group("folders")
     group.add_argument("--data-dir", metavar="DIR", default="", help="where outputs, settings and history lie (here)")
+    group.add_argument("--outputs-dir", metavar="DIR", default="", help="where pictures and the history of jobs lie (outputs in the data folder)")
     group.add_argument("--models-dir", metavar="DIR", default="", help="where models lie, in AUTOMATIC1111's folders (models in the data folder)")
     group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
     group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
@@ -96,7 +97,8 @@ def _paths(found: argparse.Namespace) -> Paths:
     data = _folder(found.data_dir) if found.data_dir else PROJECT
     models = _folder(found.models_dir) if found.models_dir else data / "models"
     further = {"checkpoints": found.ckpt_dir, "embeddings": found.embeddings_dir, "upscalers": found.upscalers, "faces": found.faces}
-    return Paths(data=data, models=models, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
+    outputs = _folder(found.outputs_dir) if found.outputs_dir else None
+    return Paths(data=data, outputs_dir=outputs, models=models, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
 
 
 def _device(found: argparse.Namespace) -> DeviceOptions:

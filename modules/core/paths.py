@@ -15,10 +15,11 @@ FACES = ("GFPGAN", "Codeformer")
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
-    """data: what the user owns (outputs, settings, history). models: their A1111-named folders. checkpoints, embeddings, upscalers, faces: further folders
-    from flags."""
+    """data: what the user owns (settings, styles, logs). outputs_dir: pictures and history, None for a folder in data. models: their A1111-named folders.
+    checkpoints, embeddings, upscalers, faces: further folders from flags."""
 
     data: Path = PROJECT
+    outputs_dir: Path | None = None
     models: Path = PROJECT / "models"
     checkpoints: tuple[Path, ...] = ()
     embeddings: tuple[Path, ...] = ()
@@ -27,7 +28,17 @@ class Paths:
 
     @property
     def outputs(self) -> Path:
-        return self.data / "outputs"
+        return self.outputs_dir or self.data / "outputs"
+
+    @property
+    def log(self) -> Path:
+        """Copies that the Save button makes."""
+        return self.data / "log"
+
+    @property
+    def last(self) -> Path:
+        """The infotext of what was begun last, A1111's params.txt."""
+        return self.data / "params.txt"
 
     @property
     def history(self) -> Path:

@@ -20,7 +20,7 @@ from torch import Tensor
 from modules import __version__
 from modules.catalog.card import Card
 from modules.core.blobs import Blobs
-from modules.core.errors import BadModelFile, OutOfMemory
+from modules.core.errors import BadModelFile, OutOfMemory, OutputTrouble
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict, with_values
 from modules.core.request import GenerationRequest, single
@@ -62,7 +62,8 @@ VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 @dataclass
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
-    styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run."""
+    styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run.
+    note: is told the infotext of what is begun."""
 
     shelf: Shelf
     outputs: Saver
@@ -72,6 +73,7 @@ class Engine:
     styles: Callable[[], Mapping[str, Style]] = dict
     saving: Callable[[Mapping[str, Any]], Saving] = lambda values: with_values(Saving(), values)
     kept: Callable[[str], Kept | None] = lambda digest: None
+    note: Callable[[str], None] = lambda infotext: None
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -130,6 +132,8 @@ class Engine:
         request, card = self._resolved(request)
         pictures: list[Picture] = []
         notes, stopped, failure = left_out(request), Cancel.NONE, None
+        if save:
+            notes += self._noted(single(request, 0), card, keys)
         try:
             for made, how in self._takes(request, card, report, cancel, keys):
                 for picture, note in made:
@@ -257,10 +261,21 @@ class Engine:
         return [(picture, f"{NAN} {NAN_REMEDY}" if broken else "") for picture, _ in found]
 
     def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
-        text = infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
+        text = self._infotext(request, card, keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
         data = files.encode(image, text, document)
         return Picture(data, image.width, image.height, request, text, index, complete=complete, digest=digest(request, self.facts()))
+
+    def _infotext(self, request: GenerationRequest, card: Card, keys: Mapping[str, object]) -> str:
+        return infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
+
+    def _noted(self, request: GenerationRequest, card: Card, keys: Mapping[str, object]) -> list[str]:
+        """-> what to say of a note that could not be written, which is no reason to draw nothing."""
+        try:
+            self.note(self._infotext(request, card, keys))
+        except OutputTrouble as trouble:
+            return [str(trouble)]
+        return []
 
     def _vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]:
         cards = {card.name: card for card in self.shelf.embeddings()}

@@ -23,7 +23,7 @@ from modules.ui.talk import QUIET, Talk
 from modules.ui.theme import theme
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("page.js", "fields.js", "keys.js", "files.js", "panel.js", "scripts.js", "gallery.js", "queue.js", "live.js")
+SCRIPTS = ("page.js", "fields.js", "keys.js", "files.js", "panel.js", "scripts.js", "gallery.js", "keep.js", "queue.js", "live.js")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'

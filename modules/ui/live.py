@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
@@ -21,6 +22,7 @@ from modules.core.request import PROMPT_LIMIT
 from modules.core.result import Cancel
 from modules.jobs.job import Job
 from modules.ui.overview import Overview, resumable, visible
+from modules.ui.picking import Picking
 from modules.ui.pictures import Pictures, has_desktop
 
 STATUS: tuple[tuple[type[EaselError], int], ...] = (
@@ -51,6 +53,8 @@ def routes(app: App, pictures: Pictures | None = None) -> list[Route]:
         ("GET", "/easel/jobs/{id}/pictures/{number:int}/{name}", desk.picture),
         ("GET", "/easel/jobs/{id}/thumbs/{number:int}", desk.thumb),
         ("POST", "/easel/jobs/{id}/pictures/{number:int}/folder", desk.folder),
+        ("POST", "/easel/jobs/{id}/keep", desk.keep),
+        ("GET", "/easel/jobs/{id}/zip", desk.zip),
         ("POST", "/easel/jobs/{id}/interrupt", desk.interrupt),
         ("POST", "/easel/jobs/{id}/move", desk.move),
         ("POST", "/easel/jobs/{id}/resume", desk.resume),
@@ -105,6 +109,7 @@ class Desk:
 
     def __init__(self, app: App, pictures: Pictures) -> None:
         self.app, self.pictures, self.overview = app, pictures, Overview(app, pictures)
+        self.picking = Picking(app, pictures)
 
     async def live(self, request: Request) -> Response:
         if self.overview.stale():
@@ -136,6 +141,20 @@ class Desk:
             raise Unsupported("The folder can only be shown on the machine that Easel runs on.", "Save the picture instead.")
         await run_in_threadpool(self.pictures.open_folder, job, request.path_params["number"])
         return JSONResponse({})
+
+    async def keep(self, request: Request) -> Response:
+        wanted = (await told(request)).get("numbers")
+        job = await self._job(request)
+        if wanted is None:
+            wanted = self.picking.available(job)
+        if not isinstance(wanted, list) or len(wanted) > len(job.pictures) or not all(isinstance(one, int) and not isinstance(one, bool) for one in wanted):
+            raise InvalidRequest(f"numbers = {wanted!r:.40} is not usable.", "Give a list of whole numbers.", "numbers")
+        return JSONResponse({"copies": await run_in_threadpool(self.picking.keep, job, wanted, user_of(request))})
+
+    async def zip(self, request: Request) -> Response:
+        place, name = await run_in_threadpool(self.picking.packed, await self._job(request), user_of(request))
+        headers = {**FILE_HEADERS, "cache-control": "no-store"}
+        return FileResponse(place, media_type="application/zip", filename=name, headers=headers, background=BackgroundTask(place.unlink, missing_ok=True))
 
     async def interrupt(self, request: Request) -> Response:
         wanted = (await told(request)).get("how")

@@ -46,7 +46,9 @@ GALLERY = """
 BELOW = """
 <div id="image_buttons_{prefix}" class="easel-buttons off">
   <button type="button" id="{prefix}_open_folder" class="tool" title="Open the folder of this picture" aria-label="Open the folder of this picture" hidden>📂</button>
-  <a id="save_{prefix}" class="tool wide" title="Save this picture to your computer, with its parameters in it">💾 Save</a>
+  <button type="button" id="save_{prefix}" class="tool wide" title="Copy this picture into log/images and note it in log.csv">💾 Save</button>
+  <button type="button" id="save_zip_{prefix}" class="tool" title="Copy all pictures of this job into log/images, and download them as one zip" aria-label="Save all, and a zip">🗃️</button>
+  <a id="download_{prefix}" class="tool" title="Download this picture, with its parameters in it" aria-label="Download">⬇️</a>
   <button type="button" id="{prefix}_send_pnginfo" class="tool wide" title="Look at the parameters in this picture's file">ℹ️ PNG Info</button>
 </div>
 <div id="html_info_{prefix}" class="easel-info" aria-label="Parameters of the shown picture"></div>

@@ -186,3 +186,21 @@ def test_a_full_or_closed_folder_loses_no_picture(engine: Engine, draw: Draw, tm
     monkeypatch.setattr(engine, "outputs", Outputs(blocked, blocked / "rescue"))
     with pytest.raises(OutputTrouble):
         draw(save=True)
+
+
+def test_what_is_begun_is_noted_before_it_is_drawn(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr(engine, "note", noted.append)
+    result = draw(save=True, count=2, report=lambda event: noted.append("a picture") if isinstance(event, Picture) else None)
+    assert noted == [result.pictures[0].infotext, "a picture", "a picture"]
+    draw()
+    assert len(noted) == 3, "what keeps no files is not noted"
+
+
+def test_a_note_that_cannot_be_written_costs_no_picture(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(text: str) -> None:
+        raise OutputTrouble("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr(engine, "note", full)
+    result = draw(save=True)
+    assert result.pictures and any("disk is full" in note for note in result.notes)

@@ -227,7 +227,7 @@ def test_png_info_round_trip(browser: Browser, address: str, tab: Tab, tmp_path:
     tab.fill(subseed=5, subseed_strength=0.25)
     tab.until_shown(tab.generate())
     with tab.page.expect_download() as download:
-        tab.page.click("#save_txt2img")
+        tab.page.click("#download_txt2img")
     file = tmp_path / download.value.suggested_filename
     download.value.save_as(file)
     assert file.read_bytes() == tab.picture() and file.suffix == ".png"

@@ -61,7 +61,7 @@ A1111_IDS = [
     "settings_submit",
 ]
 
-A1111_IDS_INSIDE = ["image_buttons_txt2img", "txt2img_open_folder", "save_txt2img", "html_info_txt2img", "html_log_txt2img"]
+A1111_IDS_INSIDE = ["image_buttons_txt2img", "txt2img_open_folder", "save_txt2img", "save_zip_txt2img", "html_info_txt2img", "html_log_txt2img"]
 
 
 def place(name: str) -> str:

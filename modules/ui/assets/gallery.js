@@ -160,15 +160,15 @@
 
         const buttons = () => {
             const picture = panel.shown;
-            const save = part("save");
-            if (!save) return;
+            const download = part("download");
+            if (!download) return;
             for (const button of part("image_buttons").children) button.toggleAttribute("inert", !picture);
             part("image_buttons").classList.toggle("off", !picture);
             if (picture) {
-                save.href = picture.url;
-                save.download = picture.name;
+                download.href = picture.url;
+                download.download = picture.name;
             } else {
-                save.removeAttribute("href");
+                download.removeAttribute("href");
             }
             panel.part("open_folder").hidden = !(picture && picture.folder);
         };
