@@ -37,6 +37,7 @@ from modules.engine.plan import check_levels
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
+from modules.extension.shelf import Entry, Extensions
 from modules.infotext import files
 from modules.infotext.read import Reading, read, read_text
 from modules.jobs.queue import Queue
@@ -65,6 +66,7 @@ class App:
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
+        self.extensions = Extensions(self.paths.extensions, self.paths.data, self._switched_off, options.extensions)
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
         self.worker = Worker(self.queue, self._make_runner)
@@ -74,7 +76,8 @@ class App:
         self._closing = threading.Event()
 
     def start(self) -> None:
-        """Starts the worker, which loads torch and the default model in its own thread; jobs may be submitted at once."""
+        """Loads the extensions, and starts the worker, which loads torch and the default model in its own thread; jobs may be submitted at once."""
+        self.extensions.load()
         self.worker.start()
         threading.Thread(target=self._tidy, name="easel-tidy", daemon=True).start()
 
@@ -206,8 +209,19 @@ class App:
         return saving_of(self.settings.value, values)
 
     def _note_begun(self, infotext: str) -> None:
-        """What is drawn now, for A1111's hand (params.txt). Raises OutputTrouble."""
-        replace_file(self.paths.last, infotext.encode("utf-8", "replace"))
+        """What is drawn now, for A1111's hand (params.txt), unless no prompt is to be remembered. Raises OutputTrouble."""
+        if self.options.prompt_history:
+            replace_file(self.paths.last, infotext.encode("utf-8", "replace"))
+
+    def switch_extension(self, name: str, on: bool) -> Entry:
+        """Acts at once and stays. -> what became of it; one that fails is `failed`, not raised. Raises NotFound, OutputTrouble."""
+        off = [one for one in self._switched_off() if one != name]
+        if name in {entry.name for entry in self.extensions.entries()}:
+            self.settings.change("disabled_extensions", ", ".join(off if on else [*off, name]))
+        return self.extensions.awaken(name)
+
+    def _switched_off(self) -> list[str]:
+        return [name.strip() for name in self.settings.value.disabled_extensions.split(",") if name.strip()]
 
     def _looks(self) -> Looks:
         settings = self.settings.value
@@ -230,6 +244,7 @@ class App:
                 saving=self.saving,
                 kept=self.kept,
                 note=self._note_begun,
+                prepare=self.extensions.prepare,
             )
             card = self.card()
             if card is not None:

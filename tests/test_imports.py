@@ -56,6 +56,7 @@ WITHOUT_TORCH = (
     "modules.infotext",
     "modules.catalog",
     "modules.jobs",
+    "modules.extension",
     "modules.app",
     "modules.ui",
     "modules.api",
@@ -201,6 +202,14 @@ def test_what_is_imported_is_declared() -> None:
 
 def test_pixels_cannot_be_reached_by_settings() -> None:
     assert not shown([found for found in OURS if part(found.source) in WITHOUT_SETTINGS and found.target == "modules.core.settings"])
+
+
+def test_extensions_use_the_door_alone() -> None:
+    """What comes with Easel is what authors copy from."""
+    files = sorted((PROJECT / "extensions").rglob("*.py"))
+    found = [one for path in files for one in imports_of(path.stem, ast.parse(path.read_text("utf-8")), False)]
+    assert len(files) > 2 and any(one.target == "modules.extension" for one in found)
+    assert not shown([one for one in found if one.target.split(".")[0] == "modules" and one.target != "modules.extension"])
 
 
 def test_no_import_hides_in_a_function() -> None:

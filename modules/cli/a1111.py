@@ -30,7 +30,7 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
     *(Ignored(name, _ATTENTION, True) for name in ("--sub-quad-q-chunk-size", "--sub-quad-kv-chunk-size", "--sub-quad-chunk-threshold")),
     *(Ignored(name, _AUTOMATIC) for name in (
         "--lowram", "--medvram-sdxl", "--disable-nan-check", "--no-hashing", "--no-half-controlnet", "--disable-safe-unpickle", "--skip-load-model-at-start", "--gradio-queue",
-        "--no-gradio-queue", "--disable-model-loading-ram-optimization", "--unix-filenames-sanitization", "--no-prompt-history", "--disable-console-progressbars",
+        "--no-gradio-queue", "--disable-model-loading-ram-optimization", "--unix-filenames-sanitization", "--disable-console-progressbars",
         "--enable-console-prompts", "--disable-extra-extensions", "--use-ipex", "--allow-code", "--administrator", "--use-textbox-seed")),
     *(Ignored(name, _AUTOMATIC, True) for name in ("--filenames-max-length", "--gradio-img2img-tool", "--gradio-inpaint-tool", "--gradio-allowed-path", "--timeout-keep-alive")),
     *(Ignored(name, _LAUNCH) for name in (
@@ -38,7 +38,7 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
         "--dump-sysinfo", "--exit", "--no-progressbar-hiding")),
     *(Ignored(name, _NEVER_FETCHED) for name in ("--no-download-sd-model", "--do-not-download-clip")),
     *(Ignored(name, _LATER) for name in (
-        "--enable-insecure-extension-access", "--disable-all-extensions", "--update-all-extensions", "--ui-debug-mode", "--gradio-debug", "--freeze-settings", "--freeze-settings-in-sections",
+        "--enable-insecure-extension-access", "--update-all-extensions", "--ui-debug-mode", "--gradio-debug", "--freeze-settings", "--freeze-settings-in-sections",
         "--hide-ui-dir-config", "--deepdanbooru", "--api-log", "--add-stop-route", "--disable-tls-verify")),
     *(Ignored(name, _LATER, True) for name in (
         "--ngrok", "--ngrok-region", "--localizations-dir", "--styles-file", "--ui-config-file", "--ui-settings-file", "--config", "--loglevel", "--cors-allow-origins-regex",

@@ -48,6 +48,7 @@ def add_serving(parser: Parser, shown: bool) -> None:
     flag("--tls-keyfile", "private key for https", metavar="FILE", default="")
     flag("--tls-certfile", "certificate for https", metavar="FILE", default="")
     flag("--subpath", "path under which a proxy shows the page, for example /easel", metavar="PATH", default="")
+    flag("--no-prompt-history", "offer no earlier prompts: neither in the list beside the prompt nor by ↙️ on an empty one", action="store_true")
     flag("--cors-allow-origins", "origins of other pages that may call this server, separated by commas", metavar="ORIGINS", default="")
 
 
@@ -67,6 +68,7 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--data-dir", metavar="DIR", default="", help="where outputs, settings and history lie (here)")
     group.add_argument("--outputs-dir", metavar="DIR", default="", help="where pictures and the history of jobs lie (outputs in the data folder)")
     group.add_argument("--models-dir", metavar="DIR", default="", help="where models lie, in AUTOMATIC1111's folders (models in the data folder)")
+    group.add_argument("--disable-all-extensions", action="store_true", help="load no extension, whatever the Extensions tab says")
     group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
     group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
     names = [f"--{kind}-models-path" for kind in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")]
@@ -90,7 +92,13 @@ def folded(words: Sequence[str]) -> list[str]:
 
 def options_of(found: argparse.Namespace) -> Options:
     """Raises BadWords."""
-    return Options(paths=_paths(found), device=_device(found), serve=_serving(found))
+    return Options(
+        paths=_paths(found),
+        device=_device(found),
+        serve=_serving(found),
+        extensions=not found.disable_all_extensions,
+        prompt_history=not getattr(found, "no_prompt_history", False),
+    )
 
 
 def _paths(found: argparse.Namespace) -> Paths:

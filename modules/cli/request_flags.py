@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import typing
 from typing import Any
 
@@ -48,7 +49,8 @@ def _value(field: Field, given: Any) -> Any:
         pairs = [text.partition("=") for text in given if text]
         if wrong := next((name for name, equals, _ in pairs if not equals), None):
             raise BadWords(f"--{field.flag} {wrong[:80]!r} is not usable. Write NAME=VALUE.")
-        return {name: value for name, _, value in pairs}
+        nested = typing.get_origin(typing.get_args(field.type)[1]) is dict
+        return {name: _object(field, value) if nested else value for name, _, value in pairs}
     if _gathers(field):
         return [text for text in given if text]
     if is_optional(field.type) and isinstance(given, str) and given.strip().lower() in ("", "none"):
@@ -61,6 +63,16 @@ def _value(field: Field, given: Any) -> Any:
 def _gathers(field: Field) -> bool:
     """A flag that is given once for each of several values."""
     return field.type != Levels and typing.get_origin(field.type) in (dict, tuple)
+
+
+def _object(field: Field, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadWords(f"--{field.flag} {text[:80]!r} is not usable. Write NAME=VALUE with a JSON object as value.")
+    return found
 
 
 def _names(field: Field) -> list[str]:

@@ -47,9 +47,13 @@ class ServeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
+    """extensions: whether any is loaded. prompt_history: whether earlier prompts are offered again."""
+
     paths: Paths = field(default_factory=Paths)
     device: DeviceOptions = field(default_factory=DeviceOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    extensions: bool = True
+    prompt_history: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,11 @@ class Paths:
         """Pickles converted to safetensors, by the hash of the pickle."""
         return self.data / "cache" / "converted"
 
+    @property
+    def extensions(self) -> tuple[Path, ...]:
+        """Folders of extensions, the user's own first. Python in them is executed."""
+        return tuple(dict.fromkeys(folder.resolve() for folder in (self.data / "extensions", PROJECT / "extensions")))
+
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """Where checkpoints are looked for, the user's own first; the project's folder last, for the starter model is in it whatever the flags say."""
         own = (*self.checkpoints, self.models / "Stable-diffusion", self.models / "diffusers", PROJECT / "models" / "Stable-diffusion")

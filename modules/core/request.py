@@ -7,6 +7,7 @@ A request that came out of `engine.resolve` is concrete: it has real seeds and t
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -22,6 +23,10 @@ SEED_DRAW = 4294967294
 """A1111 draws seeds below this (parity rule 7.1)."""
 PROMPT_LIMIT = 20_000
 """Characters. Longer ones are refused: 20,000 characters are some 70 chunks of 75 tokens."""
+RECORD_LIMIT = 2**18
+"""Characters of JSON that extensions may record in a request."""
+TEXTS = ("prompt", "negative_prompt", "hires.prompt", "hires.negative_prompt")
+"""The parameters that are prompts."""
 
 Emphasis = Literal["Original", "No norm", "Ignore", "None", "compel"]
 NoiseSource = Literal["CPU", "GPU", "NV"]
@@ -220,6 +225,12 @@ class Script:
     args: Annotated[dict[str, JsonValue], Param("Script arguments")] = field(default_factory=dict)
 
 
+def _within_limit(record: dict[str, dict[str, JsonValue]]) -> dict[str, dict[str, JsonValue]]:
+    if record and len(json.dumps(record, ensure_ascii=False)) > RECORD_LIMIT:
+        raise ValueError(f"extensions may record {RECORD_LIMIT} characters of JSON")
+    return record
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationRequest:
     """A wish for pictures. Sizes in pixels; `count` batches of `batch_size` pictures each."""
@@ -263,6 +274,14 @@ class GenerationRequest:
     embeddings: Annotated[
         dict[str, str], Param("Embeddings used", text="TI hashes", hint="Name and sha256 of each; filled in when the request is resolved.")
     ] = field(default_factory=dict)
+    extensions: Annotated[
+        dict[str, dict[str, JsonValue]],
+        Param("Changed by extensions", text="Extensions", hint="By the extension's name what it recorded; was: what stood there before, by parameter."),
+        AfterValidator(_within_limit),
+    ] = field(default_factory=dict)
+    as_is: Annotated[
+        bool, Param("As it stands", hint="Extensions leave this request alone. Every saved picture says so, and therefore comes back as it was.")
+    ] = False
     variation: Variation = field(default_factory=Variation)
     text: Text = field(default_factory=Text)
     solver: Solver = field(default_factory=Solver)
@@ -290,3 +309,14 @@ def single(request: GenerationRequest, index: int) -> GenerationRequest:
 def _counted(seed: int, index: int) -> int:
     """Beyond the largest seed it goes on at 0, so that every picture's own request can be read again."""
     return seed + index if seed + index <= SEED_LIMIT else seed + index - SEED_LIMIT - 1
+
+
+def templates(request: GenerationRequest) -> dict[str, str]:
+    """The prompts as they stood before extensions changed them, by parameter; only those that were changed. A record out of a file may hold anything."""
+    found: dict[str, str] = {}
+    for record in request.extensions.values():
+        was = record.get("was")
+        for name, text in was.items() if isinstance(was, dict) else ():
+            if name in TEXTS and isinstance(text, str) and len(text) <= PROMPT_LIMIT:
+                found.setdefault(name, text)
+    return found

@@ -59,6 +59,9 @@ class ForPrograms:
 class UserInterface:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     SECTION: ClassVar[str] = "User interface"
+    disabled_extensions: Annotated[
+        str, Param("Extensions that are switched off", max_length=4000, hint="Their names, separated by commas; the Extensions tab sets them. Acts at once.")
+    ] = ""
     theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 

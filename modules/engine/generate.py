@@ -35,9 +35,10 @@ from modules.engine.first_passes import FirstPasses
 from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.plan import Stage, plan, takes
+from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
-from modules.engine.resolve import Shelf, resolve
+from modules.engine.resolve import Shelf, drawn, resolve, styled
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
@@ -63,7 +64,7 @@ VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
     styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run.
-    note: is told the infotext of what is begun."""
+    note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture."""
 
     shelf: Shelf
     outputs: Saver
@@ -74,6 +75,7 @@ class Engine:
     saving: Callable[[Mapping[str, Any]], Saving] = lambda values: with_values(Saving(), values)
     kept: Callable[[str], Kept | None] = lambda digest: None
     note: Callable[[str], None] = lambda infotext: None
+    prepare: Prepare = lambda request, note: request
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -106,7 +108,7 @@ class Engine:
     ) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
         keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
-        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], keeper.composed, self.facts, saving=keeper.saving)
+        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], keeper.composed, self.facts, ready=self._ready, saving=keeper.saving)
         return conduct(request, partial(self._part, keeper), tools, report, cancel, save, self._recalled)
 
     def _recalled(self, request: GenerationRequest) -> Result | None:
@@ -123,6 +125,9 @@ class Engine:
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
         return resolve(request, self.shelf, self.machine.precision, self.styles)
+
+    def _ready(self, request: GenerationRequest) -> Ready:
+        return ready(request, lambda wish: drawn(styled(wish, self.styles)), self.prepare)
 
     @torch.inference_mode()
     def _part(self, keeper: Keeper, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:

@@ -33,7 +33,7 @@ def resolve(
 ) -> tuple[GenerationRequest, Card]:
     """-> the concrete request and the checkpoint's card. styles: by name.
     Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
-    request = styled(request, styles)
+    request = drawn(styled(request, styles))
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
     if named and schedule == "Automatic":
@@ -41,8 +41,6 @@ def resolve(
     check_levels(request)
     card = find_model(request, shelf)
     variation = request.variation
-    if variation.strength > 0 and variation.seed == -1:
-        variation = dataclasses.replace(variation, seed=random.randrange(SEED_DRAW))
     if bool(variation.width) != bool(variation.height):
         raise InvalidRequest("Resize seed needs both a width and a height.", "Give both, or 0 for both.", "variation.width")
     resolved = dataclasses.replace(
@@ -52,13 +50,19 @@ def resolve(
         steps=len(request.spacing.sigmas) or request.steps,
         model=card.name,
         model_hash=card.sha256,
-        seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed,
-        variation=variation,
         precision=precision(request.precision),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
         refiner=_refiner(request, card, shelf),
     )
     return resolved, card
+
+
+def drawn(request: GenerationRequest) -> GenerationRequest:
+    """Real seeds: the request's, and that of its variation where one acts."""
+    variation = request.variation
+    if variation.strength > 0 and variation.seed == -1:
+        variation = dataclasses.replace(variation, seed=random.randrange(SEED_DRAW))
+    return dataclasses.replace(request, variation=variation, seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed)
 
 
 def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]) -> GenerationRequest:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.ready import UNKEPT, joined, recorded
 from modules.engine.sweeps import SWEEPS
 from modules.engine.sweeps.overview import overview
 from modules.engine.sweeps.part import Outcome, Part, Sweep
@@ -67,18 +68,20 @@ def conduct(
     """
     began = time.monotonic()
     script, arguments = chosen(request)
-    run = _Conductor(run_part, recall, report, cancel, save)
-    tools = replace(tools, saves=save, passing=set())
+    tools = replace(tools, saves=save, passing=set(), answers={})
+    run = _Conductor(run_part, recall, tools, report, cancel, save)
     sweep = script.sweep(request, arguments, tools)
     try:
         outcome = _driven(sweep, run)
     finally:
         sweep.close()
         tools.forget()
-    pictures = run.told_of(outcome, script.grid_name, tools)
-    notes = tuple(dict.fromkeys((*run.notes, *outcome.notes)))
+    pictures = run.told_of(outcome, script.grid_name)
+    whole = recorded(outcome.request, tools.answers)
+    unkept = [UNKEPT] if tools.answers and whole is outcome.request else []
+    notes = tuple(dict.fromkeys((*run.notes, *outcome.notes, *unkept)))
     facts = run.facts or dict(tools.facts())
-    return Result(outcome.request, pictures, notes, time.monotonic() - began, run.cancelled, facts, outcome.first, outcome.infotexts)
+    return Result(whole, pictures, notes, time.monotonic() - began, run.cancelled, facts, outcome.first, outcome.infotexts)
 
 
 def _driven(sweep: Sweep, run: _Conductor) -> Outcome:
@@ -102,6 +105,7 @@ class _Conductor:
 
     run_part: RunPart
     recall: Recall
+    tools: Tools
     report: Report
     cancel: Callable[[], Cancel]
     save: bool
@@ -115,8 +119,21 @@ class _Conductor:
         if self.cancelled is Cancel.STOP or self.done and self.cancel() is Cancel.STOP:
             self.cancelled = Cancel.STOP
             return Result(part.request, cancelled=Cancel.STOP)
+        whole = self.tools.ready(part.request)
+        self.notes += whole.notes
+        self.tools.answers.update(whole.answers)
+        results: list[Result] = []
+        for request in whole.runs:
+            if results and (self.cancelled is Cancel.STOP or self.cancel() is Cancel.STOP):
+                self.cancelled = Cancel.STOP
+                results[-1] = replace(results[-1], cancelled=Cancel.STOP)
+                break
+            results.append(self._run(request, part))
+        return joined(whole, results) if whole.answers else results[0]
+
+    def _run(self, request: GenerationRequest, part: Part) -> Result:
         before = self.done
-        self.done += part.request.pictures
+        self.done += request.pictures
 
         def report(event: Progress | Picture) -> None:
             if isinstance(event, Progress):
@@ -125,16 +142,16 @@ class _Conductor:
                 self.told.add(before + event.index)
                 self.report(replace(event, index=before + event.index))
 
-        result = self.recall(part.request) if part.reuse and self.save else None
+        result = self.recall(request) if part.reuse and self.save else None
         for picture in result.pictures if result else ():
             report(picture)
-        result = result or self.run_part(part.request, report, self.cancel, self.save and part.save, part.keys)
+        result = result or self.run_part(request, report, self.cancel, self.save and part.save, part.keys)
         self.notes += result.notes
         self.facts = result.facts
         self.cancelled = result.cancelled if result.cancelled is not Cancel.NONE else self.cancelled
         return replace(result, pictures=tuple(replace(picture, index=before + picture.index) for picture in result.pictures))
 
-    def told_of(self, outcome: Outcome, grid_name: str, tools: Tools) -> tuple[Picture, ...]:
+    def told_of(self, outcome: Outcome, grid_name: str) -> tuple[Picture, ...]:
         """The pictures of the outcome, the composed ones among them saved and reported."""
         pictures = []
         for place, picture in enumerate(outcome.pictures):
@@ -142,7 +159,7 @@ class _Conductor:
                 picture = replace(picture, index=self.done)
                 self.done += 1
                 if self.save:
-                    picture, notes = tools.store(picture, grid_name if place < outcome.grids else "")
+                    picture, notes = self.tools.store(picture, grid_name if place < outcome.grids else "")
                     self.notes += notes
                 self.told.add(picture.index)
                 self.report(picture)

@@ -22,7 +22,19 @@ NOISE = (
     " If the picture comes out another one, try CPU."
 )
 _FIELDS = {field.param.text.casefold(): field.name for field in walk(GenerationRequest) if field.param.text}
-_OWN_RULE = {"sampler", "schedule type", "size", "model", "model hash", "ti hashes", "eta", "eta ddim", "rng", "seed resize from"}
+_OWN_RULE = {
+    "sampler",
+    "schedule type",
+    "size",
+    "model",
+    "model hash",
+    "ti hashes",
+    "eta",
+    "eta ddim",
+    "rng",
+    "seed resize from",
+    *("extensions", "template", "negative template"),
+}
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
 _EMBEDDING = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
@@ -47,6 +59,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sizes(draft, full)
     _model(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
+    _extended(draft, said)
     for key, value in said.items():
         if _plain(key) not in dealt:
             _one(draft, key, value, said)
@@ -130,6 +143,20 @@ def _model(draft: Draft, said: Mapping[str, Any]) -> None:
         draft.take("TI hashes", "embeddings", dict(found), said=said["TI hashes"])
     else:
         draft.leave("TI hashes", said.get("TI hashes"), "This names no embeddings with hashes.")
+
+
+def _extended(draft: Draft, said: Mapping[str, Any]) -> None:
+    """What extensions recorded; of another program's wildcards the templates, so that they can be used again."""
+    if "Extensions" in said:
+        record = _json(str(said["Extensions"]))
+        if record is None or not draft.take("Extensions", "extensions", record, said=said["Extensions"]):
+            draft.leave("Extensions", said["Extensions"], "This is no record of extensions.")
+        for key in ("Template", "Negative Template"):
+            draft.fact(key, said.get(key))
+        return
+    was = {name: said[key] for key, name in (("Template", "prompt"), ("Negative Template", "negative_prompt")) if key in said}
+    if was:
+        draft.take("Template", "extensions", {"template": {"was": was}}, said=" | ".join(was.values()))
 
 
 def _noise(draft: Draft, said: Mapping[str, Any], unsaid: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import typing
@@ -11,6 +12,7 @@ from typing import Any
 from modules.core import levels
 from modules.core.errors import InvalidRequest
 from modules.core.params import Field, is_optional, literal_names
+from modules.core.request import RECORD_LIMIT
 from modules.infotext import limits
 from modules.infotext.names import SURROGATE, file_name
 
@@ -45,7 +47,7 @@ def coerce(field: Field, value: object) -> tuple[Any, str]:
         return _levels(value), ""
     if typing.get_origin(kind) is tuple:
         return _names(value), ""
-    return (_hashes(value) if kind == dict[str, str] else _arguments(value)), ""
+    return (_hashes(value) if kind == dict[str, str] else _records(value) if field.name == "extensions" else _arguments(value)), ""
 
 
 def _truth(value: object) -> bool:
@@ -133,6 +135,14 @@ def _arguments(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not _plain(value, limits.DEPTH):
         raise Unusable("Easel expects arguments by name here.")
     return dict(value)
+
+
+def _records(value: object) -> dict[str, Any]:
+    """What each extension recorded, by its name."""
+    found = _arguments(value)
+    if not all(isinstance(record, Mapping) for record in found.values()) or len(json.dumps(found, ensure_ascii=False)) > RECORD_LIMIT:
+        raise Unusable(f"Easel expects records by the names of extensions here, {RECORD_LIMIT} characters at most.")
+    return found
 
 
 def _plain(value: object, depth: int) -> bool:

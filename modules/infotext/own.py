@@ -24,6 +24,8 @@ FACTS = 100
 """Entries that are kept."""
 SHOWN = {"prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "width", "height", "cfg_scale", "seed"}
 """Parameters that the table shows even at their defaults."""
+UNSAID = {"as_is"}
+"""Parameters that the table leaves out: every picture has them."""
 REFERENCES = ("init.image", "mask.image", "mask.latent")
 
 _PLACE = re.compile(r"[/\\]|^[A-Za-z]:|^\.*$")
@@ -46,7 +48,7 @@ def read(document: Mapping[str, Any]) -> Reading:
     for field in walk(GenerationRequest):
         value = given.pop(field.name, None)
         value = tuple(value) if isinstance(value, list) else value
-        if whole is None or value != field.default or field.name in SHOWN:
+        if whole is None or field.name in SHOWN or value != field.default and field.name not in UNSAID:
             draft.take(field.param.label, field.name, value)
     for name, value in given.items():
         draft.leave(name, value, "This version of Easel has no such parameter.")
@@ -84,6 +86,10 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         if isinstance(held, Mapping) and held.get(name) and not (isinstance(held[name], str) and REFERENCE.fullmatch(held[name])):
             draft.leave(dotted, held[name], "This is no reference to a picture: sha256: and 64 hexadecimal digits.")
             safe[group] = {**held, name: ""}
+    try:
+        coerce(named(GenerationRequest, "extensions"), safe.get("extensions", {}))
+    except Unusable as problem:
+        draft.leave("extensions", safe.pop("extensions"), str(problem))
     script = safe.get("script")
     if isinstance(script, Mapping) and "args" in script:
         try:

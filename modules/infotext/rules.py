@@ -6,11 +6,12 @@ second pass, the key is written all the same: a text must be enough to make its 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules.core.records.samplers import SamplerRecord
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, templates
 from modules.infotext.runs import runs, second_pass
 
 Rule = Callable[[GenerationRequest], object]
@@ -139,6 +140,15 @@ def _refiner(request: GenerationRequest) -> str:
     return f"{request.refiner.checkpoint} [{digest}]" if digest else request.refiner.checkpoint
 
 
+def _recorded(request: GenerationRequest) -> object:
+    """What extensions recorded, as JSON: lossless. The templates are said before it under the keys that readers of A1111's texts know."""
+    return json.dumps(request.extensions, ensure_ascii=False) if request.extensions else None
+
+
+def _template(name: str) -> Rule:
+    return lambda request: templates(request).get(name) or None
+
+
 def _size(width: int, height: int) -> str:
     return f"{width}x{height}"
 
@@ -188,5 +198,8 @@ RULES: Mapping[str, Rule] = {
     "Hires refiner": _refined(lambda request: request.refiner.passes if second_pass(request) and request.refiner.passes != "second pass" else None),
     "Refiner": _refined(_refiner),
     "Refiner switch at": _refined(lambda request: float(request.refiner.switch_at)),
+    "Template": _template("prompt"),
+    "Negative Template": _template("negative_prompt"),
+    "Extensions": _recorded,
 }
 """Keys in A1111's order."""

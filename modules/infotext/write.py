@@ -33,7 +33,7 @@ THEN = (
     "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
     "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
     "Sigma tmin", "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "Pad conds", "Refiner switch by sampling steps", "Hires refiner",
-    "Refiner", "Refiner switch at",
+    "Refiner", "Refiner switch at", "Template", "Negative Template", "Extensions",
 )  # fmt: skip
 ALWAYS = ("Steps", "CFG scale", "Seed")
 

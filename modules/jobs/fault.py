@@ -13,7 +13,7 @@ _WORD = re.compile(r"[a-z0-9]{3,}|[^\x00-\x7f]")
 
 def trace(error: BaseException, request: GenerationRequest | None = None) -> str:
     """The frames of an error and of those that led to it, in Python's order, without values and without the request's texts."""
-    private = [request.prompt, request.negative_prompt] if request else []
+    private = [request.prompt, request.negative_prompt, request.hires.prompt, request.hires.negative_prompt] if request else []
     lines: list[str] = []
     seen: set[int] = set()
     chain: BaseException | None = error

@@ -18,6 +18,8 @@ HIDDEN: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
+    "extensions": "filled in by extensions",
+    "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
     "styles": "named by programs; the page's styles come with their own menu",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
     **{field.name: f"belongs to the tab that works on pictures ({field.path[0]})" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},

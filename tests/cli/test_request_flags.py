@@ -35,6 +35,8 @@ def another(field: Field) -> tuple[list[str], Any]:
     """Words that give the field a value that is not its default, and that value."""
     if field.type is bool:
         return [f"--{'no-' if field.default else ''}{field.flag}"], not field.default
+    if field.name == "extensions":
+        return [f"--{field.flag}", 'one={"a": [1]}'], {"one": {"a": [1]}}
     if typing.get_origin(field.type) is dict:
         return [f"--{field.flag}", "name=0123456789"], {"name": "0123456789"}
     if names := field.param.names() or literal_names(field.type):
@@ -131,3 +133,9 @@ def test_set_takes_the_same_texts() -> None:
     assert value_of_text(named(GenerationRequest, "embeddings"), "cat=0123456789") == {"cat": "0123456789"}
     with pytest.raises(BadWords, match="NAME=VALUE"):
         value_of_text(named(GenerationRequest, "embeddings"), "cat")
+
+
+@pytest.mark.parametrize("text", ["one=3", "one=", "one={", "one"])
+def test_what_an_extension_recorded_is_given_as_json(text: str) -> None:
+    with pytest.raises(BadWords, match="JSON|NAME=VALUE"):
+        request("--extensions", text)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modules.core.errors import InvalidRequest
 from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, from_dict, is_optional, literal_names, named, to_dict, walk, with_values
-from modules.core.request import PROMPT_LIMIT, SEED_LIMIT, GenerationRequest, Variation, single
+from modules.core.request import PROMPT_LIMIT, RECORD_LIMIT, SEED_LIMIT, GenerationRequest, Hires, Variation, single, templates
 
 FIELDS = walk(GenerationRequest)
 LIMITED = [field for field in FIELDS if field.param.minimum is not None]
@@ -37,7 +37,9 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
     if typing.get_origin(field.type) is tuple:
         return st.lists(texts, max_size=2).map(tuple)
-    return st.dictionaries(texts, texts, max_size=2) if field.type is not str else texts
+    if field.type is str:
+        return texts
+    return st.dictionaries(texts, st.dictionaries(texts, texts, max_size=2) if field.name == "extensions" else texts, max_size=2)
 
 
 REQUESTS = st.fixed_dictionaries({}, optional={field.name: values_of(field) for field in FIELDS}).map(lambda values: with_values(GenerationRequest(), values))
@@ -127,3 +129,27 @@ class TestSingle:
 def test_named_is_by_the_names_of_the_json() -> None:
     assert named(GenerationRequest, "variation.seed").param.text == "Variation seed"
     assert named(GenerationRequest, "cfg_scale").flag == "cfg"
+
+
+class TestRecordsOfExtensions:
+    def test_they_are_bounded(self) -> None:
+        with_values(GenerationRequest(), {"extensions": {"one": {"text": "x" * (RECORD_LIMIT - 100)}}})
+        with pytest.raises(InvalidRequest) as caught:
+            with_values(GenerationRequest(), {"extensions": {"one": {"text": "x" * RECORD_LIMIT}}})
+        assert caught.value.field == "extensions"
+
+    @pytest.mark.parametrize("record", [{"one": 1}, {"one": {"a": object()}}, {"one": {1: "a"}}, [], "text"], ids=repr)
+    def test_they_are_json_by_the_extensions_name(self, record: object) -> None:
+        with pytest.raises(InvalidRequest):
+            with_values(GenerationRequest(), {"extensions": record})
+
+    def test_the_template_is_what_stood_there_before_the_first_of_them(self) -> None:
+        was: list[dict[str, Any]] = [{"prompt": "__a__", "hires.prompt": "{b|c}", "steps": 3}, {"prompt": "a cat", "negative_prompt": "{d|e}"}]
+        request = GenerationRequest(prompt="a red cat", hires=Hires(prompt="c"), extensions={"one": {"was": was[0]}, "two": {"was": was[1], "more": 1}})
+        assert templates(request) == {"prompt": "__a__", "hires.prompt": "{b|c}", "negative_prompt": "{d|e}"}
+
+    @pytest.mark.parametrize(
+        "was", [None, 3, "prompt", [], {"prompt": 3}, {"model": "/etc/passwd"}, {"prompt": "x" * (PROMPT_LIMIT + 1)}], ids=lambda was: repr(was)[:30]
+    )
+    def test_a_record_of_anyones_making_is_passed_over(self, was: Any) -> None:
+        assert templates(GenerationRequest(extensions={"one": {"was": was}})) == {}

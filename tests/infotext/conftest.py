@@ -53,6 +53,8 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.dictionaries(st.text(max_size=8), arguments(), max_size=3)
     if field.type == Levels:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=5).map(lambda found: tuple(sorted(found, reverse=True)))
+    if field.name == "extensions":
+        return st.dictionaries(st.text(max_size=8), st.dictionaries(st.text(max_size=8), arguments(), max_size=2), max_size=2)
     if typing.get_origin(field.type) is tuple:
         return st.lists(st.text(max_size=8), max_size=3).map(tuple)
     if field.name in ("model", "refiner.checkpoint"):

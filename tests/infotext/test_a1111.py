@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core.params import named, value_of
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, templates
 from modules.infotext import keys
 from modules.infotext.read import read_text
 from modules.infotext.reading import Reading
@@ -308,3 +308,15 @@ def test_json_at_the_end_makes_no_keys() -> None:
 def test_never_raises(text: str, line: str) -> None:
     for whole in (f"{text}\n{line}", f"{line}{text}", f"{line}, {text}"):
         assert isinstance(read_text(whole).request, GenerationRequest)
+
+
+def test_templates_of_another_programs_wildcards_can_be_used_again() -> None:
+    reading = read_text(f'a cat\nNegative prompt: x\n{LINE}, Template: "__animal__, {{a|b}}", Negative Template: {{x|y}}')
+    assert reading.request.prompt == "a cat" and templates(reading.request) == {"prompt": "__animal__, {a|b}", "negative_prompt": "{x|y}"}
+    assert states(reading)["Template"] == "restored"
+
+
+@pytest.mark.parametrize("record", ["3", "[]", "{", '{"one": 3}', '"{\\"one\\": [1]}"'])
+def test_a_record_of_extensions_that_is_none_is_said(record: str) -> None:
+    reading = read_text(f"a cat\n{LINE}, Extensions: {record}")
+    assert reading.request.extensions == {} and states(reading)["Extensions"] == "not restored"

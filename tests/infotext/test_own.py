@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modules.core.params import to_dict, with_values
-from modules.core.request import GenerationRequest, Script
+from modules.core.request import RECORD_LIMIT, GenerationRequest, Script
 from modules.infotext import files, own
 from modules.infotext.read import read, read_text
 from modules.infotext.write import infotext
@@ -145,3 +145,14 @@ def test_any_document_is_read(value: Any) -> None:
     deeper = ({"init": {"image": value}}, {"mask": {"soft": value}}, {"script": {"args": value}}, {"styles": value, "hires": value, "script": value})
     for request in ({"prompt": value}, {"text": value}, {"seed": value, "model": value}, value if isinstance(value, dict) else {}, *deeper):
         own.read({"easel": value, "request": request, "facts": value})
+
+
+@pytest.mark.parametrize("record", [3, {"one": 3}, {"one": {"a": "\ud800"}}, {"one": {"a": "x" * (RECORD_LIMIT + 1)}}], ids=lambda record: repr(record)[:20])
+def test_a_record_of_extensions_that_cannot_be_kept_is_left_out(record: Any) -> None:
+    reading = own.read(document(GenerationRequest(prompt="a", seed=3), extensions=record))
+    assert reading.request.extensions == {} and reading.request.prompt == "a"
+
+
+def test_that_extensions_had_their_turn_comes_back_without_a_row() -> None:
+    reading = own.read(document(GenerationRequest(prompt="a", as_is=True)))
+    assert reading.request.as_is and "As it stands" not in {row.key for row in reading.rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -221,6 +222,13 @@ def test_prompts_that_the_form_cannot_hold_are_written_out() -> None:
     assert 'Exact prompt: "a\\nNegative prompt: b ", Exact negative prompt: "", Version: v' in text
 
 
+def test_templates_are_said_in_words_and_the_whole_record_as_json() -> None:
+    record = {"wildcards": {"was": {"prompt": "__animal__, {red|blue}", "negative_prompt": "{x|y}"}, "picks": [["__animal__", "cat"]]}}
+    assert line(extensions=record).endswith(
+        'Template: "__animal__, {red|blue}", Negative Template: {x|y}, Extensions: "' + json.dumps(record).replace('"', '\\"') + '", Version: v'
+    )
+
+
 ACTING: dict[str, dict[str, Any]] = {
     "init.": {"init.image": REFERENCE},
     "mask.": {"init.image": REFERENCE, "mask.image": REFERENCE, "mask.area": "Only masked", "mask.soft.enabled": True},
@@ -238,6 +246,7 @@ def test_every_declared_key_is_written(name: str) -> None:
         "embeddings": {"e": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
+        "extensions": {"one": {"a": 1}},
     }  # fmt: skip
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from PIL import Image
 
@@ -17,6 +18,7 @@ from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Picture
 from modules.core.saving import Saving
+from modules.engine.ready import Ready, recorded, unchanged
 from modules.imaging.background import flatten
 from modules.imaging.opening import opened
 from modules.imaging.resize import UPSCALERS, Upscaler
@@ -30,16 +32,19 @@ UNPLACED = -1
 class Tools:
     """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (picture, name) -> (it with its
     place, notes) saves a composed picture unless the settings say otherwise; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
-    upscalers: by name; None leaves the picture as it is. saves: whether this run keeps files. saving: how. passing: references that nobody needs after the run."""
+    upscalers: by name; None leaves the picture as it is. ready: lets extensions have their turn with a plain request. saves: whether this run keeps files.
+    saving: how. passing: references that nobody needs after the run. answers: what extensions made of the pictures so far."""
 
     blobs: Blobs
     resolve: Callable[[GenerationRequest], GenerationRequest]
     store: Callable[[Picture, str], tuple[Picture, list[str]]]
     facts: Callable[[], Mapping[str, str]]
     upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
+    ready: Callable[[GenerationRequest], Ready] = unchanged
     saves: bool = True
     saving: Saving = Saving()
     passing: set[str] = field(default_factory=set)
+    answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def started(self, request: GenerationRequest) -> Image.Image:
         """The start picture, RGB. Raises InvalidRequest when there is none, NotFound when it is gone, BadPicture when it cannot be read."""
@@ -66,5 +71,6 @@ class Tools:
     def picture(self, image: Image.Image, request: GenerationRequest, infotext: str, complete: bool = True, place: int = 0) -> Picture:
         """A composed picture (a grid, joined tiles), encoded with its texts. request: the concrete one, script and all, that makes it again as picture
         number `place` of its result. complete: False when a part of it is missing."""
+        request = recorded(request, self.answers)
         document = {"easel": __version__, "request": to_dict(request), "facts": dict(self.facts()), "index": place}
         return Picture(files.encode(image, infotext, document), image.width, image.height, request, infotext, UNPLACED, complete=complete)

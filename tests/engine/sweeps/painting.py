@@ -17,6 +17,7 @@ from modules.core.params import from_dict, to_dict
 from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest, Variation, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
+from modules.engine.ready import Ready, unchanged
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
 from modules.imaging.opening import opened
@@ -30,7 +31,7 @@ Event = Progress | Picture
 class Studio:
     """draw(script, args, ...) drives a sweep. asked: the plain requests in their order, with `saved`, `keys` and `inputs` (start picture, mask, mask of
     the latents) beside them. failing: an error for a
-    request that is to fail; halt: what cancel answers once that many pictures were painted."""
+    request that is to fail; halt: what cancel answers once that many pictures were painted. ready: the extensions' turn."""
 
     folder: Path
     asked: list[GenerationRequest] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Studio:
     failing: Callable[[GenerationRequest], EaselError | None] = lambda request: None
     halt: tuple[int, Cancel] = (-1, Cancel.NONE)
     painted: int = 0
+    ready: Callable[[GenerationRequest], Ready] = unchanged
 
     @property
     def blobs(self) -> Blobs:
@@ -52,7 +54,7 @@ class Studio:
         return self.again(from_dict(GenerationRequest, tree | values), save)
 
     def again(self, request: GenerationRequest, save: bool = False) -> Result:
-        tools = Tools(self.blobs, resolve, self._store, lambda: {"machine": "a test"})
+        tools = Tools(self.blobs, resolve, self._store, lambda: {"machine": "a test"}, ready=self.ready)
         return conduct(request, self._paint, tools, self.events.append, self._cancel, save)
 
     def start(self, width: int = 64, height: int = 64) -> dict[str, Any]:
