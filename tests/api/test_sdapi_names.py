@@ -8,7 +8,7 @@ from modules.api.sdapi_scripts import SOFT_ARGUMENTS
 from modules.core.params import named, value_of, walk, with_values
 from modules.core.request import GenerationRequest
 
-NOT_A1111S = {"model_hash", "batched", "precision", "embeddings", "extensions", "as_is", "solver.named", "refiner.checkpoint_hash"}
+NOT_A1111S = {"model_hash", "batched", "precision", "embeddings", "extensions", "as_is", "solver.named", "spacing.sigmas", "refiner.checkpoint_hash"}
 """Fields that A1111's clients have no word for."""
 OF_SCRIPTS = {"script.name", "script.args", *(f"mask.soft.{name}" for name in SOFT_ARGUMENTS)}
 """Fields that `script_name`, `script_args` and `alwayson_scripts` reach."""
