@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import layout, live, menu, panel, png_info, queue, settings, txt2img
+from modules.ui import img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img
 from modules.ui.form import Form
 from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
@@ -23,7 +23,21 @@ from modules.ui.talk import QUIET, Talk
 from modules.ui.theme import theme
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("page.js", "fields.js", "keys.js", "files.js", "panel.js", "scripts.js", "gallery.js", "keep.js", "queue.js", "live.js")
+SCRIPTS = (
+    "page.js",
+    "fields.js",
+    "canvas.js",
+    "keys.js",
+    "files.js",
+    "panel.js",
+    "modes.js",
+    "scripts.js",
+    "gallery.js",
+    "keep.js",
+    "queue.js",
+    "live.js",
+)
+STYLES = ("easel.css", "canvas.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -50,7 +64,9 @@ class Page:
 def page(app: App) -> Page:
     pictures = Pictures(app.paths.outputs)
     models = menu.entries(app)
-    form = Form(replace(app.default_request(), model=menu.default(app)), "txt2img", layout.IDS, menu.looks(app))
+    start = replace(app.default_request(), model=menu.default(app))
+    form = Form(start, "txt2img", layout.IDS, menu.looks(app))
+    editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app))
 
     def submit(request: GenerationRequest, user: str) -> str:
         ticket = app.submit(request, owner=user, save=app.settings.value.samples_save)
@@ -68,13 +84,18 @@ def page(app: App) -> Page:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
                 first = txt2img.build(app, form, submit, talk)
+            for id, name in (("img2img", "img2img"), ("inpaint", "Inpaint / Outpaint")):
+                gr.Tab(name, elem_id=f"tab_{id}", id=id)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
                 png_info.build(first.reader, talk)
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 choices = settings.build(app, models, talk)
-        panels = [first]
+        with gr.Column(elem_id="img2img_panel", min_width=0):
+            editing.share("model", form.widgets["model"])
+            second = img2img.build(app, editing, submit, talk)
+        panels = [first, second]
         last = menu.build(app, [one.form for one in panels], refresh, talk)
         for one in panels:
             panel.keep(one)
@@ -94,7 +115,7 @@ def page(app: App) -> Page:
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
         for one in panels:
             loaded = panel.mark(one, loaded)
-    return Page(blocks, launch(app, panels), live.routes(app, pictures))
+    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures)])
 
 
 def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:
@@ -102,8 +123,8 @@ def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}
     usual = {one.prefix: panel.usual(one) for one in panels}
-    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": usual}
+    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": usual, "modes": [asdict(mode) for mode in modes.MODES]}
     scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
-    styles = (ASSETS / "easel.css").read_text("utf-8")
+    styles = "\n".join([*((ASSETS / name).read_text("utf-8") for name in STYLES), modes.styles()])
     head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"
     return {"theme": theme(), "head": head, "footer_links": []}

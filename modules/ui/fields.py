@@ -25,7 +25,7 @@ LONG = 1000
 FURTHER = "easel-further"
 """Class of a slider whose number box takes more than the slider's end (`assets/fields.js`)."""
 
-Choices = Sequence[str] | Sequence[tuple[str, str]]
+Choices = Sequence[str] | Sequence[tuple[str, str]] | Sequence[tuple[str, bool]]
 
 
 def number_type(field: Field) -> type | None:
@@ -61,11 +61,14 @@ def slider_end(field: Field, value: Any = None) -> float | None:
     return max(end, value) if value is not None else end
 
 
-def widget(field: Field, value: Any, *, choices: Choices | None = None, **look: Any) -> Component:
-    """Makes the widget in the current place of the page. choices: a menu's entries where the declaration does not list them. look: as Gradio's constructors take it."""
+def widget(field: Field, value: Any, *, choices: Choices | None = None, radio: bool = False, **look: Any) -> Component:
+    """Makes the widget in the current place of the page. choices: a menu's entries where the declaration does not list them; of a yes or no: what each is called.
+    radio: all names in sight instead of a menu. look: as Gradio's constructors take it."""
     param = field.param
     look = {"label": param.label, "info": param.hint or None, **look}
     names = choices if choices is not None else param.names() or literal_names(field.type)
+    if (field.type is bool and choices is not None) or radio:
+        return gr.Radio(names, value=value, **{"elem_classes": "easel-radio", **look})
     if field.type is bool:
         return gr.Checkbox(value, **look)
     if is_several(field):

@@ -50,6 +50,8 @@ class Form(Generic[T]):
     widgets: dict[str, Component] = field(default_factory=dict, init=False)
     switches: dict[str, Switch] = field(default_factory=dict, init=False)
     choice: Choice | None = field(default=None, init=False)
+    further: dict[str, Component] = field(default_factory=dict, init=False)
+    """Widgets that belong to the form and are no parameters, by name."""
 
     def put(self, name: str, **look: Any) -> Component:
         """Makes the widget of a parameter in the current place of the page. Each parameter has one place."""
@@ -60,6 +62,15 @@ class Form(Generic[T]):
         look.setdefault("elem_id", f"{self.prefix}_{self.ids.get(name, name.replace('.', '_'))}")
         self.widgets[name] = fields.widget(declared, value_of(self.start, declared), **look)
         return self.widgets[name]
+
+    def share(self, name: str, widget: Component) -> None:
+        """Takes a widget of another form as this one's too."""
+        self.widgets[name] = widget
+
+    def add(self, name: str, widget: Component) -> Component:
+        """Takes a widget that is no parameter."""
+        self.further[name] = widget
+        return widget
 
     def switch(self, name: str, label: str, names: tuple[str, ...], **look: Any) -> gr.Checkbox:
         """Makes a switch over parameters in the current place of the page."""
@@ -72,8 +83,8 @@ class Form(Generic[T]):
         return set(self.parts().values())
 
     def parts(self) -> dict[str, Component]:
-        """Widgets and switches by name."""
-        parts = {**self.widgets, **{name: switch.box for name, switch in self.switches.items()}}
+        """Widgets, switches and what else belongs to the form, by name."""
+        parts = {**self.widgets, **{name: switch.box for name, switch in self.switches.items()}, **self.further}
         for inner, form in self._inner():
             parts |= {f"{inner}/{name}": part for name, part in form.parts().items()}
         return parts
@@ -125,6 +136,7 @@ class Form(Generic[T]):
         updates = self.fill(instance, usable)
         for inner, form in self._inner():
             updates |= form.refill({name.removeprefix(f"{inner}/"): value for name, value in noted.items() if name.startswith(f"{inner}/")})
+        updates |= {widget: gr.update(value=noted[name]) for name, widget in self.further.items() if isinstance(noted.get(name), str | int | float)}
         return updates | {switch.box: gr.update(value=noted[name]) for name, switch in self.switches.items() if isinstance(noted.get(name), bool)}
 
     def explain(self, error: EaselError) -> Said:

@@ -1,10 +1,11 @@
 """Where each parameter of a request stands on the page: A1111's order, rows and element ids, written by hand.
 
-Every field of `GenerationRequest` stands here once, or in HIDDEN with the reason; `tests/ui/test_layout.py` says so.
+Every field of `GenerationRequest` stands in each form once, or in HIDDEN with the reason; `tests/ui/test_layout.py` says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from modules.core.params import walk
 from modules.core.request import GenerationRequest
 from modules.ui.form import Form
 
-HIDDEN: dict[str, str] = {
+_NOWHERE: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
@@ -22,9 +23,22 @@ HIDDEN: dict[str, str] = {
     "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
     "styles": "named by programs; the page's styles come with their own menu",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
-    **{field.name: f"belongs to the tab that works on pictures ({field.path[0]})" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},
     "script.args": "each script's arguments have a form of their own within the Script menu",
 }
+
+HIDDEN: dict[str, dict[str, str]] = {
+    "txt2img": {
+        **_NOWHERE,
+        **{field.name: "belongs to the form for work on pictures" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},
+    },
+    "img2img": {
+        **_NOWHERE,
+        "mask.latent": "given by programs and scripts; otherwise made from the mask",
+        **{field.name: "belongs to the form that starts from noise" for field in walk(GenerationRequest) if field.path[0] == "hires"},
+        "refiner.passes": "chooses between passes, and there is only one",
+    },
+}
+"""Of each form: parameters that do not stand in it, and why."""
 
 HEADER = ("model",)
 """Stands in the page's header, as in A1111's quicksettings row."""
@@ -39,6 +53,13 @@ IDS: dict[str, str] = {
     "variation.strength": "subseed_strength",
     "variation.width": "seed_resize_from_w",
     "variation.height": "seed_resize_from_h",
+    "init.resize_mode": "resize_mode",
+    "init.strength": "denoising_strength",
+    "mask.blur_x": "mask_blur",
+    "mask.invert": "mask_mode",
+    "mask.content": "inpainting_fill",
+    "mask.area": "inpaint_full_res",
+    "mask.padding": "inpaint_full_res_padding",
 }
 """A1111's element ids, without the tab's prefix."""
 
@@ -97,11 +118,19 @@ ACCORDIONS: Accordions = (
     ("Computing", "computing", (("noise_source", "precision"), ("batched",))),
 )
 
+
+def standing(prefix: str) -> Accordions:
+    """ACCORDIONS without what does not stand in a form."""
+    kept = ((title, elem_id, tuple(tuple(name for name in names if name not in HIDDEN[prefix]) for names in rows)) for title, elem_id, rows in ACCORDIONS)
+    return tuple((title, elem_id, tuple(filter(None, rows))) for title, elem_id, rows in kept if any(rows))
+
+
 TOOLS: dict[str, tuple[str, str]] = {
     "refresh_sd_model_checkpoint": ("🔄", "Look for new checkpoints"),
     "paste": ("↙️", "Read parameters from the prompt, or from the last picture if the prompt is empty"),
     "clear_prompt": ("🗑️", "Clear the prompt"),
     "res_switch_btn": ("⇅", "Swap width and height"),
+    "detect_image_size_btn": ("📐", "Take the size of the picture"),
     "random_seed": ("🎲", "Draw a new seed each time"),
     "reuse_seed": ("♻️", "Use the seed of the shown picture"),
     "random_subseed": ("🎲", "Draw a new variation seed each time"),
@@ -148,13 +177,15 @@ def checkboxes(form: Form[GenerationRequest]) -> None:
         form.put("tiling")
 
 
-def dimensions(form: Form[GenerationRequest]) -> None:
+def dimensions(form: Form[GenerationRequest], *tools: str) -> None:
+    """Sizes and counts. tools: further buttons beside ⇅."""
     with gr.Row(elem_id=f"{form.prefix}_dimensions", elem_classes=["easel-row", "easel-dimensions"]):
         with gr.Column(elem_id=f"{form.prefix}_column_size", scale=4, min_width=200):
             form.put("width")
             form.put("height")
         with gr.Column(elem_id=f"{form.prefix}_dimensions_row", elem_classes="easel-swap", scale=0, min_width=0):
-            tool(form.prefix, "res_switch_btn")
+            for name in ("res_switch_btn", *tools):
+                tool(form.prefix, name)
         with gr.Column(elem_id=f"{form.prefix}_column_batch", scale=4, min_width=200):
             form.put("count")
             form.put("batch_size")
@@ -181,8 +212,10 @@ def seeds(form: Form[GenerationRequest]) -> None:
         row(form, "variation.width", "variation.height")
 
 
-def accordions(form: Form[GenerationRequest], wanted: Accordions) -> None:
+def accordions(form: Form[GenerationRequest], wanted: Accordions, group_of: Mapping[str, str] | None = None) -> None:
+    """group_of: element id of an accordion -> the group of `modes.GROUPS` that it belongs to."""
     for title, elem_id, rows in wanted:
-        with gr.Accordion(title, open=False, elem_id=f"{form.prefix}_{elem_id}", elem_classes="easel-accordion"):
+        classes = ["easel-accordion"] + ([f"easel-group-{group_of[elem_id]}"] if group_of and elem_id in group_of else [])
+        with gr.Accordion(title, open=False, elem_id=f"{form.prefix}_{elem_id}", elem_classes=classes):
             for names in rows:
                 row(form, *names)

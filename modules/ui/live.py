@@ -80,6 +80,14 @@ def user_of(request: Request) -> str:
     return str(getattr(request.state, "user", "") or "")
 
 
+async def job_of(app: App, request: Request, id: str) -> Job:
+    """The job that is asked for. Raises NotFound, also for another user's."""
+    job = await run_in_threadpool(app.queue.get, id)
+    if not visible(job, user_of(request)):
+        raise NotFound(f"There is no job {id[:80]!r}.", "Look at the queue or the history.", "id")
+    return job
+
+
 def is_here(request: Request) -> bool:
     """Whether the browser runs on this very machine, with nothing in between, and there is a desktop to show a folder on."""
     near = request.client is not None and request.client.host in LOOPBACK and request.url.hostname in LOOPBACK
@@ -193,9 +201,4 @@ class Desk:
         return JSONResponse({"counts": counts})
 
     async def _job(self, request: Request) -> Job:
-        """The job that is asked for. Raises NotFound, also for another user's."""
-        id = request.path_params["id"]
-        job = await run_in_threadpool(self.app.queue.get, id)
-        if not visible(job, user_of(request)):
-            raise NotFound(f"There is no job {id[:80]!r}.", "Look at the queue or the history.", "id")
-        return job
+        return await job_of(self.app, request, request.path_params["id"])

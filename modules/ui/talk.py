@@ -62,8 +62,16 @@ class Talk:
     def __init__(self) -> None:
         self.box = gr.Textbox(elem_id="easel_said", visible="hidden", show_label=False, container=False)
 
-    def on(self, listen: Callable[..., Any], act: Act, inputs: set[Component], outputs: Iterable[Component] = (), explain: Explain = explained) -> None:
-        """listen: of a widget, as `button.click`."""
+    def on(
+        self,
+        listen: Callable[..., Any],
+        act: Act,
+        inputs: set[Component],
+        outputs: Iterable[Component] = (),
+        explain: Explain = explained,
+        js: str | None = None,
+    ) -> None:
+        """listen: of a widget, as `button.click`. js: a script that the values pass through in the browser before they are sent."""
 
         def handler(values: Mapping[Component, Any], request: gr.Request) -> dict[Component, Any]:
             try:
@@ -75,7 +83,7 @@ class Talk:
                 answer = Answer(said=Said(f"{type(fault).__name__}. The window in which Easel runs shows the details.", "A fault in Easel itself", "error"))
             return {**answer.updates, self.box: json.dumps(dataclasses.asdict(answer.said))}
 
-        event = listen(handler, inputs, [*outputs, self.box], preprocess=False, trigger_mode="multiple", **QUIET)
+        event = listen(handler, inputs, [*outputs, self.box], preprocess=False, trigger_mode="multiple", js=js, **QUIET)
         event.success(None, self.box, None, js="(said) => window.easel.told(said)", show_progress="hidden")
 
 

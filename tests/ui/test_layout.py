@@ -57,6 +57,21 @@ A1111_IDS = [
     "txt2img_seed_resize_from_h",
     "txt2img_results",
     "txt2img_gallery",
+    "tab_img2img",
+    "img2img_prompt",
+    "img2img_neg_prompt",
+    "img2img_generate",
+    "img2img_denoising_strength",
+    "img2img_mask_blur",
+    "img2img_mask_mode",
+    "img2img_inpainting_fill",
+    "img2img_inpaint_full_res",
+    "img2img_inpaint_full_res_padding",
+    "img2img_scale",
+    "img2img_tab_resize_by",
+    "img2img_detect_image_size_btn",
+    "img2img_width",
+    "img2img_gallery",
     "pnginfo_image",
     "settings_submit",
 ]
@@ -64,11 +79,14 @@ A1111_IDS = [
 A1111_IDS_INSIDE = ["image_buttons_txt2img", "txt2img_open_folder", "save_txt2img", "save_zip_txt2img", "html_info_txt2img", "html_log_txt2img"]
 
 
-def place(name: str) -> str:
-    """The element id at which a parameter is to be found."""
+FORMS = ("txt2img", "img2img")
+
+
+def place(name: str, prefix: str) -> str:
+    """The element id at which a parameter of a form is to be found."""
     if name == "model":
         return "setting_sd_model_checkpoint"
-    return f"txt2img_{layout.IDS.get(name, name.replace('.', '_'))}"
+    return f"{prefix}_{layout.IDS.get(name, name.replace('.', '_'))}"
 
 
 @pytest.fixture
@@ -76,19 +94,21 @@ def ids(app: DrawnApp) -> Counter[str]:
     return Counter(block.elem_id for block in build.page(app).blocks.blocks.values() if block.elem_id)
 
 
-def test_every_parameter_once_or_hidden(ids: Counter[str]) -> None:
-    standing = {name for name in NAMES if ids[place(name)]}
-    assert standing.isdisjoint(layout.HIDDEN)
-    assert standing | set(layout.HIDDEN) == NAMES
+@pytest.mark.parametrize("prefix", FORMS)
+def test_every_parameter_once_or_hidden(ids: Counter[str], prefix: str) -> None:
+    standing = {name for name in NAMES if ids[place(name, prefix)]}
+    assert standing.isdisjoint(layout.HIDDEN[prefix])
+    assert standing | set(layout.HIDDEN[prefix]) == NAMES
 
 
 def test_no_element_id_twice(ids: Counter[str]) -> None:
     assert [id for id, times in ids.items() if times > 1] == []
 
 
-def test_hidden_names_are_parameters_and_have_reasons() -> None:
-    assert set(layout.HIDDEN) <= NAMES
-    assert all(len(reason.split()) > 3 for reason in layout.HIDDEN.values())
+@pytest.mark.parametrize("prefix", FORMS)
+def test_hidden_names_are_parameters_and_have_reasons(prefix: str) -> None:
+    assert set(layout.HIDDEN[prefix]) <= NAMES
+    assert all(len(reason.split()) > 3 for reason in layout.HIDDEN[prefix].values())
 
 
 def test_special_ids_are_of_parameters() -> None:
@@ -104,5 +124,5 @@ def test_a1111_ids(ids: Counter[str], app: DrawnApp) -> None:
 
 def test_every_tool_has_a_name_for_those_who_cannot_see_its_glyph(ids: Counter[str]) -> None:
     for name, (glyph, words) in layout.TOOLS.items():
-        assert ids[name if name in layout.WITHOUT_PREFIX else f"txt2img_{name}"] == 1
+        assert ids[layout.tool_id("txt2img", name)] + ids[layout.tool_id("img2img", name)] in (1, 2)
         assert glyph and len(words.split()) > 2

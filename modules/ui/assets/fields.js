@@ -10,6 +10,14 @@
         block.querySelectorAll("input").forEach((input) => input.setAttribute("aria-description", block.title));
     });
 
+    // Accordions say whether they are open.
+    easel.when(".gr-accordion > button.label-wrap", (button) => {
+        const content = button.parentElement.querySelector('[data-testid="accordion-content"]');
+        const say = () => button.setAttribute("aria-expanded", String(Boolean(content) && content.style.display !== "none"));
+        say();
+        if (content) new MutationObserver(say).observe(content, { attributes: true, attributeFilter: ["style"] });
+    });
+
     // Gradio brings a slider's number back to the slider's end when its box is left. Where the parameter goes further the number stays; elsewhere the change is said.
     document.addEventListener("blur", (event) => {
         const input = event.target;

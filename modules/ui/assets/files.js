@@ -33,6 +33,10 @@
     const take = async (data, target) => {
         const file = await fileOf(data);
         if (!file) return;
+        if (typeof target !== "string") {
+            target.take(file);
+            return;
+        }
         if (target !== "pnginfo_file" && /^text\/|\.txt$/.test(file.type || file.name)) {
             const panel = easel.panels[target.replace(/_drop$/, "")];
             easel.put(panel.box("prompt"), await file.text());
@@ -42,8 +46,8 @@
         }
     };
 
-    // Selector -> the upload field that takes what is dropped there.
-    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
+    // Selector -> the upload field, or the canvas, that takes what is dropped there.
+    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
     const carries = (data) => data && (data.types.includes("Files") || data.types.includes("text/uri-list"));
     const zoneOf = (event) => {
         if (!(event.target instanceof Element)) return null;
@@ -83,7 +87,8 @@
         const data = event.clipboardData;
         if (!data || !data.files.length || data.types.includes("text/plain")) return;
         const shown = easel.byId("pnginfo_zone");
-        const zone = shown && shown.offsetParent !== null ? { target: "pnginfo_file" } : zoneOf(event);
+        const canvas = easel.canvasInSight();
+        const zone = shown && shown.offsetParent !== null ? { target: "pnginfo_file" } : canvas ? { target: canvas } : zoneOf(event);
         if (zone) {
             event.preventDefault();
             take(data, zone.target);
