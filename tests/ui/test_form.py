@@ -20,7 +20,7 @@ from modules.engine.sweeps import SWEEPS
 from modules.ui import layout, scripts
 from modules.ui.form import Choice, Form
 
-FORMED = [field for field in walk(GenerationRequest) if field.name not in layout.HIDDEN]
+FORMED = [field for field in walk(GenerationRequest) if not all(field.name in hidden for hidden in layout.HIDDEN.values())]
 
 
 @pytest.fixture(scope="module")
