@@ -54,7 +54,7 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
     if field.type is bool:
         return st.booleans()
     if field.type is str:
-        return st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+        return st.text(st.characters(exclude_categories=["Cs"]), max_size=min(40, field.param.max_length or 40))
     low, high = field.param.minimum, field.param.maximum
     if field.type is int:
         return st.integers(int(low or 0), int(high or 0))
