@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import inputs, layout, modes, panel
+from modules.ui import inputs, layout, modes, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk
@@ -83,6 +83,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
             form.put("init.strength", min_width=160)
         layout.seeds(form)
         layout.accordions(form, ACCORDIONS, GROUP_OF)
+        scripts.build(app, form, "img2img", talk)
 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
         mode = modes.BY_ID.get(str(values[slot]))

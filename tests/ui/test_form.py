@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
+from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, is_optional, literal_names, to_dict, walk, with_values
 from modules.core.request import GenerationRequest, Script
 from modules.engine.sweeps import SWEEPS
@@ -53,6 +54,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.sampled_from(names)
     if field.type is bool:
         return st.booleans()
+    if field.type == Levels:
+        return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
     if field.type is str:
         return st.text(st.characters(exclude_categories=["Cs"]), max_size=min(40, field.param.max_length or 40))
     low, high = field.param.minimum, field.param.maximum
