@@ -27,10 +27,11 @@ from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import SEED_DRAW, GenerationRequest
+from modules.core.request import HIRES_UPSCALERS, IMAGE_UPSCALERS, SEED_DRAW, GenerationRequest
 from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
+from modules.engine import upscaler_names
 from modules.engine.inputs import packed, restore
 from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
@@ -108,14 +109,25 @@ class App:
     def check(self, request: GenerationRequest) -> None:
         """What can be said of a request without the engine: its names, its script and whether its inputs are here. Raises InvalidRequest, NotFound with the
         nearest names, BadModelFile."""
-        chosen(request)
+        script, arguments = chosen(request)
+        for name in script.upscalers:
+            upscaler_names.find(getattr(arguments, name), self.library, f"script.args.{name}")
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
         check_levels(request)
         if request.model or request.model_hash:
             self.library.checkpoint(request.model, request.model_hash)
         refiner_of(request, self.library)
+        upscaler_names.check(request, self.library)
         inputs.check(request, self.blobs)
+
+    def upscaler_names(self) -> list[str]:
+        """Every upscaler of pictures that can be used, those that need no file first."""
+        return [*IMAGE_UPSCALERS, *self.upscaler_files()]
+
+    def upscaler_files(self) -> list[str]:
+        """Those of them that are files."""
+        return list(dict.fromkeys(card.name for card in self.library.upscalers() if not card.trouble and card.name not in HIRES_UPSCALERS))
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
@@ -156,7 +168,7 @@ class App:
 
     def read_picture(self, source: bytes | Path) -> Reading:
         """The request in a saved picture, whatever tool made it. Raises BadPicture."""
-        return read(files.read(source))
+        return self.with_files(read(files.read(source)))
 
     def take_picture(self, source: bytes | Path) -> Reading:
         """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""
@@ -175,7 +187,14 @@ class App:
 
     def read_text(self, text: str) -> Reading:
         """The request in a pasted infotext."""
-        return read_text(text)
+        return self.with_files(read_text(text))
+
+    def with_files(self, reading: Reading) -> Reading:
+        """With the upscaler that a picture of another tool names, where its file is here."""
+        try:
+            return reading.with_upscaler(self.library.upscaler(reading.upscaler).name) if reading.upscaler else reading
+        except EaselError:
+            return reading
 
     def token_count(self, model: str, text: str) -> tuple[int, int]:
         """(used, limit) as A1111's counter shows them, by the model's own vocabulary. Raises NotFound."""
@@ -245,6 +264,7 @@ class App:
                 kept=self.kept,
                 note=self._note_begun,
                 prepare=self.extensions.prepare,
+                converted=self.paths.converted,
             )
             card = self.card()
             if card is not None:

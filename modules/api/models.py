@@ -22,7 +22,6 @@ NOT_BUILT: Mapping[str, Any] = {
     "/loras": [],
     "/hypernetworks": [],
     "/face-restorers": [],
-    "/realesrgan-models": [],
     "/extensions": [],
 }
 """Lists that clients fetch when they connect and that hold nothing yet."""
@@ -59,9 +58,22 @@ def schedulers() -> list[dict[str, Any]]:
     ]
 
 
-def upscalers() -> list[dict[str, Any]]:
+def upscalers(cards: Iterable[Card]) -> list[dict[str, Any]]:
     """`[{name, model_name, model_path, model_url, scale}]`, "None" first: SillyTavern puts the latent ones behind it."""
-    return [{"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0} for name in IMAGE_UPSCALERS]
+    plain = [{"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0} for name in IMAGE_UPSCALERS]
+    files = [
+        {"name": card.name, "model_name": card.family or None, "model_path": str(card.path), "model_url": None, "scale": float(card.scale or 4)}
+        for card in cards
+        if not card.trouble
+    ]
+    return [*plain, *files]
+
+
+def real_esrgan(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """`[{name, path, scale}]`"""
+    return [
+        {"name": card.name, "path": str(card.path), "scale": card.scale or 4} for card in cards if card.family.startswith("Real-ESRGAN") and not card.trouble
+    ]
 
 
 def latent_upscalers() -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
     routes = APIRouter(prefix="/sdapi/v1", tags=["AUTOMATIC1111"])
     kept = LoginOptions(app.library.checkpoint)
     watcher = Watcher(app.queue)
-    desk = Desk(app.library.checkpoint, pictures.kept, ScriptDesk())
+    desk = Desk(app.library.checkpoint, pictures.kept, ScriptDesk(upscalers=app.upscaler_files))
 
     async def made(request: Request, body: BaseModel, tab: Tab) -> JSONResponse:
         owner = login(request)
@@ -47,8 +47,8 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
             tasks.note(owner, wish.task, ticket.id)
             return wish, ticket
 
-        wish, ticket = await (in_few(submit) if tab == "img2img" else in_thread(submit))
         try:
+            wish, ticket = await (in_few(submit) if tab == "img2img" else in_thread(submit))
             result = await ticket.result_async()
         except EaselError as error:
             if error.field:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,8 +41,9 @@ def hires_fields(values: Mapping[str, Any], given: Mapping[str, Any], filled: Ma
     found: dict[str, Any] = {"hires.enabled": True}
     if "hires.strength" not in values:
         found["hires.strength"] = HIRES_STRENGTH
+    known = {one.casefold(): one for one in HIRES_UPSCALERS}  # a file is looked for when the request is submitted
     if upscaler := values.get("hires.upscaler"):
-        found["hires.upscaler"] = _upscaler(upscaler)
+        found["hires.upscaler"] = known.get(upscaler.strip().casefold(), upscaler)
     sampler, schedule = (values.get(f"hires.{name}") or "" for name in ("sampler", "schedule"))
     try:
         sampler, inside = ("", "") if asks_nothing(sampler) else split_sampler(sampler)
@@ -72,14 +72,6 @@ def check_refiner(request: GenerationRequest, find: Callable[[str], object]) -> 
     except EaselError as error:
         error.field = "refiner_checkpoint"
         raise
-
-
-def _upscaler(name: str) -> str:
-    known = {one.casefold(): one for one in HIRES_UPSCALERS}
-    if name.strip().casefold() not in known:
-        near = difflib.get_close_matches(name[:80], HIRES_UPSCALERS, 3, 0.3) or HIRES_UPSCALERS[:3]
-        raise InvalidRequest(f"There is no upscaler {name[:80]!r}.", f"Near it: {', '.join(near)}. GET /sdapi/v1/upscalers lists them.", "hires.upscaler")
-    return known[name.strip().casefold()]
 
 
 def said_by(text: str, tab: Tab) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from modules.core.options import Options
 
 def router(app: App, options: Options) -> APIRouter:
     routes = APIRouter(prefix="/sdapi/v1", tags=["AUTOMATIC1111"])
-    scripts = ScriptDesk()
+    scripts = ScriptDesk(upscalers=app.upscaler_files)
 
     @routes.get("/samplers")
     async def samplers() -> JSONResponse:
@@ -30,7 +30,12 @@ def router(app: App, options: Options) -> APIRouter:
     @routes.get("/upscalers")
     async def upscalers() -> JSONResponse:
         """Those that enlarge pictures, for extras and hires fix."""
-        return JSONResponse(models.upscalers())
+        return JSONResponse(models.upscalers(await in_thread(app.library.upscalers)))
+
+    @routes.get("/realesrgan-models")
+    async def realesrgan_models() -> JSONResponse:
+        """Those among them that are Real-ESRGAN's."""
+        return JSONResponse(models.real_esrgan(await in_thread(app.library.upscalers)))
 
     @routes.get("/latent-upscale-modes")
     async def latent_upscale_modes() -> JSONResponse:

@@ -6,7 +6,7 @@ for clients send them with every request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,10 @@ OF_THE_PAGE = ("refiner", "sampler", "seed", "extra options")
 
 @dataclass(frozen=True)
 class ScriptDesk:
-    """scripts: every record."""
+    """scripts: every record. upscalers: names of those that are files."""
 
     scripts: Registry[ScriptRecord] = SWEEPS
+    upscalers: Callable[[], Sequence[str]] = tuple
 
     def named(self, tab: Tab, name: str, args: Sequence[Any]) -> dict[str, Any]:
         """`script_name` and `script_args` -> values of request fields. Raises UnknownScript, InvalidRequest."""
@@ -40,7 +41,7 @@ class ScriptDesk:
             there = ", ".join(one.name for one in self._of(tab)) or "none"
             raise UnknownScript(f"Script {name[:80]!r} not found.", f"Scripts of {tab}: {there}.", "script_name")
         try:
-            return {"script.name": script.name, "script.args": script.from_list(args, tab)}
+            return {"script.name": script.name, "script.args": script.from_list(args, tab, self.upscalers())}
         except InvalidRequest as error:
             place = error.field.removeprefix("script.args").strip(".")
             raise renamed(error, f"script_args.{place}" if place else "script_args") from None
@@ -65,7 +66,7 @@ class ScriptDesk:
         """A1111's /script-info: one entry for each tab that has the script."""
         rows: list[dict[str, Any]] = []
         for tab in TABS:
-            rows += [_row(one.name, False, tab, one.listed(tab)) for one in self._of(tab)]
+            rows += [_row(one.name, False, tab, one.listed(tab, self.upscalers())) for one in self._of(tab)]
         return [*rows, _row(SOFT, True, "img2img", [_argument(name) for name in SOFT_ARGUMENTS])]
 
     def _of(self, tab: Tab) -> list[ScriptRecord]:

@@ -38,6 +38,9 @@ RefinedPass = Literal["second pass", "first pass", "both passes"]
 LATENT_UPSCALERS = ("Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)")
 IMAGE_UPSCALERS = ("None", "Lanczos", "Nearest")
 HIRES_UPSCALERS = (*LATENT_UPSCALERS, *IMAGE_UPSCALERS)
+"""Those that need no file. The catalog knows the others (`catalog.scan.Library.upscalers`)."""
+NAME_LIMIT = 200
+"""Characters of a file's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,9 @@ class Init:
     fix_steps: Annotated[bool, Param("Do exactly the steps asked for", hint="Otherwise the strength shortens them, as A1111 does.")] = False
     color_correction: Annotated[bool, Param("Colour correction", hint="Gives the result the colours of the start picture.")] = False
     background: Annotated[str, Param("Background colour", max_length=9, hint="Stands behind transparent parts of the start picture.")] = "#ffffff"
+    upscaler: Annotated[
+        str, Param("Upscaler for the start picture", choices=IMAGE_UPSCALERS, max_length=NAME_LIMIT, hint="Where it must grow to reach width and height.")
+    ] = "None"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +189,10 @@ class Hires:
     scale: Annotated[float, Param("Upscale by", 1, 16, 0.05, usual=4, text="Hires upscale")] = 2.0
     width: Annotated[int, Param("Resize width to", 0, 16384, 8, usual=2048, hint="0: by the scale.")] = 0
     height: Annotated[int, Param("Resize height to", 0, 16384, 8, usual=2048, hint="0: by the scale.")] = 0
-    upscaler: Annotated[str, Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=80)] = "Latent"
+    upscaler: Annotated[
+        str,
+        Param("Upscaler", text="Hires upscaler", choices=HIRES_UPSCALERS, max_length=NAME_LIMIT, hint="Those here need no file; models/ESRGAN holds others."),
+    ] = "Latent"
     steps: Annotated[int, Param("Hires steps", 0, 1000, 1, usual=150, text="Hires steps", hint="0: as in the first pass.")] = 0
     strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01, hint="How much is drawn anew.")] = 0.7
     sampler: Annotated[
@@ -213,6 +222,20 @@ class Refiner:
     by_steps: Annotated[bool, Param("Switch by sampling steps", text="Refiner switch by sampling steps", hint="As A1111 before 1.8.")] = False
     passes: Annotated[RefinedPass, Param("Refined pass", text="Hires refiner", hint="Where hires fix draws a second pass: which of the two is refined.")] = (
         "second pass"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enlarging:
+    """How networks enlarge pictures: piece by piece, so that memory stays bounded; and which files acted. Pieces change last bits, so they stand here."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    tile: Annotated[int, Param("Upscaler tile size", 0, 4096, 16, usual=1024, hint="Pixels of the small picture enlarged at a time. 0: all of it at once.")] = (
+        256
+    )
+    overlap: Annotated[int, Param("Upscaler tile overlap", 0, 512, 8, usual=128, hint="Neighbouring tiles fade into each other over half of it.")] = 32
+    networks: Annotated[dict[str, str], Param("Upscalers used", hint="Name and sha256 of each; filled in when the request is resolved.")] = field(
+        default_factory=dict
     )
 
 
@@ -291,6 +314,7 @@ class GenerationRequest:
     mask: Mask = field(default_factory=Mask)
     hires: Hires = field(default_factory=Hires)
     refiner: Refiner = field(default_factory=Refiner)
+    enlarging: Enlarging = field(default_factory=Enlarging)
     script: Script = field(default_factory=Script)
 
     @property

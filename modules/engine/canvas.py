@@ -21,7 +21,7 @@ from modules.families.family import Family, Model
 from modules.imaging import color, fill, latents, masks, overlay, pixels, soft
 from modules.imaging.background import flatten
 from modules.imaging.opening import opened
-from modules.imaging.resize import ResizeMode, resize_image
+from modules.imaging.resize import ResizeMode, Upscaler, resize_image
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import table_of
 
@@ -46,14 +46,14 @@ class Canvas:
     finish: Finish = lambda image, place, latents: image
 
 
-def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[GenerationRequest], blobs: Blobs) -> Canvas:
-    """The canvas of pictures that are evaluated together. Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
+def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[GenerationRequest], blobs: Blobs, upscaler: Upscaler | None = None) -> Canvas:
+    """The canvas of pictures that are evaluated together. upscaler: for a start picture that must grow. Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
     request = requests[0]
     if not request.init.image:
         return Canvas()
     source = flatten(opened(blobs.get(request.init.image, "init.image")), request.init.background)
     where = region(request, source, blobs)
-    seen = masks.network_picture(source, where) if where else fitted(request, source)
+    seen = masks.network_picture(source, where, upscaler) if where else fitted(request, source, upscaler)
     if where and request.mask.content != "original":
         seen = fill.fill(seen, where.latent)
     start = family.encode_image(model, pixels.to_tensor([seen]))
@@ -68,7 +68,7 @@ def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[Gener
     start = latents.masked_content(request.mask.content, start, mask, noise)
     table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
     feature = InpaintMask(start, mask, softness(request), SAMPLERS.get(request.sampler).timesteps, table)
-    original = masks.overlay_picture(source, where)
+    original = masks.overlay_picture(source, where, upscaler)
 
     def finish(image: Image.Image, place: int, result: Tensor) -> Image.Image:
         image = corrected(request, image, seen)
@@ -95,10 +95,10 @@ def region(request: GenerationRequest, source: Image.Image, blobs: Blobs) -> mas
     return masks.region(mask, source.size, request.width, request.height, rule, MODES[request.init.resize_mode], apart)
 
 
-def fitted(request: GenerationRequest, source: Image.Image) -> Image.Image:
+def fitted(request: GenerationRequest, source: Image.Image, upscaler: Upscaler | None = None) -> Image.Image:
     """The start picture as the autoencoder sees it; a latent resize comes after it."""
     mode = MODES[request.init.resize_mode]
-    return source if mode is ResizeMode.LATENT else resize_image(mode, source, request.width, request.height)
+    return source if mode is ResizeMode.LATENT else resize_image(mode, source, request.width, request.height, upscaler)
 
 
 def corrected(request: GenerationRequest, image: Image.Image, seen: Image.Image) -> Image.Image:

@@ -6,21 +6,26 @@ import torch
 from torch import Tensor
 
 from modules.core.request import LATENT_UPSCALERS
+from modules.engine.features.watch import Stopped
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.imaging import latents, pixels
-from modules.imaging.resize import UPSCALERS, ResizeMode, resize_image
+from modules.imaging.resize import ResizeMode, Upscaler, resize_image
 
 
-def enlarge(stage: Stage, first: Tensor, relay: Relay) -> Tensor:
-    """first: [B, C, h, w] of the pass before. Whoever drew that decodes it, and whoever draws the next one encodes. -> [B, C, *stage.latent]."""
+def enlarge(stage: Stage, first: Tensor, relay: Relay, upscaler: Upscaler | None) -> Tensor:
+    """first: [B, C, h, w] of the pass before. Whoever drew that decodes it, and whoever draws the next one encodes. upscaler: of pictures.
+    -> [B, C, *stage.latent]. Raises Stopped with the pass before."""
     width, height, cut = stage.enlarged
     name = stage.request.hires.upscaler
     if name in LATENT_UPSCALERS:
         multiple = relay.record.multiple
         return latents.trimmed(latents.resize(first, height // multiple, width // multiple, name), cut)
     images = [pixels.to_images(relay.decode(one))[0] for one in first.split(1)]
-    larger = [resize_image(ResizeMode.STRETCH, image, width, height, UPSCALERS[name]) for image in images]
+    try:
+        larger = [resize_image(ResizeMode.STRETCH, image, width, height, upscaler) for image in images]
+    except Stopped as stop:
+        raise Stopped(stop.how, first) from None
     relay.turn = relay.lead
     encoded = torch.cat([relay.encode_image(pixels.to_tensor([image])) for image in larger])
     return latents.trimmed(encoded, cut)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,9 +24,11 @@ from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, OutOfMemory, OutputTrouble
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict, with_values
-from modules.core.request import GenerationRequest, single
+from modules.core.paths import Paths
+from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
+from modules.engine import upscaler_names
 from modules.engine.canvas import Canvas, prepare
 from modules.engine.enlarge import enlarge
 from modules.engine.feature import Feature
@@ -42,10 +45,12 @@ from modules.engine.resolve import Shelf, drawn, resolve, styled
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
-from modules.engine.sweeps.tools import Tools
+from modules.engine.sweeps.tools import NamedUpscaler, Tools
+from modules.engine.upscalers import Upscalers, Watched
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
+from modules.imaging.resize import Upscaler
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine, find, is_out_of_memory
@@ -64,7 +69,8 @@ VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
     styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run.
-    note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture."""
+    note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture. converted: where pickles lie that became
+    safetensors."""
 
     shelf: Shelf
     outputs: Saver
@@ -76,9 +82,11 @@ class Engine:
     kept: Callable[[str], Kept | None] = lambda digest: None
     note: Callable[[str], None] = lambda infotext: None
     prepare: Prepare = lambda request, note: request
+    converted: Path = field(default_factory=lambda: Paths().converted)
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
+        self.upscalers = Upscalers(self.shelf, self.machine, self.converted)
         self.models = Models(self.machine, self.options)
         self.first_passes = FirstPasses()
 
@@ -96,6 +104,7 @@ class Engine:
     def unload(self) -> None:
         """Lets go of every model."""
         self.models.unload()
+        self.upscalers.unload()
 
     def run(
         self,
@@ -108,8 +117,19 @@ class Engine:
     ) -> Result:
         """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
         keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
-        tools = Tools(self.blobs, lambda wish: self._resolved(wish)[0], keeper.composed, self.facts, ready=self._ready, saving=keeper.saving)
-        return conduct(request, partial(self._part, keeper), tools, report, cancel, save, self._recalled)
+        tools = Tools(
+            self.blobs,
+            lambda wish: self._resolved(wish)[0],
+            keeper.composed,
+            self.facts,
+            upscaler=partial(self._named_upscaler, report, cancel),
+            ready=self._ready,
+            saving=keeper.saving,
+        )
+        try:
+            return conduct(request, partial(self._part, keeper), tools, report, cancel, save, self._recalled)
+        except Stopped as stop:  # while a script enlarged its start picture: nothing was drawn yet
+            return Result(request, cancelled=stop.how, facts=self.facts())
 
     def _recalled(self, request: GenerationRequest) -> Result | None:
         request, _ = self._resolved(request)
@@ -122,6 +142,13 @@ class Engine:
                 return None
             pictures.append(Picture(b"", kept.width, kept.height, one, kept.infotext, index, kept.path, digest=key))
         return Result(request, tuple(pictures), facts=self.facts())
+
+    def _named_upscaler(self, report: Report, cancel: Callable[[], Cancel], name: str, place: str, whole: GenerationRequest) -> NamedUpscaler:
+        """What a script names under the dotted field `place`. whole: concrete, with the hashes that were recorded."""
+        found = upscaler_names.find(name, self.shelf, place, sha256=whole.enlarging.networks.get(name, ""))
+        watched = Watched(lambda pieces, of: report(Progress("upscaling", 0, whole.pictures, pieces, of)), cancel)
+        enlarge = self.upscalers.function(found, whole.enlarging, whole.precision, watched)
+        return NamedUpscaler(found.name, upscaler_names.recorded(found, self.shelf), enlarge)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
         return resolve(request, self.shelf, self.machine.precision, self.styles)
@@ -203,15 +230,17 @@ class Engine:
         total = sum(steps_of(stage) for stage in todo)
         report(Progress("sampling", take.start, request.pictures, 0, total))
         relay.turn = relay.lead
-        canvas = prepare(relay.acting.family, relay.acting.model, stages[0], requests, self.blobs)
-        latents, how, done = canvas.latents, Cancel.NONE, 0
-        if kept:
-            latents = kept.latents.to(relay.bare.device)
-            relay.turn = relay.refiner if kept.refined and relay.refiner else relay.lead
+        how, done = Cancel.NONE, 0
+        upscaler = self._upscaler(request, lambda pieces, of: report(Progress("upscaling", take.start, request.pictures, done, total)), cancel)
         try:
+            canvas = prepare(relay.acting.family, relay.acting.model, stages[0], requests, self.blobs, upscaler)
+            latents = canvas.latents
+            if kept:
+                latents = kept.latents.to(relay.bare.device)
+                relay.turn = relay.refiner if kept.refined and relay.refiner else relay.lead
             for stage in todo:
                 if stage.first_pass is not None and latents is not None:
-                    latents = enlarge(stage, latents, relay)
+                    latents = enlarge(stage, latents, relay, upscaler)
                 relay.turn = relay.lead
                 bending = [
                     *relay.features,
@@ -229,6 +258,14 @@ class Engine:
             latents = stop.latents
         report(Progress("decoding", take.start, request.pictures, total, total))
         return self._pictures(relay, requests, take, canvas, latents, how is Cancel.NONE, keys), how
+
+    def _upscaler(self, request: GenerationRequest, told: Callable[[int, int], None], cancel: Callable[[], Cancel]) -> Upscaler | None:
+        """What enlarges this request's pictures as pictures: its start picture, or its first pass's."""
+        for place, name, plain in upscaler_names.names_of(request):
+            if name not in LATENT_UPSCALERS:
+                found = upscaler_names.find(name, self.shelf, place, plain, request.enlarging.networks.get(name, ""))
+                return self.upscalers.function(found, request.enlarging, request.precision, Watched(told, cancel))
+        return None
 
     def _watch(
         self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel], pace: Pace

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from modules.core.errors import InvalidRequest
 from modules.core.records.families import FamilyRecord
 from modules.core.records.samplers import SAMPLERS, split_sampler
-from modules.core.request import HIRES_UPSCALERS, GenerationRequest, RefinedPass
+from modules.core.request import GenerationRequest, RefinedPass
 from modules.imaging.sizes import Enlarged, enlarged
 
 LARGEST = 16384
@@ -42,8 +42,6 @@ def plan(request: GenerationRequest, record: FamilyRecord) -> tuple[Stage, ...]:
 
 def _hires(request: GenerationRequest, record: FamilyRecord) -> Stage:
     hires = request.hires
-    if hires.upscaler not in HIRES_UPSCALERS:
-        raise InvalidRequest(f"There is no upscaler {hires.upscaler[:80]!r}.", f"Choose one of {', '.join(HIRES_UPSCALERS)}.", "hires.upscaler")
     larger = enlarged(request.width, request.height, hires.scale, hires.width, hires.height)
     if max(larger.width, larger.height) > LARGEST:
         what = f"The second pass would be {larger.width} x {larger.height} pixels; at most {LARGEST} a side are drawn."

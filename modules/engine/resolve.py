@@ -12,6 +12,7 @@ from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
+from modules.engine import upscaler_names
 from modules.engine.conditioning import spoken
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
@@ -19,13 +20,12 @@ from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style, applied
 
 
-class Shelf(Protocol):
+class Shelf(upscaler_names.Shelf, Protocol):
     """What resolving asks of the catalog."""
 
     def checkpoint(self, name: str, sha256: str = "") -> Card: ...
     def default(self) -> Card | None: ...
     def embeddings(self) -> list[Card]: ...
-    def hashed(self, card: Card) -> Card: ...
 
 
 def resolve(
@@ -54,7 +54,7 @@ def resolve(
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
         refiner=_refiner(request, card, shelf),
     )
-    return resolved, card
+    return upscaler_names.settled(resolved, shelf), card
 
 
 def drawn(request: GenerationRequest) -> GenerationRequest:

@@ -85,7 +85,7 @@ def enlarged(
         band *= down.weights(row, scale)[:, None, None]
         if before is not None:
             shared = down.end(row - 1) - top
-            band[: shared * scale] += before[-shared * scale :]
+            band[: shared * scale] += before[len(before) - shared * scale :]
         if result is None:
             result = np.empty((picture.shape[0] * scale, picture.shape[1] * scale, band.shape[2]), np.uint8)
         ready = (down.starts[row + 1] if row + 1 < len(down.starts) else bottom) * scale

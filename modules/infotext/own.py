@@ -74,12 +74,10 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         safe["model_hash"] = ""
     if isinstance(names := safe.get("embeddings"), Mapping):
         safe["embeddings"] = {file_name(str(name)) if _PLACE.search(str(name)) else str(name): digest for name, digest in names.items()}
-    hires = safe.get("hires")
-    if isinstance(hires, Mapping) and isinstance(name := hires.get("upscaler"), str) and name and _PLACE.search(name):
-        safe["hires"] = {**hires, "upscaler": file_name(name)}
-    refiner = safe.get("refiner")
-    if isinstance(refiner, Mapping) and isinstance(name := refiner.get("checkpoint"), str) and name and _PLACE.search(name):
-        safe["refiner"] = {**refiner, "checkpoint": file_name(name)}
+    for group, last in (("hires", "upscaler"), ("init", "upscaler"), ("refiner", "checkpoint")):
+        held = safe.get(group)
+        if isinstance(held, Mapping) and isinstance(name := held.get(last), str) and name and _PLACE.search(name):
+            safe[group] = {**held, last: file_name(name)}
     for dotted in REFERENCES:
         group, name = dotted.split(".")
         held = safe.get(group)

@@ -15,7 +15,7 @@ from modules.core.request import GenerationRequest
 from modules.infotext import keys
 from modules.infotext.foreign import samplers
 from modules.infotext.foreign.values import number
-from modules.infotext.names import clean, stem
+from modules.infotext.names import clean, shown, stem
 from modules.infotext.reading import Draft
 
 Words = Mapping[str, tuple[str, str]]
@@ -60,7 +60,7 @@ def from_text(draft: Draft, said: Mapping[str, Any]) -> set[str]:
 
 
 def upscaler(draft: Draft, key: str, name: object) -> None:
-    """A name of any tool. A file with weights is not looked for: what is in a picture chooses no files."""
+    """A name of any tool. For one that needs a file another stands in, until somebody who knows the files has looked (`Reading.with_upscaler`)."""
     if not isinstance(name, str) or not name.strip():
         return draft.leave(key, name, "Easel expects the name of an upscaler here.")
     known = {one.casefold(): one for one in named(GenerationRequest, "hires.upscaler").param.names()}
@@ -69,6 +69,7 @@ def upscaler(draft: Draft, key: str, name: object) -> None:
         draft.take(key, "hires.upscaler", ours, said=name)
     else:
         near = "Latent" if word.startswith("latent") else "Lanczos"
+        draft.upscaler = "" if near == "Latent" else shown(name)
         draft.take(key, "hires.upscaler", near, f"Easel has no upscaler {clean(name)[:60]} here; {near} stands in for it.", said=name)
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from modules.core.errors import InvalidRequest
@@ -32,7 +32,8 @@ class Row:
 @dataclass(frozen=True)
 class Reading:
     """source: the tool that made the picture, "" when nothing was found. notes: what the user should know. facts: versions and the like, for the record.
-    index: place of this picture among those that the request makes; a script makes several."""
+    index: place of this picture among those that the request makes; a script makes several.
+    upscaler: the name of one that needs a file, for which the request's stands in; whether it is here is for the catalog to say (`with_upscaler`)."""
 
     request: GenerationRequest
     source: str = ""
@@ -40,6 +41,13 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     index: int = 0
+    upscaler: str = ""
+
+    def with_upscaler(self, name: str) -> Reading:
+        """The picture's own upscaler instead of the one that stands in for it. name: as the catalog calls it."""
+        request = replace(self.request, hires=replace(self.request.hires, upscaler=name))
+        rows = [Row(row.key, row.value) if row.note and row.value == self.upscaler else row for row in self.rows]
+        return replace(self, request=request, rows=rows, upscaler="")
 
 
 class Draft:
@@ -51,6 +59,7 @@ class Draft:
         self.rows: list[Row] = []
         self.notes: list[str] = []
         self.facts: dict[str, str] = {}
+        self.upscaler = ""
 
     def take(self, key: str, name: str, value: object, note: str = "", *, said: object = None) -> bool:
         """Sets field `name` from what the picture says under `key`. A note makes the row "approximated". Says whether the value could be used.
@@ -132,7 +141,7 @@ class Draft:
         """size: of the picture itself, in pixels, used when its text gives none."""
         if self.values and min(size) >= 64 and not {"width", "height"} & set(self.values):
             self.size("Size", *size, keys.OWN_SIZE)
-        return Reading(self._request(), self.source, self.rows, self.notes, self.facts)
+        return Reading(self._request(), self.source, self.rows, self.notes, self.facts, upscaler=self.upscaler)
 
     def _request(self) -> GenerationRequest:
         """Every value was checked alone; one that still fails is left out and said so."""

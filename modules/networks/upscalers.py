@@ -91,23 +91,24 @@ class Upscaler:
             ) from error
 
 
-def load(path: Path, device: str, dtype: torch.dtype) -> Upscaler:
+def load(path: Path, device: str, dtype: torch.dtype, name: str = "") -> Upscaler:
     """path: a safetensors file (of a pickle: what `networks.pickles` made of it). dtype: used where the architecture takes it, else fp32.
-    Raises BadModelFile, Unsupported."""
+    name: of the file that the user knows. Raises BadModelFile, Unsupported."""
+    name = name or path.name
     weights = Weights([path], {**DTYPES, **INTEGERS})
     names = catalog.plain(Header(dict.fromkeys(weights.shapes))).tensors  # type: ignore[arg-type]
     read = weights.read(weights.shapes)
-    network = recognised({plain: read[name] for plain, name in zip(names, weights.shapes, strict=True)}, path.name)
+    network = recognised({plain: read[name] for plain, name in zip(names, weights.shapes, strict=True)}, name)
     if network.input_channels not in MODES or network.output_channels != network.input_channels or not 1 <= network.scale <= LARGEST_SCALE:
-        what = f"{path.name} turns {network.input_channels} channels into {network.output_channels}, {network.scale} times larger."
+        what = f"{name} turns {network.input_channels} channels into {network.output_channels}, {network.scale} times larger."
         raise Unsupported(what, "Choose an upscaler for pictures.")
     if network.purpose == "FaceSR":
-        raise BadModelFile(f"{path.name} restores faces; it does not enlarge.", "Put it into models/GFPGAN.")
+        raise BadModelFile(f"{name} restores faces; it does not enlarge.", "Put it into models/GFPGAN.")
     half = {torch.float16: network.supports_half, torch.bfloat16: network.supports_bfloat16}
     chosen = dtype if half.get(dtype, True) else torch.float32
     network.to(device=device, dtype=chosen).eval()
     network.model.requires_grad_(False)
-    return Upscaler(path.name, network, network.scale, device, chosen)
+    return Upscaler(name, network, network.scale, device, chosen)
 
 
 @contextmanager

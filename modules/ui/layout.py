@@ -21,6 +21,7 @@ _NOWHERE: dict[str, str] = {
     "embeddings": "filled in from the prompt when the request is resolved",
     "extensions": "filled in by extensions",
     "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
+    "enlarging.networks": "filled in when the request is resolved; the menus name the upscalers",
     "styles": "named by programs; the page's styles come with their own menu",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
     "script.args": "each script's arguments have a form of their own within the Script menu",
@@ -115,7 +116,7 @@ ACCORDIONS: Accordions = (
         "guidance",
         (("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
-    ("Computing", "computing", (("noise_source", "precision"), ("batched",))),
+    ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from modules.app import App
 from modules.core.params import value_of, walk
-from modules.core.request import GenerationRequest
+from modules.core.request import LATENT_UPSCALERS, GenerationRequest
 from modules.ui import layout
 from modules.ui.form import Form
 from modules.ui.talk import Answer, Said, Talk
@@ -33,8 +33,16 @@ def refiners(app: App) -> list[tuple[str, str]]:
 
 
 def looks(app: App) -> dict[str, dict[str, Any]]:
-    """Menus of checkpoints in the form, by parameter."""
-    return {"refiner.checkpoint": {"choices": refiners(app)}}
+    """Menus of files in the forms, by parameter."""
+    return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()}
+
+
+MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
+    "refiner.checkpoint": refiners,
+    "hires.upscaler": lambda app: [(name, name) for name in (*LATENT_UPSCALERS, *app.upscaler_names())],
+    "init.upscaler": lambda app: [(name, name) for name in app.upscaler_names()],
+}
+"""Parameters whose menus list files, and their entries."""
 
 
 def default(app: App) -> str:
@@ -63,7 +71,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     """Wires the menu, which all forms share, and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
     menu = forms[0].widgets["model"]
     boxes = dict.fromkeys(box for form in forms for box in form.inputs)
-    others = [form.widgets["refiner.checkpoint"] for form in forms]
+    others = {form.widgets[name]: entries_of for form in forms for name, entries_of in MENUS.items() if name in form.widgets}
     last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
@@ -87,7 +95,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         new = [value for _, value in found if value not in before]
         told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
         update = listed(found, values[menu])
-        others_now = {other: listed(refiners(app), values[other]) for other in others}
+        others_now = {other: listed(entries_of(app), values[other]) for other, entries_of in others.items()}
         return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
     talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])

@@ -132,7 +132,7 @@ def choices_of(app: App, tab: Tab, name: str) -> list[str]:
     if axis is None or axis.choices is None:
         return []
     if axis.choices:
-        return list(axis.choices)
+        return [*axis.choices, *(app.upscaler_files() if axis.name == "Hires upscaler" else ())]
     try:
         return list(app.styles()) if axis.name == "Styles" else [card.name for card in app.library.checkpoints() if not card.trouble]
     except EaselError:  # an unreadable styles.csv says so where styles are chosen

@@ -63,12 +63,8 @@ def rows(app: App, record: ScriptRecord, arguments: Form[Any], tab: Tab, talk: T
     for declared in walk(record.arguments):
         if declared.name in FILLED_IN:
             continue
-        choices = upscalers(app) if declared.name == "upscaler" else None
+        choices = app.upscaler_names() if declared.name in record.upscalers else None
         arguments.put(declared.name, **({"choices": choices} if choices else {}))
-
-
-def upscalers(app: App) -> list[str]:
-    return list(next(field for field in walk(SWEEPS.get("SD upscale").arguments) if field.name == "upscaler").param.names())
 
 
 LAYOUTS: dict[str, Callable[[App, ScriptRecord, Form[Any], Tab, Talk], None]] = {"X/Y/Z plot": plot.build}

@@ -155,7 +155,6 @@ def test_save_send_and_echo() -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "field"),
     [
-        ({"enable_hr": True, "hr_upscaler": "R-ESRGAN 4x+"}, InvalidRequest, "hr_upscaler"),
         ({"enable_hr": True, "hr_scale": 0.5}, InvalidRequest, "hr_scale"),
         ({"enable_hr": True, "denoising_strength": 2}, InvalidRequest, "denoising_strength"),
         ({"enable_hr": True, "hr_sampler_name": "Oiler"}, InvalidRequest, "hr_sampler_name"),

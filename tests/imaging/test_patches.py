@@ -50,6 +50,11 @@ def test_what_sees_a_quarter_of_the_overlap_gives_the_very_picture_of_the_whole(
     assert np.abs(whole.astype(int) - pieces).max() <= 1
 
 
+def test_pieces_that_do_not_overlap_stand_side_by_side() -> None:
+    picture, enlarge = noise(50, 70), blurred(0, 2)
+    assert np.array_equal(patches.enlarged(picture, 2, enlarge, tile=16), patches.enlarged(picture, 2, enlarge))
+
+
 def test_what_sees_further_leaves_no_step() -> None:
     """Halves that disagree by 100 grey levels: the seam is a ramp, not an edge."""
     picture = np.zeros((40, 100, 1), np.uint8)

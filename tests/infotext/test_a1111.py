@@ -320,3 +320,11 @@ def test_templates_of_another_programs_wildcards_can_be_used_again() -> None:
 def test_a_record_of_extensions_that_is_none_is_said(record: str) -> None:
     reading = read_text(f"a cat\n{LINE}, Extensions: {record}")
     assert reading.request.extensions == {} and states(reading)["Extensions"] == "not restored"
+
+
+def test_an_upscaler_that_needs_a_file_is_told_and_may_take_its_place() -> None:
+    reading = read_text(f"x\n{LINE}, Denoising strength: 0.4, Hires upscale: 2, Hires upscaler: 4x_foo")
+    assert (reading.upscaler, reading.request.hires.upscaler) == ("4x_foo", "Lanczos")
+    known = reading.with_upscaler("4x_foo")
+    assert known.request.hires.upscaler == "4x_foo" and known.request.hires.scale == 2
+    assert [(row.state, row.note) for row in known.rows if row.key == "Hires upscaler"] == [("restored", "")]

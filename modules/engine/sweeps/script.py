@@ -20,7 +20,8 @@ BOTH: tuple[Tab, ...] = ("txt2img", "img2img")
 @dataclass(frozen=True, kw_only=True)
 class ScriptRecord:
     """arguments: a frozen dataclass of Params. places: names of them in the order of A1111's list; "" is a place that holds a remark.
-    counted: those that A1111 gives as an index into their choices. choices: of those whose choices differ by tab. grid_name: basename of its grid files.
+    counted: those that A1111 gives as an index into their choices. upscalers: those that name an upscaler: files come behind their choices.
+    choices: of those whose choices differ by tab. grid_name: basename of its grid files.
     sweep: (request, arguments, tools) -> the generator. early: whether, with these arguments, one seed serves the whole sweep, so that it may be drawn
     already when the sweep is submitted: then even what a crash left of it can be gone on with."""
 
@@ -30,6 +31,7 @@ class ScriptRecord:
     places: tuple[str, ...]
     sweep: Callable[[GenerationRequest, Any, Tools], Sweep]
     counted: tuple[str, ...] = ()
+    upscalers: tuple[str, ...] = ()
     choices: Mapping[str, Callable[[Tab], Sequence[str]]] = field(default_factory=dict)
     grid_name: str = "grid"
     aliases: tuple[str, ...] = ()
@@ -43,30 +45,31 @@ class ScriptRecord:
             remedy = error.remedy or "Look at the script's arguments."
             raise InvalidRequest(f"{self.name}: {error.what}", remedy, f"script.args.{error.field}".rstrip(".")) from None
 
-    def from_list(self, values: Sequence[Any], tab: Tab) -> dict[str, Any]:
-        """A1111's positional arguments as `request.script.args`, checked. Missing ones and null take their defaults; an index becomes its name."""
+    def from_list(self, values: Sequence[Any], tab: Tab, files: Sequence[str] = ()) -> dict[str, Any]:
+        """A1111's positional arguments as `request.script.args`, checked. files: upscalers that are files. Missing ones and null take their defaults; an index becomes its name."""
         if len(values) > len(self.places):
             what = f"{self.name} takes {len(self.places)} arguments, and {len(values)} were given."
             raise InvalidRequest(what, f"They are, in order: {', '.join(name or 'a remark' for name in self.places)}.", "script.args")
-        args = {name: self._value(name, value, tab) for name, value in zip(self.places, values, strict=False) if name}
+        args = {name: self._value(name, value, tab, files) for name, value in zip(self.places, values, strict=False) if name}
         return to_dict(self.read({name: value for name, value in args.items() if value is not None}))
 
-    def listed(self, tab: Tab) -> list[dict[str, Any]]:
-        """The arguments as A1111's /script-info shows them, one for each place."""
-        return [self._described(name, tab) for name in self.places]
+    def listed(self, tab: Tab, files: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The arguments as A1111's /script-info shows them, one for each place. files: upscalers that are files."""
+        return [self._described(name, tab, files) for name in self.places]
 
-    def choices_of(self, name: str, tab: Tab) -> list[str]:
+    def choices_of(self, name: str, tab: Tab, files: Sequence[str] = ()) -> list[str]:
         """The names that an argument may take; empty when it is free."""
         if name in self.choices:
             return list(self.choices[name](tab))
         argument = named(self.arguments, name)
-        return literal_names(_single(argument)) or argument.param.names()
+        names = literal_names(_single(argument)) or argument.param.names()
+        return [*names, *(files if name in self.upscalers else ())]
 
-    def _value(self, name: str, value: Any, tab: Tab) -> Any:
+    def _value(self, name: str, value: Any, tab: Tab, files: Sequence[str]) -> Any:
         several = typing.get_origin(named(self.arguments, name).type) is tuple
         if several and (value in ("", None) or isinstance(value, str)):
             return [value] if value else []
-        names = self.choices_of(name, tab)
+        names = self.choices_of(name, tab, files)
         if name in self.counted and (value is None or isinstance(value, int) and not isinstance(value, bool)):
             number = value or 0
             if not 0 <= number < len(names):
@@ -77,7 +80,7 @@ class ScriptRecord:
             return next((one for one in names if one.casefold() == value.strip().casefold()), value)
         return value
 
-    def _described(self, name: str, tab: Tab) -> dict[str, Any]:
+    def _described(self, name: str, tab: Tab, files: Sequence[str]) -> dict[str, Any]:
         described: dict[str, Any] = dict.fromkeys(("label", "value", "minimum", "maximum", "step", "choices"))
         if not name:
             return described | {"label": ""}
@@ -90,7 +93,7 @@ class ScriptRecord:
             "minimum": param.minimum,
             "maximum": param.maximum,
             "step": param.step,
-            "choices": self.choices_of(name, tab) or ([] if several else None),
+            "choices": self.choices_of(name, tab, files) or ([] if several else None),
         }
 
 

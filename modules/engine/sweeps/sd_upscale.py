@@ -10,13 +10,14 @@ from pydantic import ConfigDict
 
 from modules.core.errors import InvalidRequest
 from modules.core.params import STRICT, Param
-from modules.core.request import GenerationRequest, single
+from modules.core.request import NAME_LIMIT, GenerationRequest, single
 from modules.core.result import Cancel, Picture
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.seeds import advanced, plain, settled
 from modules.engine.sweeps.tiling import tiled
 from modules.engine.sweeps.tools import Tools
+from modules.engine.upscaler_names import with_network
 from modules.imaging.opening import MOST
 from modules.imaging.resize import UPSCALERS, upscale
 from modules.imaging.tiles import Place, join, split
@@ -26,20 +27,20 @@ from modules.imaging.tiles import Place, join, split
 class Arguments:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     overlap: Annotated[int, Param("Tile overlap", 0, 256, 16, hint="Pixels by which neighbouring tiles cover each other at least.")] = 64
-    upscaler: Annotated[str, Param("Upscaler", choices=tuple(UPSCALERS), max_length=80, hint="None keeps the size: the picture is only drawn anew.")] = "None"
+    upscaler: Annotated[
+        str, Param("Upscaler", choices=tuple(UPSCALERS), max_length=NAME_LIMIT, hint="None keeps the size: the picture is only drawn anew.")
+    ] = "None"
     scale: Annotated[float, Param("Scale Factor", 1, 4, 0.05)] = 2.0
 
 
 def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Sweep:
     """`count` times the whole, the seed one up for each."""
-    names = {name.casefold(): name for name in tools.upscalers}
-    name = names.get(arguments.upscaler.casefold())
-    if name is None:
-        what = f"SD upscale: there is no upscaler {arguments.upscaler[:80]!r}."
-        raise InvalidRequest(what, f"Choose one of {', '.join(tools.upscalers)}.", "script.args.upscaler")
-    upscaler = tools.upscalers[name]
-    source = tools.started(request)
     whole = settled(request, tools)
+    found = tools.upscaler(arguments.upscaler, "script.args.upscaler", replace(whole, enlarging=request.enlarging))
+    name, upscaler = found.name, found.enlarge
+    script = replace(whole.script, args={**whole.script.args, "upscaler": name})
+    whole = replace(whole, enlarging=with_network(whole.enlarging, found.networks), script=script)
+    source = tools.started(request)
     if upscaler and source.width * source.height * arguments.scale**2 > MOST:
         what = f"SD upscale: {source.width} x {source.height} pixels, {arguments.scale} times larger, are more than {MOST // 10**6} megapixels."
         raise InvalidRequest(what, "Give a smaller scale or picture.", "script.args.scale")
@@ -77,5 +78,11 @@ def _part(whole: GenerationRequest, repeat: int, index: int, reference: str) -> 
 
 
 SCRIPT = ScriptRecord(
-    name="SD upscale", tabs=("img2img",), arguments=Arguments, places=("", "overlap", "upscaler", "scale"), counted=("upscaler",), sweep=sweep
+    name="SD upscale",
+    tabs=("img2img",),
+    arguments=Arguments,
+    places=("", "overlap", "upscaler", "scale"),
+    counted=("upscaler",),
+    upscalers=("upscaler",),
+    sweep=sweep,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -28,18 +28,35 @@ UNPLACED = -1
 """Index of a composed picture until the driver counts it among the pictures of the run."""
 
 
+class NamedUpscaler(NamedTuple):
+    """name: as it stands in the list. networks: name and sha256 of its file, empty where it needs none. enlarge: None for "None"."""
+
+    name: str
+    networks: dict[str, str]
+    enlarge: Upscaler | None
+
+
+def without_file(name: str, field: str, whole: GenerationRequest) -> NamedUpscaler:
+    """Raises InvalidRequest."""
+    names = {one.casefold(): one for one in UPSCALERS}
+    found = names.get(name.strip().casefold())
+    if found is None:
+        raise InvalidRequest(f"There is no upscaler {name[:80]!r}.", f"Choose one of {', '.join(UPSCALERS)}.", field)
+    return NamedUpscaler(found, {}, UPSCALERS[found])
+
+
 @dataclass(frozen=True)
 class Tools:
     """resolve: makes a plain request concrete, raising EaselError for what cannot be drawn. store: (picture, name) -> (it with its
     place, notes) saves a composed picture unless the settings say otherwise; name is the basename of a grid, "" for a picture. facts: what beside the request decides the last bits.
-    upscalers: by name; None leaves the picture as it is. ready: lets extensions have their turn with a plain request. saves: whether this run keeps files.
-    saving: how. passing: references that nobody needs after the run. answers: what extensions made of the pictures so far."""
+    upscaler: (name, field to blame, whole concrete request) -> the upscaler of that name. ready: lets extensions have their turn with a plain request.
+    saves: whether this run keeps files. saving: how. passing: references that nobody needs after the run. answers: what extensions made of the pictures so far."""
 
     blobs: Blobs
     resolve: Callable[[GenerationRequest], GenerationRequest]
     store: Callable[[Picture, str], tuple[Picture, list[str]]]
     facts: Callable[[], Mapping[str, str]]
-    upscalers: Mapping[str, Upscaler | None] = field(default_factory=lambda: UPSCALERS)
+    upscaler: Callable[[str, str, GenerationRequest], NamedUpscaler] = without_file
     ready: Callable[[GenerationRequest], Ready] = unchanged
     saves: bool = True
     saving: Saving = Saving()
