@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest
+from modules.engine.texts import entries_of, read_prompt
 from modules.families.family import Cond, Family, Model
-from modules.prompt.grammar import networks, split_and, strip_comments
-from modules.prompt.timeline import timeline
+from modules.prompt.grammar import split_and
 
 Scheduled = list[tuple[int, Cond]]
 """[(last call it acts at, Cond), ...], in order."""
@@ -55,33 +54,6 @@ def conditioning(
         parts.append((weight, done[text]))
     empty = family.encode(model, [""], request.text, {})[0] if request.guidance.pad_conds else None
     return Conditioning(parts, scheduled(read_prompt(request.negative_prompt, request)), empty)
-
-
-def entries_of(text: str, request: GenerationRequest, first: GenerationRequest | None = None) -> list[tuple[int, str]]:
-    """The texts that a prompt means over time; in a second pass it goes on from the first."""
-    return timeline(text, calls_of(request), calls_of(first) if first else None, old=request.text.old_editing)
-
-
-def calls_of(request: GenerationRequest) -> int:
-    """A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
-    return request.steps * (2 if SAMPLERS.get(request.sampler).second_order else 1)
-
-
-def spoken(request: GenerationRequest) -> list[str]:
-    """Every text that the text encoder will be given, once, in order."""
-    hires = request.hires
-    positives = (request.prompt, hires.prompt or request.prompt)
-    negatives = (request.negative_prompt, hires.negative_prompt or request.negative_prompt)
-    parts = [text for prompt in positives for text, _ in split_and(read_prompt(prompt, request))]
-    whole = [*parts, *(read_prompt(prompt, request) for prompt in negatives)]
-    return list(dict.fromkeys(text for part in whole for _, text in entries_of(part, request)))
-
-
-def read_prompt(text: str, request: GenerationRequest) -> str:
-    """What of a prompt is for the text encoder: comments and <lora:...> taken out."""
-    if request.text.comments:
-        text = strip_comments(text)
-    return networks(text)[0]
 
 
 def equal_lengths(conds: list[Tensor]) -> list[Tensor]:

@@ -13,9 +13,9 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
 from modules.engine import upscaler_names
-from modules.engine.conditioning import spoken
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
+from modules.engine.texts import spoken
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style, applied
 

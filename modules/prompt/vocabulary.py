@@ -11,13 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 
 from modules.core.errors import BadModelFile
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
+END = "</w>"
+"""With what a token is written that ends a word."""
 _WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+
+_LETTERS = decoders.ByteLevel()
 
 
 def normalizer() -> normalizers.Normalizer:
@@ -45,7 +49,7 @@ class Vocabulary:
         eos = names.get("eos_token", EOS)
         self._tokenizer = tokenizer
         self.bos, self.eos, self.pad = (self._id(name) for name in (names.get("bos_token", BOS), eos, names.get("pad_token", eos)))
-        comma = tokenizer.token_to_id(",</w>")
+        comma = tokenizer.token_to_id(f",{END}")
         self.comma: int = -1 if comma is None else comma
 
     @classmethod
@@ -56,7 +60,7 @@ class Vocabulary:
             if (folder / "tokenizer.json").is_file():
                 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             else:
-                tokenizer = byte_pairs(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token=EOS, end_of_word_suffix="</w>"))
+                tokenizer = byte_pairs(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token=EOS, end_of_word_suffix=END))
         except Exception as error:  # the library raises bare Exceptions
             raise BadModelFile(
                 f"The tokenizer in {folder} cannot be read ({error}).", "It needs a tokenizer.json, or a vocab.json with its merges.txt; copy them again."
@@ -66,6 +70,12 @@ class Vocabulary:
     def encode(self, text: str) -> list[int]:
         """Ids of any text, without marks around it; empty for white space."""
         return self._tokenizer.encode(printable(text), add_special_tokens=False).ids
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """(the letters that a token stands for, whether a word ends with it). Of a character that takes several tokens each part shows as a replacement mark."""
+        written = self._tokenizer.id_to_token(token) or ""
+        letters = written.removesuffix(END)
+        return _LETTERS.decode([letters]), letters != written
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()

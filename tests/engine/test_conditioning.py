@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from modules.core.request import GenerationRequest, Guidance, Text
-from modules.engine.conditioning import conditioning, equal_lengths, padded, spoken
+from modules.engine.conditioning import conditioning, equal_lengths, padded
 from modules.engine.generate import Engine
+from modules.engine.texts import spoken
 
 
 def lengths(engine: Engine, request: GenerationRequest) -> tuple[int, int]:

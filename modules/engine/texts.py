@@ -1,0 +1,35 @@
+"""The texts that a request means: what of its prompts is for the text encoder, and which text acts when. No torch."""
+
+from __future__ import annotations
+
+from modules.core.records.samplers import SAMPLERS, split_sampler
+from modules.core.request import GenerationRequest
+from modules.prompt.grammar import networks, split_and, strip_comments
+from modules.prompt.timeline import timeline
+
+
+def entries_of(text: str, request: GenerationRequest, first: GenerationRequest | None = None) -> list[tuple[int, str]]:
+    """The texts that a prompt means over time; in a second pass it goes on from the first."""
+    return timeline(text, calls_of(request), calls_of(first) if first else None, old=request.text.old_editing)
+
+
+def calls_of(request: GenerationRequest) -> int:
+    """A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
+    return request.steps * (2 if SAMPLERS.get(split_sampler(request.sampler)[0]).second_order else 1)
+
+
+def spoken(request: GenerationRequest) -> list[str]:
+    """Every text that the text encoder will be given, once, in order."""
+    hires = request.hires
+    positives = (request.prompt, hires.prompt or request.prompt)
+    negatives = (request.negative_prompt, hires.negative_prompt or request.negative_prompt)
+    parts = [text for prompt in positives for text, _ in split_and(read_prompt(prompt, request))]
+    whole = [*parts, *(read_prompt(prompt, request) for prompt in negatives)]
+    return list(dict.fromkeys(text for part in whole for _, text in entries_of(part, request)))
+
+
+def read_prompt(text: str, request: GenerationRequest) -> str:
+    """What of a prompt is for the text encoder: comments and <lora:...> taken out."""
+    if request.text.comments:
+        text = strip_comments(text)
+    return networks(text)[0]
