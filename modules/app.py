@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core import inputs
 from modules.core.blobs import Blobs
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, Unavailable
 from modules.core.files import replace as replace_file
 from modules.core.files import sweep
 from modules.core.options import Looks, Options
@@ -32,12 +32,14 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.engine import upscaler_names
+from modules.engine.anatomy import anatomy
 from modules.engine.inputs import packed, restore
 from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
+from modules.engine.texts import styled
 from modules.extension.shelf import Entry, Extensions
 from modules.infotext import files
 from modules.infotext.read import Reading, read, read_text
@@ -52,6 +54,9 @@ from modules.prompt.tokens import Vocabulary, count
 
 if TYPE_CHECKING:
     from modules.jobs.runner import Runner
+
+MEASURING = 60.0
+"""Seconds that a question to the worker may take; a model that must be loaded first is in it."""
 
 
 class App:
@@ -198,10 +203,31 @@ class App:
 
     def token_count(self, model: str, text: str) -> tuple[int, int]:
         """(used, limit) as A1111's counter shows them, by the model's own vocabulary. Raises NotFound."""
+        return count(text, self._vocabulary(model))
+
+    def read_prompt(self, request: GenerationRequest) -> dict[str, Any]:
+        """How the prompts of a request are read (`engine.anatomy`) as plain data, at once: nothing is measured, and a textual inversion is read as words.
+        Raises NotFound, InvalidRequest."""
+        self.check(request)
+        return asdict(anatomy(styled(request, self.styles), self._vocabulary(request.model or request.model_hash)))
+
+    def weigh_prompt(self, request: GenerationRequest) -> Mapping[str, Any]:
+        """The same with what the weights do, measured by the worker between two jobs: waits for it. Raises Unavailable while pictures are made or waited for."""
+        self.check(request)
+        if self.queue.jobs():
+            raise Unavailable("The model is busy: pictures are being made.", "What the weights do can be measured when they are done.")
+        measuring = self.worker.ask(lambda runner: runner.weigh(request))
+        try:
+            return measuring.result(MEASURING)
+        except TimeoutError:
+            measuring.cancel()
+            raise Unavailable("The model is not ready yet.", "Ask again in a moment.") from None
+
+    def _vocabulary(self, model: str) -> Vocabulary:
         folder = self.library.vocabulary_folder(self.card(model))
         if folder not in self._vocabularies:
             self._vocabularies[folder] = Vocabulary.from_folder(folder)
-        return count(text, self._vocabularies[folder])
+        return self._vocabularies[folder]
 
     def kept(self, digest: str) -> Kept | None:
         """A picture that an earlier run made from exactly this (`core.result.digest`), if its file lies there unchanged. A lossy file does not count."""

@@ -9,7 +9,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,14 @@ from modules.engine.plan import Stage, plan, takes
 from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
-from modules.engine.resolve import Shelf, drawn, resolve, styled
+from modules.engine.resolve import Shelf, drawn, resolve
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import NamedUpscaler, Tools
+from modules.engine.texts import styled
 from modules.engine.upscalers import Upscalers, Watched
+from modules.engine.weighing import weigh
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
@@ -54,6 +56,7 @@ from modules.imaging.resize import Upscaler
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine, find, is_out_of_memory
+from modules.memory.placement import rest
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
 from modules.prompt.styles import Style
@@ -105,6 +108,16 @@ class Engine:
         """Lets go of every model."""
         self.models.unload()
         self.upscalers.unload()
+
+    @torch.inference_mode()
+    def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
+        """How its prompts are read and what their weights do (`engine.anatomy`), as plain data. Without LoRAs. Raises EaselError."""
+        request, card = self._resolved(request)
+        loaded = self.models.load(card, request.precision)
+        try:
+            return asdict(weigh(loaded.family, loaded.model, request, self._vectors(request)))
+        finally:
+            rest(loaded.placed)
 
     def run(
         self,

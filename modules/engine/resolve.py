@@ -15,9 +15,9 @@ from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refine
 from modules.engine import upscaler_names
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
-from modules.engine.texts import spoken
+from modules.engine.texts import spoken, styled
 from modules.prompt.embeddings import names_in
-from modules.prompt.styles import Style, applied
+from modules.prompt.styles import Style
 
 
 class Shelf(upscaler_names.Shelf, Protocol):
@@ -63,17 +63,6 @@ def drawn(request: GenerationRequest) -> GenerationRequest:
     if variation.strength > 0 and variation.seed == -1:
         variation = dataclasses.replace(variation, seed=random.randrange(SEED_DRAW))
     return dataclasses.replace(request, variation=variation, seed=random.randrange(SEED_DRAW) if request.seed == -1 else request.seed)
-
-
-def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]) -> GenerationRequest:
-    """The styles' texts laid over the prompts, and no style named any more. An empty prompt of the second pass still means the first one's."""
-    if not request.styles:
-        return request
-    known, hires = styles(), request.hires
-    prompt, negative = applied(request.prompt, request.negative_prompt, request.styles, known)
-    second, second_negative = applied(hires.prompt, hires.negative_prompt, request.styles, known)
-    hires = dataclasses.replace(hires, prompt=second if hires.prompt else "", negative_prompt=second_negative if hires.negative_prompt else "")
-    return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)
 
 
 def find_model(request: GenerationRequest, shelf: Shelf) -> Card:

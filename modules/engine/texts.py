@@ -1,10 +1,14 @@
-"""The texts that a request means: what of its prompts is for the text encoder, and which text acts when. No torch."""
+"""The texts that a request means: styles laid over its prompts, what of them is for the text encoder, and which text acts when. No torch."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
 
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.request import GenerationRequest
 from modules.prompt.grammar import networks, split_and, strip_comments
+from modules.prompt.styles import Style, applied
 from modules.prompt.timeline import timeline
 
 
@@ -33,3 +37,14 @@ def read_prompt(text: str, request: GenerationRequest) -> str:
     if request.text.comments:
         text = strip_comments(text)
     return networks(text)[0]
+
+
+def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]) -> GenerationRequest:
+    """The styles' texts laid over the prompts, and no style named any more. An empty prompt of the second pass still means the first one's."""
+    if not request.styles:
+        return request
+    known, hires = styles(), request.hires
+    prompt, negative = applied(request.prompt, request.negative_prompt, request.styles, known)
+    second, second_negative = applied(hires.prompt, hires.negative_prompt, request.styles, known)
+    hires = dataclasses.replace(hires, prompt=second if hires.prompt else "", negative_prompt=second_negative if hires.negative_prompt else "")
+    return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)

@@ -21,6 +21,8 @@ from modules.prompt.grammar import split_and
 
 MOST_RUNS = 150
 """Of the text encoder; a quarter of a minute's work on a slow machine, during which no picture is made."""
+TINY = 1e-30
+"""Keeps a vector of nothing but zeros from being divided by."""
 RULES: tuple[Emphasis, ...] = ("Ignore", "Original", "compel")
 """Unweighted first."""
 
@@ -62,7 +64,7 @@ def _measured(part: Part, text: str, family: Family, model: Model, request: Gene
         for number, chunk in enumerate(one.chunks):
             rows = slice(number * LENGTH + 1, number * LENGTH + 1 + len(chunk.tokens))
             base, by_original, by_compel = (contexts[one.text][rows] for contexts in (plain, original, compel))
-            factors = (by_original * base).sum(-1) / (base * base).sum(-1)
+            factors = (by_original * base).sum(-1) / (base * base).sum(-1).clamp(min=TINY)
             changes = zip(factors.tolist(), _change(by_original, base), _change(by_compel, base), strict=True)
             found.append(Chunk(tuple(_filled(token, *values) for token, values in zip(chunk.tokens, changes, strict=True))))
         return replace(one, chunks=tuple(found))
@@ -71,7 +73,7 @@ def _measured(part: Part, text: str, family: Family, model: Model, request: Gene
 
 
 def _change(weighted: Tensor, base: Tensor) -> list[float]:
-    lengths = torch.linalg.vector_norm(weighted - base, dim=-1) / torch.linalg.vector_norm(base, dim=-1)
+    lengths = torch.linalg.vector_norm(weighted - base, dim=-1) / torch.linalg.vector_norm(base, dim=-1).clamp(min=TINY)
     values: list[float] = lengths.tolist()
     return values
 

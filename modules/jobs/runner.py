@@ -18,6 +18,9 @@ class Runner(Protocol):
     def unload(self) -> None:
         """Lets go of every model; the next job loads what it needs."""
 
+    def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
+        """What the weights in its prompts do, measured, as plain data. Raises EaselError."""
+
     def run(
         self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
     ) -> Result:

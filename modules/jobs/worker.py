@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from modules.core.errors import EaselError, Unavailable
 from modules.core.result import Cancel, Picture, Progress, Result
@@ -19,6 +20,8 @@ from modules.jobs.queue import Queue
 from modules.jobs.runner import Runner
 
 CLOSED = "Stopped because Easel was closed."
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class Worker:
         self._runner: Runner | None = None
         self._stopping = False
         self._taking = threading.Lock()
-        self._tasks: deque[tuple[Callable[[Runner], None], Future[None]]] = deque()
+        self._tasks: deque[tuple[Callable[[Runner], Any], Future[Any]]] = deque()
         self._thread = threading.Thread(target=self._work, name="easel-worker", daemon=True)
 
     def start(self) -> None:
@@ -47,9 +50,10 @@ class Worker:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def ask(self, task: Callable[[Runner], None]) -> Future[None]:
-        """Has something done with the runner in its own thread, between two jobs. The future raises what the task raises, Unavailable when the worker ends first."""
-        done: Future[None] = Future()
+    def ask(self, task: Callable[[Runner], T]) -> Future[T]:
+        """Has something done with the runner in its own thread, between two jobs. -> what the task gives. The future raises what the task raises, Unavailable
+        when the worker ends first."""
+        done: Future[T] = Future()
         self._tasks.append((task, done))
         self._queue.wake()
         if self._stopping or not self._thread.is_alive():
@@ -76,8 +80,7 @@ class Worker:
         while (waiting := self._next_task()) is not None:
             task, done = waiting
             try:
-                task(self._ready())
-                done.set_result(None)
+                done.set_result(task(self._ready()))
             except EaselError as error:
                 done.set_exception(_bare(error))
             except BaseException as error:
@@ -88,7 +91,7 @@ class Worker:
         while (waiting := self._next_task()) is not None:
             waiting[1].set_exception(Unavailable("Easel is just starting, or closing.", "Ask again in a moment."))
 
-    def _next_task(self) -> tuple[Callable[[Runner], None], Future[None]] | None:
+    def _next_task(self) -> tuple[Callable[[Runner], Any], Future[Any]] | None:
         """The oldest that nobody has given up."""
         while self._tasks:
             try:

@@ -56,6 +56,9 @@ class Painter:
     def unload(self) -> None:
         self.loaded = False
 
+    def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
+        return {"prompt": [], "negative_prompt": [], "calls": request.steps, "emphasis": request.text.emphasis, "measured": True}
+
     def run(
         self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
     ) -> Result:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -30,6 +31,9 @@ class Drawing:
 
     def unload(self) -> None:
         """There is nothing to let go of."""
+
+    def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
+        return {"prompt": [], "negative_prompt": [], "calls": request.steps, "emphasis": request.text.emphasis, "measured": True}
 
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: object = None, user: str = "") -> Result:
         request = dataclasses.replace(request, seed=request.seed if request.seed >= 0 else 1234)
