@@ -44,7 +44,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def submit(request: Request) -> JSONResponse:
         """Puts a request into the queue. Fields that are left out take what suits the model."""
         wanted = await json_object(request)
-        return await _submitted(app, request, lambda: _filled(app, wanted))
+        return await _submitted(app, request, lambda: filled(app, wanted))
 
     @routes.get("/jobs")
     async def queue(request: Request) -> JSONResponse:
@@ -123,7 +123,7 @@ def _root(request: Request) -> str:
     return str(request.scope.get("root_path", ""))
 
 
-def _filled(app: App, wanted: dict[str, Any]) -> GenerationRequest:
+def filled(app: App, wanted: dict[str, Any]) -> GenerationRequest:
     """The request with what was left out taken from what suits its model. Raises InvalidRequest, NotFound."""
     model = wanted.get("model", "")
     if not isinstance(model, str):

@@ -1,4 +1,4 @@
-"""Bodies as openapi.json shows them. They are read by `bodies`, which refuses more politely than FastAPI; here is only their description."""
+"""Bodies and answers as openapi.json shows them. They are read by `bodies`, which refuses more politely than FastAPI; here is only their description."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ def takes(kind: type, media: str = "application/json") -> dict[str, Any]:
         return _body({"type": "string", "format": "binary"}, media)
     schema = adapter(kind).json_schema()
     return _body(_inlined(schema, schema.pop("$defs", {})), media)
+
+
+def gives(kind: type) -> dict[str, Any]:
+    """`openapi_extra` for a route that answers with this dataclass as JSON."""
+    schema = adapter(kind).json_schema(mode="serialization")
+    content = {"application/json": {"schema": _inlined(schema, schema.pop("$defs", {}))}}
+    return {"responses": {"200": {"description": "As asked for.", "content": content}}}
 
 
 def _body(schema: dict[str, Any], media: str) -> dict[str, Any]:

@@ -45,8 +45,9 @@ def encode(
 ) -> list[Tensor]:
     """Conditioning of each text, [77 n, D], n being the longest text's number of chunks (shorter ones are filled up with the empty text's).
 
-    texts: fragments as `grammar.fragments` gives them. device, dtype: of the result. A negative weight acts like 0. A text's result does not depend on its
-    company. Raises InvalidRequest when more than `RUN_LIMIT` runs of the text encoder would be needed.
+    texts: fragments as `grammar.fragments` gives them. device, dtype: of the result. To all words but its own a negative weight acts like 0; its own vectors go
+    beyond the empty text's. A text's result does not depend on its company. Raises InvalidRequest when more than `RUN_LIMIT` runs of the text encoder would be
+    needed.
     """
     table: list[Tensor] = []
     prompts = {_key(text): [_flat(chunk, table) for chunk in chunks(text, vocabulary, backtrack, embeddings)] for text in texts}
