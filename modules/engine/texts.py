@@ -19,7 +19,8 @@ def entries_of(text: str, request: GenerationRequest, first: GenerationRequest |
 
 def calls_of(request: GenerationRequest) -> int:
     """A1111 counts schedules in denoiser calls, so second-order samplers have twice the steps."""
-    return request.steps * (2 if SAMPLERS.get(split_sampler(request.sampler)[0]).second_order else 1)
+    steps = len(request.spacing.sigmas) or request.steps
+    return steps * (2 if SAMPLERS.get(split_sampler(request.sampler)[0]).second_order else 1)
 
 
 def spoken(request: GenerationRequest) -> list[str]:

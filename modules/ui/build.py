@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img
+from modules.ui import img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
 from modules.ui.form import Form
 from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
@@ -34,10 +34,11 @@ SCRIPTS = (
     "scripts.js",
     "gallery.js",
     "keep.js",
+    "weights.js",
     "queue.js",
     "live.js",
 )
-STYLES = ("easel.css", "canvas.css")
+STYLES = ("easel.css", "canvas.css", "weights.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -115,7 +116,7 @@ def page(app: App) -> Page:
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
         for one in panels:
             loaded = panel.mark(one, loaded)
-    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures)])
+    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures), *weights.routes(app)])
 
 
 def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:

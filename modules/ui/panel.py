@@ -55,7 +55,8 @@ BELOW = """
 <div id="html_log_{prefix}" class="easel-log"></div>
 """
 
-COUNTER = '<span class="counter" title="Tokens used of those that fit">0/75</span>'
+COUNTER = """<span class="counter" title="Tokens used of those that fit">0/75</span>
+<button type="button" class="weights" title="Look at the tokens and what their weights do" aria-label="Tokens and weights">⚖️</button>"""
 
 
 @dataclass(frozen=True)

@@ -437,6 +437,35 @@ def test_weights_by_key_can_be_undone(tab: Tab) -> None:
     assert tab.value("prompt") == "a red (apple:1.1)"
 
 
+def test_tokens_and_weights(tab: Tab) -> None:
+    """Tokens and weights at once, also while pictures are made; their effects when the model is free."""
+    tab.fill(prompt="a (rocket:1.5) [night] AND a house :0.5", steps=150, batch_count=3)
+    tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.get_by_role("button", name="Tokens and weights").first.press("Enter")
+    dialog = tab.page.locator("#easel_weights")
+    rows = dialog.locator("section").first.locator("tbody tr")
+    expect(rows).to_have_count(5)
+    expect(rows.nth(1)).to_contain_text("rocket")
+    expect(dialog.locator(".state")).to_contain_text("busy")
+    assert rows.nth(1).locator("td").first.inner_text() == "1.5" and "…" in rows.nth(1).inner_text()
+    tab.page.evaluate(
+        "async () => { for (const job of window.easel.jobs()) if (job.state === 'running') await window.easel.ask(`jobs/${job.id}/interrupt`, { how: 'stop' }); }"
+    )
+    expect(dialog.locator(".state")).to_contain_text("Measured")
+    assert all("%" in cell for cell in rows.nth(1).locator("td[data-rule]").all_inner_texts())
+    tab.page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    tab.page.set_viewport_size({"width": 390, "height": 800})
+    tab.page.locator("#txt2img_negative_token_counter .weights").click()
+    expect(dialog.locator(".state")).to_contain_text("Measured")
+    assert dialog.evaluate(
+        "(dialog) => dialog.scrollWidth <= dialog.clientWidth && dialog.querySelector('.body').scrollWidth <= dialog.querySelector('.body').clientWidth"
+    )
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).not_to_be_visible()
+
+
 def test_gallery_by_keys(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=2, batch_count=3, seed=60)
     tab.until_shown(tab.generate())

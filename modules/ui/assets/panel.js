@@ -22,11 +22,11 @@
         } catch { /* a full or forbidden storage loses the convenience, nothing else */ }
     };
 
-    const model = () => (document.querySelector("#setting_sd_model_checkpoint input") || {}).value || "";
+    easel.model = () => (document.querySelector("#setting_sd_model_checkpoint input") || {}).value || "";
     const same = (left, right) => String(left ?? "").trim() === String(right ?? "").trim();
 
     const make = (prefix) => {
-        const panel = { prefix, shown: null, part: (name) => easel.byId(`${prefix}_${name}`) };
+        const panel = { prefix, shown: null, values: {}, part: (name) => easel.byId(`${prefix}_${name}`) };
         panel.box = (name) => document.querySelector(`#${prefix}_${name} :is(textarea, input)`);
         panel.number = (name) => document.querySelector(`#${prefix}_${name} input[type="number"]`);
         panel.find = (selector) => document.querySelector(`#${prefix}_gallery ${selector}`);
@@ -39,10 +39,10 @@
         let asked = "";
         const count = async () => {
             const texts = Object.keys(PROMPTS).map((name) => (panel.box(name) || {}).value || "");
-            const wanted = JSON.stringify([model(), texts]);
+            const wanted = JSON.stringify([easel.model(), texts]);
             if (wanted === asked) return;
             asked = wanted;
-            const counted = async (some) => (await easel.ask("tokens", { model: model(), texts: some })).counts.map((count) => count.join("/"));
+            const counted = async (some) => (await easel.ask("tokens", { model: easel.model(), texts: some })).counts.map((count) => count.join("/"));
             // The server refuses a text that is too long; asked for each by itself, the other one still gets its count.
             const refused = (error) => {
                 if (error.status !== 400) throw error;
@@ -74,6 +74,7 @@
         };
         // An accordion in which something differs from the usual has a dot in its title. A data attribute: Gradio writes the classes.
         panel.mark = (names, values) => {
+            names.forEach((name, index) => { panel.values[name] = values[index]; });
             for (const [id, usual] of Object.entries(easel.usual[prefix])) {
                 const accordion = easel.byId(id);
                 const differs = names.some((name, index) => name in usual && !same(values[index], usual[name]));
