@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
-from modules.core.errors import InvalidRequest
+from modules.core.errors import InvalidRequest, Unavailable
 from modules.core.params import walk, with_values
 from modules.core.request import GenerationRequest
 from modules.ui import fields
@@ -31,11 +31,17 @@ def routes(app: App) -> list[Route]:
 
 
 def _answer(app: App, question: dict[str, Any]) -> dict[str, Any]:
-    """question: {prompt, negative_prompt, model, values: what the widgets of a panel hold, measure}. Raises EaselError."""
+    """question: {prompt, negative_prompt, model, values: what the widgets of a panel hold, measure}. -> the anatomy, and why it is not measured although it was
+    to be. Raises EaselError."""
     values, measure = question.get("values", {}), question.get("measure", False)
     if not isinstance(values, dict) or not isinstance(measure, bool) or not isinstance(question.get("model", ""), str):
         raise InvalidRequest("prompt takes texts, a model's name, values and whether to measure.")
     wanted = {field.name: fields.meant(field, values[field.name]) for field in walk(GenerationRequest) if field.name in ACTING and field.name in values}
     wanted |= {name: question[name] for name in TEXTS if name in question}
     request = with_values(app.default_request(question.get("model", "")), wanted)
-    return dict(app.weigh_prompt(request)) if measure else app.read_prompt(request)
+    if measure:
+        try:
+            return dict(app.weigh_prompt(request))
+        except Unavailable as error:
+            return {**app.read_prompt(request), "why": str(error)}
+    return app.read_prompt(request)

@@ -42,9 +42,9 @@ def test_effects_come_from_the_worker_unless_it_is_busy(app: DrawnApp, client: T
     app.gate.clear()
     ticket = app.submit(GenerationRequest(prompt="x", steps=3, width=64, height=64))
     app.until(ticket.id, "running")
-    reply = client.post("/easel/prompt", json={"prompt": "a cat", "values": {}, "measure": True})
-    assert reply.status_code == 503 and "busy" in reply.json()["detail"]
-    assert not asked(client, prompt="a cat", values={})["measured"]
+    busy = asked(client, prompt="a cat", values={}, measure=True)
+    assert not busy["measured"] and "busy" in busy["why"]
+    assert [token["text"] for token in busy["prompt"][0]["texts"][0]["chunks"][0]["tokens"]] == ["a", "cat"]
     app.gate.set()
     app.until(ticket.id, "done")
     assert asked(client, prompt="a cat", values={}, measure=True)["measured"]

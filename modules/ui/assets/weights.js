@@ -81,17 +81,14 @@
             show(read);
             for (;;) {
                 state.textContent = "Measuring what the weights do …";
-                try {
-                    const measured = await easel.ask("prompt", { ...question, measure: true });
-                    if (late()) return;
-                    show(measured);
+                const found = await easel.ask("prompt", { ...question, measure: true });
+                if (late()) return;
+                if (found.measured) {
+                    show(found);
                     state.textContent = "Measured with the text encoder of the chosen checkpoint, without LoRAs.";
                     return;
-                } catch (error) {
-                    if (late()) return;
-                    if (error.status !== 503) throw error;
-                    state.textContent = error.message;
                 }
+                state.textContent = found.why;
                 do await new Promise((resolve) => setTimeout(resolve, PAUSE)); while (!late() && busy());
                 if (late()) return;
             }
