@@ -62,6 +62,10 @@ class UserInterface:
     disabled_extensions: Annotated[
         str, Param("Extensions that are switched off", max_length=4000, hint="Their names, separated by commas; the Extensions tab sets them. Acts at once.")
     ] = ""
+    send_seed: Annotated[bool, Param("Send seed when sending a picture or its parameters to another tab", hint="Off: the seed there stays.")] = True
+    send_size: Annotated[
+        bool, Param("Send size when sending a picture or its parameters to another tab", hint="Never to inpaint. Off: the size there stays.")
+    ] = True
     theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 

@@ -31,6 +31,7 @@ SCRIPTS = (
     "files.js",
     "panel.js",
     "modes.js",
+    "sends.js",
     "scripts.js",
     "gallery.js",
     "keep.js",

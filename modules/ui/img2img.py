@@ -19,7 +19,7 @@ from modules.core.request import GenerationRequest
 from modules.ui import inputs, layout, modes, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
-from modules.ui.talk import Answer, Said, Talk
+from modules.ui.talk import Answer, Said, Talk, in_order
 
 RESIZE_TO, RESIZE_BY = "Resize to", "Resize by"
 
@@ -96,15 +96,15 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
     read = {slot, *form.inputs}
     talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {"mode": slot, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]
-    gr.on([one.change for one in pictures], None, pictures, None, js="(picture, mask) => window.easel.studio.arrived(picture, mask)", show_progress="hidden")
+    gr.on([one.change for one in pictures], None, pictures, pictures, js="(picture, mask) => window.easel.studio.arrived(picture, mask)", show_progress="hidden")
     blur, down = form.widgets["mask.blur_x"], form.widgets["mask.blur_y"]
     blur.input(None, blur, down, js="(blur) => blur", show_progress="hidden")  # one slider for both, until the vertical one is set by itself
     return made
 
 
 def prepared(read: set[Component], named: Mapping[str, Component]) -> str:
-    """The script that fills in what only the browser knows before values are sent: Gradio hands a set of inputs over in the order of their ids."""
-    order = sorted(read, key=lambda component: component._id)
+    """The script that fills in what only the browser knows before values are sent."""
+    order = in_order(read)
     places = ", ".join(f'"{name}": {order.index(named[name])}' for name in ("mode", "init.image", "mask.image"))
     return f"async (...values) => await window.easel.studio.prepare(values, {{{places}}})"
 

@@ -20,7 +20,7 @@ from modules.app import App
 from modules.core.errors import EaselError
 from modules.core.params import walk
 from modules.core.request import GenerationRequest
-from modules.ui import fields, layout
+from modules.ui import fields, layout, sends
 from modules.ui.form import Form
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Talk, explained, uploaded
@@ -49,6 +49,7 @@ BELOW = """
   <button type="button" id="save_{prefix}" class="tool wide" title="Copy this picture into log/images and note it in log.csv">💾 Save</button>
   <button type="button" id="save_zip_{prefix}" class="tool" title="Copy all pictures of this job into log/images, and download them as one zip" aria-label="Save all, and a zip">🗃️</button>
   <a id="download_{prefix}" class="tool" title="Download this picture, with its parameters in it" aria-label="Download">⬇️</a>
+  {sends}
   <button type="button" id="{prefix}_send_pnginfo" class="tool wide" title="Look at the parameters in this picture's file">ℹ️ PNG Info</button>
 </div>
 <div id="html_info_{prefix}" class="easel-info" aria-label="Parameters of the shown picture"></div>
@@ -82,7 +83,7 @@ def build(app: App, form: Form[GenerationRequest], talk: Talk, settings: Callabl
             settings()
         with gr.Column(elem_id=f"{prefix}_results", elem_classes="easel-results", min_width=320):
             gr.HTML(gallery(prefix, example), elem_id=f"{prefix}_gallery", elem_classes="easel-gallery", apply_default_css=False)
-            gr.HTML(BELOW.format(prefix=prefix), elem_id=f"{prefix}_below", elem_classes="easel-below", apply_default_css=False)
+            gr.HTML(BELOW.format(prefix=prefix, sends=sends.buttons(prefix)), elem_id=f"{prefix}_below", elem_classes="easel-below", apply_default_css=False)
     drop = gr.File(elem_id=f"{prefix}_drop", visible="hidden", show_label=False, type="filepath")
     reader = Reader(app, form)
 
@@ -93,6 +94,7 @@ def build(app: App, form: Form[GenerationRequest], talk: Talk, settings: Callabl
             answer = Answer(said=explained(error))
         return Answer({**answer.updates, drop: None}, answer.said)  # emptied also after a bad file: a full box takes no other
 
+    sends.receive(app, form, reader, talk)
     talk.on(paste.click, reader.on_arrow, form.inputs, form.inputs)
     talk.on(drop.upload, on_drop, {drop, form.widgets["model"]}, [drop, *form.inputs])
     return Panel(form, reader, generate, accordions)

@@ -16,6 +16,7 @@ from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.infotext.read import Reading, read
+from modules.ui import sends
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Said, Talk, uploaded
 
@@ -43,6 +44,7 @@ def build(reader: Reader, talk: Talk) -> None:
             gr.HTML(ZONE, elem_id="pnginfo_image", apply_default_css=False)
             file = gr.File(elem_id="pnginfo_file", visible="hidden", show_label=False, type="filepath")
             send = gr.Button("Send to txt2img", elem_id="txt2img_tab", variant="primary", interactive=False)
+            gr.HTML(sends.row(), elem_id="pnginfo_sends", apply_default_css=False)
             text = gr.Textbox(label="Text in the file", elem_id="pnginfo_text", lines=6, max_lines=16, interactive=False, buttons=["copy"])
         with gr.Column(elem_id="pnginfo_right", min_width=300):
             shown = gr.HTML(NOTHING, elem_id="pnginfo_html_info", apply_default_css=False)

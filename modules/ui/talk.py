@@ -87,6 +87,11 @@ class Talk:
         event.success(None, self.box, None, js="(said) => window.easel.told(said)", show_progress="hidden")
 
 
+def in_order(inputs: set[Component]) -> list[Component]:
+    """Inputs as Gradio hands a set of them to a script in the browser."""
+    return sorted(inputs, key=lambda component: component._id)
+
+
 def uploaded(raw: Any) -> Path | None:
     """The file in an upload box. Gradio has made sure that it lies in its own upload folder."""
     path = raw.get("path") if isinstance(raw, Mapping) else None

@@ -256,6 +256,9 @@ def test_a_picture_brings_its_inputs_back(tab: Tab, photo: bytes, tmp_path: Path
     expect(tab.page.locator(".easel-mode.on[data-mode=inpaint]")).to_be_visible()
     tab.until_shown(tab.generate())
     assert image(tab.picture()).tobytes() == image(made).tobytes(), "the same start, the same mask, the same picture"
+    tab.page.click(".easel-mode.on [aria-label='Remove the picture']")
+    tab.page.set_input_files("#img2img_drop input[type=file]", file)
+    tab.page.wait_for_function(FILLED, arg="inpaint")
 
 
 def test_every_control_has_a_name(tab: Tab, photo: bytes) -> None:
@@ -280,3 +283,46 @@ def test_nothing_sticks_out(browser: Browser, address: str, photo: bytes, width:
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, mode
     assert tab.wrong == []
     tab.page.context.close()
+
+
+def test_a_chain_of_sends_loses_nothing(tab: Tab, tmp_path: Path) -> None:
+    tab.prefix = "txt2img"
+    tab.page.click("#tab_txt2img-button")
+    names = ("prompt", "neg_prompt", "steps", "seed", "cfg_scale", "sampling", "scheduler", "subseed", "subseed_strength")
+    tab.fill(prompt="a (rocket:1.2) under a night sky", neg_prompt="a car", steps=7, seed=1234, cfg_scale=6.5)
+    tab.page.locator("#txt2img_sampling input").click()
+    tab.page.get_by_role("option", name="Euler a", exact=True).click()
+    tab.page.check("#txt2img_subseed_show input")
+    tab.fill(subseed=5, subseed_strength=0.25)
+    wanted = {name: tab.value(name) for name in names}
+    tab.until_shown(tab.generate())
+    first = tab.picture()
+
+    tab.page.click("#txt2img_send_to_inpaint")
+    tab.page.wait_for_function(FILLED, arg="inpaint")
+    tab.prefix = "img2img"
+    tab.until("() => document.querySelector('#img2img_seed input').value === '1234'")
+    assert {name: tab.value(name) for name in names} == wanted
+    fetched = "async () => { const { reference } = window.easel.studio.canvas().picture; return [...new Uint8Array(await (await fetch(window.easel.inputUrl(reference))).arrayBuffer())]; }"
+    assert bytes(tab.page.evaluate(fetched)) == first, "the saved file itself, not a new encoding of it"
+    draw(tab, (40, 40), (80, 80))
+    tab.until_shown(tab.generate())
+
+    tab.page.click("#img2img_send_pnginfo")
+    expect(tab.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    tab.page.click("#img2img_tab")
+    tab.page.wait_for_function(FILLED, arg="img2img")
+    expect(tab.page.locator("#tab_img2img-button")).to_have_attribute("aria-selected", "true")
+    tab.page.click("#tab_txt2img-button")
+    tab.prefix = "txt2img"
+    tab.page.click("#txt2img_clear_prompt")
+    tab.fill(seed=1, steps=3, cfg_scale=2)
+    tab.page.click("#tab_pnginfo-button")
+    tab.page.click("#txt2img_tab")
+    tab.until("() => document.querySelector('#txt2img_seed input').value === '1234'")
+    assert {name: tab.value(name) for name in names} == wanted
+    tab.until_shown(tab.generate())
+    assert image(tab.picture()).tobytes() == image(first).tobytes(), "the first picture again"
+    tab.page.click("#tab_img2img-button")
+    tab.page.click("#img2img_send_to_txt2img")
+    expect(tab.page.locator("#tab_txt2img-button")).to_have_attribute("aria-selected", "true")

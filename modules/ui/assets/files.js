@@ -108,6 +108,8 @@
     document.addEventListener("change", (event) => {
         if (!(event.target instanceof HTMLInputElement) || !event.target.closest("#pnginfo_file") || !event.target.files.length) return;
         const zone = easel.byId("pnginfo_zone");
+        easel.dropped = event.target.files[0];
+        document.querySelectorAll(".easel-sends").forEach((row) => row.removeAttribute("inert"));
         if (address) URL.revokeObjectURL(address);
         address = URL.createObjectURL(event.target.files[0]);
         const picture = easel.make("img", { src: address, alt: event.target.files[0].name });

@@ -108,18 +108,19 @@
         }
     };
 
-    // References that a reading of parameters put into the form: they go onto a canvas, and the boxes are free for the next ones.
+    // References that a reading of parameters put into the form. -> what the boxes hold then: nothing, so that the same ones can come again.
     let arriving = 0;
     studio.arrived = (picture, mask) => {
-        clearTimeout(arriving);
-        if (!picture) return;
-        arriving = setTimeout(async () => {
-            const fits = mask ? ["inpaint", "inpaint_upload"] : ["img2img", "sketch", "outpaint"];
-            const id = fits.includes(studio.mode) ? studio.mode : fits[0];
-            for (const name of ["init_image", "mask_image"]) easel.put(panel().box(name), "");
-            studio.choose(id);
-            await studio.load(id, picture, mask);
-        }, 30);
+        if (picture) {
+            clearTimeout(arriving);
+            arriving = setTimeout(() => {
+                const fits = mask ? ["inpaint", "inpaint_upload"] : ["img2img", "sketch", "outpaint"];
+                const id = fits.includes(studio.mode) ? studio.mode : fits[0];
+                studio.choose(id);
+                studio.load(id, picture, mask);
+            }, 30);
+        }
+        return ["", ""];
     };
 
     const HINTS = { inpaint_upload: "Drop the picture here", mask_upload: "Drop the mask here: white is drawn anew" };
