@@ -96,7 +96,9 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
     read = {slot, *form.inputs}
     talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {"mode": slot, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]
-    gr.on([one.change for one in pictures], None, pictures, pictures, js="(picture, mask) => window.easel.studio.arrived(picture, mask)", show_progress="hidden")
+    gr.on(
+        [one.change for one in pictures], None, pictures, pictures, js="(picture, mask) => window.easel.studio.arrived(picture, mask)", show_progress="hidden"
+    )
     blur, down = form.widgets["mask.blur_x"], form.widgets["mask.blur_y"]
     blur.input(None, blur, down, js="(blur) => blur", show_progress="hidden")  # one slider for both, until the vertical one is set by itself
     return made
