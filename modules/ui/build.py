@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
+from modules.ui import compare, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
 from modules.ui.form import Form
 from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
@@ -38,6 +38,8 @@ SCRIPTS = (
     "weights.js",
     "queue.js",
     "live.js",
+    "forever.js",
+    "compare.js",
 )
 STYLES = ("easel.css", "canvas.css", "weights.css")
 
@@ -117,7 +119,7 @@ def page(app: App) -> Page:
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
         for one in panels:
             loaded = panel.mark(one, loaded)
-    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures), *weights.routes(app)])
+    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures), *weights.routes(app), *compare.routes(app, pictures)])
 
 
 def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-// Keys, as hands know them from A1111: Ctrl+Enter generate, Alt+Enter skip, Esc interrupt, Ctrl+Up and Ctrl+Down for the weight of a word or of what is selected.
+// Keys, as hands know them from A1111: Ctrl+Enter generate, Alt+Enter skip, Esc interrupt, Ctrl+Up and Ctrl+Down for the weight of a word or of what is selected, Alt+Left and
+// Alt+Right to move an element of the prompt.
 "use strict";
 (() => {
     const easel = window.easel;
@@ -26,8 +27,45 @@
             if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;
             event.preventDefault();
             weigh(area, event.key === "ArrowUp" ? 1 : -1);
+        } else if (event.altKey && !command && !event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+            const area = event.target;
+            if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;
+            event.preventDefault();
+            edit(area, easel.moved(area.value, area.selectionStart, area.selectionEnd, event.key === "ArrowLeft" ? -1 : 1));
         }
     }, true);
+
+    // The elements of a prompt: what stands between commas outside of brackets. -> [[start, end), ...] without the spaces around them
+    const elements = (text) => {
+        const found = [];
+        let depth = 0;
+        let start = 0;
+        for (let at = 0; at <= text.length; at += 1) {
+            if (text[at] === "\\") at += 1;
+            else if ("([{<".includes(text[at] || " ")) depth += 1;
+            else if (")]}>".includes(text[at] || " ")) depth = Math.max(depth - 1, 0);
+            if (at < text.length && (depth || (text[at] !== "," && text[at] !== "\n"))) continue;
+            const piece = text.slice(start, at);
+            const lead = piece.length - piece.trimStart().length;
+            if (piece.trim()) found.push([start + lead, start + piece.trimEnd().length]);
+            start = at + 1;
+        }
+        return found;
+    };
+
+    // What moving the selected elements by one place makes of a prompt: {text, start, end}; null when there is nowhere to go.
+    easel.moved = (text, start, end, direction) => {
+        const places = elements(text);
+        const touched = places.map(([from, to], index) => ({ from, to, index })).filter(({ from, to }) => from <= Math.max(end, start) && to >= start);
+        if (!touched.length) return null;
+        const [first, last] = [touched[0], touched[touched.length - 1]];
+        const other = places[direction < 0 ? first.index - 1 : last.index + 1];
+        if (!other) return null;
+        const [left, right] = direction < 0 ? [other, [first.from, last.to]] : [[first.from, last.to], other];
+        const moved = text.slice(0, left[0]) + text.slice(...right) + text.slice(left[1], right[0]) + text.slice(...left) + text.slice(right[1]);
+        const at = direction < 0 ? left[0] : right[1] - (last.to - first.from);
+        return { text: moved, start: at, end: at + (last.to - first.from) };
+    };
 
     // The innermost pair of these brackets around [start, end), escaped ones not counted. -> {open, close} or null
     const around = (text, start, end, left, right) => {
@@ -108,8 +146,10 @@
         return { text: before + whole + after, start: at, end: at + selected.length };
     };
 
-    const weigh = (area, direction) => {
-        const changed = easel.weighed(area.value, area.selectionStart, area.selectionEnd, direction);
+    const weigh = (area, direction) => edit(area, easel.weighed(area.value, area.selectionStart, area.selectionEnd, direction));
+
+    // Brings a changed text into the box, as an edit of the hand.
+    const edit = (area, changed) => {
         if (!changed) return;
         const old = area.value;
         let first = 0;

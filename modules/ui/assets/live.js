@@ -114,7 +114,10 @@
     const tell = (before, after) => {
         const known = new Map(before.map((job) => [job.id, job.state]));
         for (const job of after) {
-            if (job.state === "failed" && mine.has(job.id) && known.has(job.id) && known.get(job.id) !== "failed") easel.say(job.error, "error");
+            if (job.state === "failed" && mine.has(job.id) && known.get(job.id) !== "failed") {
+                easel.panelOfJob(job).failed = performance.now();
+                if (known.has(job.id)) easel.say(job.error, "error");
+            }
             if (job.state !== "running" && stopping === job.id) stopping = "";
         }
     };
