@@ -56,6 +56,15 @@ class ForPrograms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Infotext:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    SECTION: ClassVar[str] = "Infotext"
+    disable_weights_auto_swap: Annotated[
+        bool, Param("Pictures do not change the checkpoint menu", hint="On: the model of a picture that is read stands under Override settings instead.")
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserInterface:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     SECTION: ClassVar[str] = "User interface"
@@ -70,12 +79,12 @@ class UserInterface:
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 
 
-SECTIONS: tuple[type, ...] = (SavingImages, SavingPaths, SavingDirectories, StableDiffusion, Gallery, UserInterface, LivePreviews, ForPrograms)
+SECTIONS: tuple[type, ...] = (SavingImages, SavingPaths, SavingDirectories, StableDiffusion, Gallery, Infotext, UserInterface, LivePreviews, ForPrograms)
 """In A1111's order and under its titles."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Saving, StableDiffusion, UserInterface, LivePreviews, ForPrograms):
+class Settings(Saving, StableDiffusion, Infotext, UserInterface, LivePreviews, ForPrograms):
     """Every one has an effect, named in its hint."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

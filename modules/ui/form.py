@@ -19,6 +19,9 @@ from modules.ui.talk import Said, explained
 
 T = TypeVar("T")
 
+OVERRIDES = "overrides"
+"""Name of the box of chips among the widgets that are no parameters."""
+
 
 @dataclass(frozen=True)
 class Switch:
@@ -78,6 +81,10 @@ class Form(Generic[T]):
         self.switches[name] = Switch(box, names)
         return box
 
+    def overrides(self, **look: Any) -> Component:
+        """Makes the box of chips in the current place of the page: values that go before those of the widgets, each as "Label: value"."""
+        return self.add(OVERRIDES, gr.Dropdown([], value=[], multiselect=True, allow_custom_value=True, **look))
+
     @property
     def inputs(self) -> set[Component]:
         return set(self.parts().values())
@@ -95,6 +102,7 @@ class Form(Generic[T]):
         for switch in self.switches.values():
             if not values[switch.box]:
                 wanted |= {name: self._declared(name).default for name in switch.names}
+        wanted |= self._overriding(values)
         if self.choice:
             form = self.choice.forms.get(wanted[self.choice.chooser])
             wanted[self.choice.target] = to_dict(form.collect(values)) if form else {}
@@ -121,6 +129,19 @@ class Form(Generic[T]):
         except InvalidRequest:
             return {}
 
+    def _overriding(self, values: Mapping[Component, Any]) -> dict[str, Any]:
+        chips = values[self.further[OVERRIDES]] if OVERRIDES in self.further else None
+        labels = {declared.param.label: declared for declared in walk(self._declaring)}
+        split = [str(chip).partition(": ") for chip in chips or ()]
+        return {labels[label].name: fields.meant(labels[label], value) for label, _, value in split if label in labels}
+
+    def chips(self, values: Mapping[str, Any]) -> dict[Component, Any]:
+        """Updates that show values, by the parameter's name, as the only chips there are."""
+        if OVERRIDES not in self.further:
+            return {}
+        told = [f"{self._declared(name).param.label}: {value}" for name, value in values.items()]
+        return {self.further[OVERRIDES]: gr.update(value=told, choices=told)}
+
     def _inner(self) -> Iterator[tuple[str, Form[Any]]]:
         yield from self.choice.forms.items() if self.choice else ()
 
@@ -137,6 +158,9 @@ class Form(Generic[T]):
         for inner, form in self._inner():
             updates |= form.refill({name.removeprefix(f"{inner}/"): value for name, value in noted.items() if name.startswith(f"{inner}/")})
         updates |= {widget: gr.update(value=noted[name]) for name, widget in self.further.items() if isinstance(noted.get(name), str | int | float)}
+        if isinstance(chips := noted.get(OVERRIDES), list) and OVERRIDES in self.further:
+            told = [chip for chip in chips if isinstance(chip, str)]
+            updates[self.further[OVERRIDES]] = gr.update(value=told, choices=told)
         return updates | {switch.box: gr.update(value=noted[name]) for name, switch in self.switches.items() if isinstance(noted.get(name), bool)}
 
     def explain(self, error: EaselError) -> Said:

@@ -81,6 +81,12 @@ def build(app: App, form: Form[GenerationRequest], talk: Talk, settings: Callabl
     with gr.Row(elem_id=f"{prefix}_columns", elem_classes="easel-columns", equal_height=False):
         with gr.Column(elem_id=f"{prefix}_settings", elem_classes="easel-settings", min_width=320):
             settings()
+            form.overrides(
+                label="Override settings",
+                info="From a picture that was read. They count instead of what is chosen above and in the header; remove one to let that count again.",
+                elem_id=f"{prefix}_override_settings",
+                elem_classes="easel-overrides",
+            )
         with gr.Column(elem_id=f"{prefix}_results", elem_classes="easel-results", min_width=320):
             gr.HTML(gallery(prefix, example), elem_id=f"{prefix}_gallery", elem_classes="easel-gallery", apply_default_css=False)
             gr.HTML(BELOW.format(prefix=prefix, sends=sends.buttons(prefix)), elem_id=f"{prefix}_below", elem_classes="easel-below", apply_default_css=False)

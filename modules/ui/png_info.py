@@ -67,10 +67,11 @@ def build(reader: Reader, talk: Talk) -> None:
     def on_send(values: Mapping[Component, Any], user: str) -> Answer:
         if values[found] is None:
             return Answer()
-        return Answer(reader.updates(params.from_dict(GenerationRequest, values[found])), Said(open="tab_txt2img"))
+        request, model = params.from_dict(GenerationRequest, values[found]), str(values[reader.form.widgets["model"]] or "")
+        return Answer({**reader.updates(request), **reader.model_updates(request, model)}, Said(open="tab_txt2img"))
 
     talk.on(file.upload, on_file, {file, reader.form.widgets["model"]}, [file, shown, text, found, send])
-    talk.on(send.click, on_send, {found}, reader.form.inputs)
+    talk.on(send.click, on_send, {found, reader.form.widgets["model"]}, reader.form.inputs)
 
 
 def texts(found: files.Found) -> str:
@@ -85,7 +86,7 @@ def table(reading: Reading, model_note: str) -> str:
     named = {reading.request.model, reading.request.model_hash} - {""}
     for row in reading.rows:
         if model_note and str(row.value) in named and MODEL_ROW.search(row.key):
-            row = dataclasses.replace(row, state="not restored", note=f"{row.note} The checkpoint menu is left as it is.".strip())
+            row = dataclasses.replace(row, state="not restored", note=f"{row.note} See above.".strip())
         kind = row.state.replace(" ", "-")
         note = f"<small>{html.escape(row.note)}</small>" if row.note else ""
         state = html.escape(STATES.get(row.state, row.state))

@@ -1,6 +1,6 @@
 """From what a picture or a text says to the form: which values are taken, and what the person is told of the rest.
 
-Only request fields can be set, and not the checkpoint: as in A1111, a picture never changes the model by itself; the page says which one it was made with.
+Only request fields can be set. As in A1111 a picture changes the checkpoint menu only where the settings say so; else its model stands as a chip under "Override settings".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from modules.catalog.card import Card
 from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.infotext.read import Reading
+from modules.ui import menu
 from modules.ui.form import Form
 from modules.ui.overview import visible
 from modules.ui.talk import Answer, Said
@@ -63,21 +64,48 @@ class Reader:
 
     def model_note(self, reading: Reading, model: str) -> str:
         """What to say of the picture's model beside the chosen one; "" when they are the same."""
-        name, sha256 = reading.request.model, reading.request.model_hash.lower()
-        if not name and not sha256:
+        told, match = self._model(reading.request)
+        if not told:
             return ""
+        if match is None:
+            return f"It was made with the checkpoint {told}, which is not here."
+        if self._is_chosen(match, model):
+            return ""
+        if self.swaps:
+            return f"It was made with the checkpoint {told}, which the menu now shows."
+        return f"It was made with the checkpoint {told}. The menu stays as it is; {match.name} stands under Override settings and is used until you remove it there."
+
+    @property
+    def swaps(self) -> bool:
+        """Whether a picture may change the checkpoint menu."""
+        return not self.app.settings.value.disable_weights_auto_swap
+
+    def _model(self, request: GenerationRequest) -> tuple[str, Card | None]:
+        """The picture's model as it is told to a person, "" for none, and its card if it is here."""
+        name, sha256 = request.model, request.model_hash.lower()
+        if not name and not sha256:
+            return "", None
         cards = [card for card in self.app.library.checkpoints() if not card.trouble]
         match = next((card for card in cards if sha256 and card.sha256.startswith(sha256)), None) or next((card for card in cards if _called(card, name)), None)
-        told = f"{name} [{sha256[:10]}]" if name and sha256 else name or sha256[:10]
+        return f"{name} [{sha256[:10]}]" if name and sha256 else name or sha256[:10], match
+
+    def _is_chosen(self, card: Card, model: str) -> bool:
         try:
             chosen = self.app.card(model)
         except EaselError:
-            chosen = None
-        if match is None:
-            return f"It was made with the checkpoint {told}, which is not here."
-        if chosen is not None and chosen.path == match.path:
-            return ""
-        return f"It was made with the checkpoint {told}. The menu was left as it is: choose {match.name} there for the same picture."
+            return False
+        return chosen is not None and chosen.path == card.path
+
+    def model_updates(self, request: GenerationRequest, model: str) -> dict[Component, Any]:
+        """The picture's model as a chip, or in the menu where the settings let a picture change it; chips of an earlier picture go."""
+        _, match = self._model(request)
+        if match is None or self._is_chosen(match, model):
+            return self.form.chips({})
+        names = {value for _, value in menu.entries(self.app)}
+        value = match.name if match.name in names else str(match.path)
+        if self.swaps:
+            return {**self.form.chips({}), self.form.widgets["model"]: menu.listed(menu.entries(self.app), value)}
+        return self.form.chips({"model": value})
 
     def _taken(self, reading: Reading, values: Mapping[Component, Any]) -> Answer:
         lost = [row.key for row in reading.rows if row.state == "not restored"]
@@ -86,7 +114,8 @@ class Reader:
             told.append(f"Not restored: {', '.join(lost[:6])}{' …' if len(lost) > 6 else ''}.")
         if note := self.model_note(reading, str(values[self.form.widgets["model"]] or "")):
             told.append(note)
-        return Answer(self.updates(reading.request), Said(" ".join(told), "Parameters read"))
+        model = str(values[self.form.widgets["model"]] or "")
+        return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, Said(" ".join(told), "Parameters read"))
 
     def _last(self, owner: str) -> str:
         """The infotext of the newest picture that this user may see."""

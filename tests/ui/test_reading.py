@@ -18,9 +18,10 @@ from modules.infotext import write
 from modules.infotext.read import Reading, read_text
 from modules.infotext.reading import Row
 from modules.ui import png_info, txt2img
-from modules.ui.form import Form
+from modules.ui.form import OVERRIDES, Form
 from modules.ui.reading import Reader
 from modules.ui.talk import Talk, uploaded
+from tests.networks import tiny
 from tests.ui.conftest import DrawnApp
 
 TEXT = "a cat\nNegative prompt: a dog\nSteps: 17, Sampler: Euler a, Schedule type: Automatic, CFG scale: 4.5, Seed: 99, Size: 256x320, Model hash: 0123456789, Model: another"
@@ -32,6 +33,12 @@ def reader(app: DrawnApp) -> Reader:
         form: Form[GenerationRequest] = Form(app.default_request(), "txt2img")
         form.put("model", choices=["easel-starter"])
         return txt2img.build(app, form, lambda request, user: "", Talk()).reader
+
+
+def put_other(app: DrawnApp) -> None:
+    """A second checkpoint beside the starter."""
+    tiny.save_single(app.paths.models / "Stable-diffusion" / "other.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    app.library.refresh()
 
 
 def values(reader: Reader, **held: Any) -> dict[Any, Any]:
@@ -101,6 +108,25 @@ def test_what_is_said_of_the_model(reader: Reader, model: str, sha256: str, says
     assert note == "" if not says else says in note
 
 
+def test_the_model_of_a_picture_is_a_chip_and_counts(app: DrawnApp, reader: Reader) -> None:
+    put_other(app)
+    form = reader.form
+    request = with_values(GenerationRequest(), {"model": "other"})
+    updates = reader.model_updates(request, "easel-starter")
+    assert updates[form.further[OVERRIDES]]["value"] == ["Checkpoint: other"] and form.widgets["model"] not in updates
+    chosen = form.collect({**values(reader, model="easel-starter"), form.further[OVERRIDES]: ["Checkpoint: other", "Nonsense: 1", "no chip"]})
+    assert chosen.model == "other", "a chip goes before the menu; what is no parameter says nothing"
+    assert form.collect(values(reader, model="easel-starter")).model == "easel-starter"
+    assert reader.model_updates(with_values(GenerationRequest(), {"model": "easel-starter"}), "easel-starter")[form.further[OVERRIDES]]["value"] == []
+
+
+def test_a_picture_may_change_the_menu_where_the_settings_say_so(app: DrawnApp, reader: Reader) -> None:
+    put_other(app)
+    app.settings.change("disable_weights_auto_swap", False)
+    updates = reader.model_updates(with_values(GenerationRequest(), {"model": "other"}), "easel-starter")
+    assert updates[reader.form.widgets["model"]]["value"] == "other" and updates[reader.form.further[OVERRIDES]]["value"] == []
+
+
 def test_the_table_shows_what_became_of_each_value_and_trusts_nothing() -> None:
     evil = "<img src=x onerror=alert(1)>"
     rows = [Row("Steps", "20"), Row(evil, evil, "approximated", evil), Row("Hires upscale", "2", "not restored", "Not there yet.")]
@@ -112,7 +138,7 @@ def test_the_table_shows_what_became_of_each_value_and_trusts_nothing() -> None:
 @pytest.mark.parametrize(("note", "lost"), [("", 0), ("It was made with another checkpoint.", 2)])
 def test_a_model_that_the_menu_keeps_is_not_called_restored(note: str, lost: int) -> None:
     page = png_info.table(read_text(TEXT), note)
-    assert page.count("The checkpoint menu is left as it is.") == lost == page.count('class="not-restored"')
+    assert page.count("See above.") == lost == page.count('class="not-restored"')
 
 
 def test_an_a1111_text_in_full() -> None:
