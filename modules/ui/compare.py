@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
-from modules.core.errors import BadPicture, InvalidRequest, NotFound
+from modules.core.errors import BadPicture, InvalidRequest
 from modules.core.params import value_of, walk
 from modules.core.request import GenerationRequest, Hires
 from modules.core.result import digest
+from modules.infotext import files
 from modules.infotext.read import Reading
 from modules.ui.inputs import Inputs
 from modules.ui.live import FILE_HEADERS, job_of, translated
@@ -31,7 +32,7 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
     desk = Comparison(app, pictures, Inputs(app, pictures))
     return [
         Route("/easel/compare", translated(desk.differences), methods=["GET"]),
-        Route("/easel/jobs/{id}/pictures/{number:int}/before", translated(desk.before), methods=["GET"]),
+        Route("/easel/before/{id}/{number:int}", translated(desk.before), methods=["GET"]),
     ]
 
 
@@ -47,34 +48,39 @@ class Comparison:
         return JSONResponse({"rows": differences(first.request, second.request)})
 
     async def before(self, request: Request) -> Response:
-        """The start picture of one that was made from another; the first pass of one that was enlarged, where such a picture was kept."""
-        reading = await self._reading(request, f"{request.path_params['id']}/{request.path_params['number']}")
-        data, kind = await run_in_threadpool(self._earlier, reading)
-        return Response(data, media_type=kind, headers=FILE_HEADERS)
+        """The start picture of one that was made from another; the first pass of one that was enlarged, where such a picture was kept. Empty: there is none."""
+        data = await self._data(request, f"{request.path_params['id']}/{request.path_params['number']}")
+        found = await run_in_threadpool(self._earlier, data)
+        return Response(found[0], media_type=found[1], headers=FILE_HEADERS) if found else Response(status_code=204)
 
-    def _earlier(self, reading: Reading) -> tuple[bytes, str]:
-        wish = reading.request
+    def _earlier(self, data: bytes) -> tuple[bytes, str] | None:
+        wish = self.app.read_picture(data).request
         if wish.init.image:
             return self.inputs.shown(wish.init.image.removeprefix("sha256:"))
         if not wish.hires.enabled:
-            raise NotFound("This picture was made from nothing but its prompt.", "Choose another picture to compare it with.")
+            return None
+        document = files.read(data).document or {}
+        facts = document.get("facts")
         for hires in (Hires(), replace(wish.hires, enabled=False)):
-            kept = self.app.kept(digest(replace(wish, hires=hires), reading.facts))
+            kept = self.app.kept(digest(replace(wish, hires=hires), facts if isinstance(facts, dict) else {}))
             if kept is not None:
                 return kept.path.read_bytes(), TYPES[kept.path.suffix]
-        raise NotFound("Its first pass was not kept as a picture.", "Draw it once with Hires. fix off: the same seed gives that pass.")
+        return None
 
     async def _reading(self, request: Request, name: str) -> Reading:
-        """Of JOB/NUMBER. Raises NotFound, InvalidRequest, BadPicture."""
+        reading = await run_in_threadpool(self.app.read_picture, await self._data(request, name))
+        if not reading.source:
+            raise BadPicture(UNKNOWN_START, "Its file carries no parameters.")
+        return reading
+
+    async def _data(self, request: Request, name: str) -> bytes:
+        """The file of JOB/NUMBER. Raises NotFound, InvalidRequest."""
         id, _, number = name.partition("/")
         if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise InvalidRequest(f"{name[:80]!r} names no picture.", "Give the job's id, a stroke, and the number of its picture.")
         job = await job_of(self.app, request, id)
         data, _ = await run_in_threadpool(self.pictures.data, job, int(number))
-        reading = await run_in_threadpool(self.app.read_picture, data)
-        if not reading.source:
-            raise BadPicture(UNKNOWN_START, "Its file carries no parameters.")
-        return reading
+        return data
 
 
 def differences(first: GenerationRequest, second: GenerationRequest) -> list[dict[str, Any]]:

@@ -81,3 +81,19 @@ def test_elements_of_a_prompt_are_moved_by_key(tab: Tab) -> None:
     assert tab.page.input_value("#txt2img_prompt textarea") == "(red, big:1.2), a cat, sky"
     tab.page.keyboard.press("Control+z")
     assert tab.page.input_value("#txt2img_prompt textarea") == "a cat, (red, big:1.2), sky"
+
+
+def test_a_picture_is_compared_with_the_one_it_was_made_from(tab: Tab) -> None:
+    tab.page.fill("#txt2img_prompt textarea", "a red apple")
+    tab.fill(steps=2, seed=1)
+    tab.until_shown(tab.generate())
+    shown = tab.page.evaluate("() => window.easel.panels.txt2img.shown")
+    assert tab.page.request.get(f"{tab.page.url.split('?')[0]}easel/before/{shown['job']}/{shown['number']}").status == 204, "it was made from nothing"
+    tab.page.click("#txt2img_hr button")
+    tab.page.check("#txt2img_hires_enabled input")
+    tab.until_shown(tab.generate())
+    tab.page.click("#txt2img_compare")
+    dialog = tab.page.get_by_role("dialog", name="Compare two pictures")
+    expect(dialog.get_by_label("What it was made from").first).to_have_attribute("aria-pressed", "true")
+    size = "(image) => image.decode().then(() => image.naturalWidth)"
+    assert (dialog.locator("img.a").evaluate(size), dialog.locator("img.b").evaluate(size)) == (128, 256)

@@ -83,9 +83,9 @@
     const gather = async (panel) => {
         const shown = panel.shown;
         const found = [];
-        const before = easel.url(`jobs/${shown.job}/pictures/${shown.number}/before`);
+        const before = easel.url(`before/${shown.job}/${shown.number}`);
         const answer = await fetch(before).catch(() => null);
-        if (answer && answer.ok) found.push({ url: before, thumb: before, name: "What it was made from", job: "", number: 0 });
+        if (answer && answer.status === 200) found.push({ url: before, thumb: before, name: "What it was made from", job: "", number: 0 });
         const detail = await easel.ask(`jobs/${shown.job}`);
         for (const [at, picture] of detail.pictures.entries()) found.push({ ...picture, url: easel.url(picture.url), thumb: easel.url(picture.thumb), name: `Picture ${at + 1}, seed ${picture.seed}`, job: shown.job });
         const others = easel.jobs().filter((job) => job.own && job.thumb && job.id !== shown.job);
