@@ -74,6 +74,7 @@ def launch(app: App, options: Options, chosen: Plan) -> Any:
         "root_path": serving.subpath,
         "app_kwargs": {"routes": [*page.routes, *api_routes], "lifespan": lifespan},
         "allowed_paths": [],
+        "_frontend": False,  # else Gradio asks itself for the page, and gives up the start where a busy machine needs more than three seconds for it
         "max_file_size": UPLOAD_LIMIT,
         "show_error": True,
         **dict.fromkeys(("run_history", "enable_monitoring", "pwa", "ssr_mode", "mcp_server"), False),

@@ -55,7 +55,9 @@ def test_the_page_is_built_anew_each_time(app: DrawnApp) -> None:
 @pytest.fixture
 def served(app: DrawnApp) -> Iterator[tuple[Any, httpx.Client]]:
     page = build.page(app)
-    page.blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_name="127.0.0.1", app_kwargs={"routes": page.routes}, **page.launch)
+    page.blocks.launch(
+        prevent_thread_lock=True, quiet=True, _frontend=False, ssr_mode=False, server_name="127.0.0.1", app_kwargs={"routes": page.routes}, **page.launch
+    )
     with httpx.Client(base_url=page.blocks.local_url, trust_env=False, timeout=60) as client:
         yield page.blocks, client
     page.blocks.close(verbose=False)
