@@ -1,6 +1,7 @@
 """Noise levels that a user lists instead of choosing a schedule type: read from text, checked, and written as text. Knows no sampler.
 
 A list names the levels at which the model is asked, the noisiest first; a sampler then goes on to 0. So there are as many steps as levels.
+DPM fast and DPM adaptive, which choose levels of their own, keep to the ends of the list.
 """
 
 from __future__ import annotations

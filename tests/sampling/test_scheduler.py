@@ -123,11 +123,11 @@ def test_other_schedules_and_counts(parts: dict[str, Any], texts: dict[str, Tens
         ("SA-Solver (diffusers)", SASolverScheduler(**BETAS)),
     ],
 )
-@pytest.mark.parametrize("steps", [1, 8, 20])
+@pytest.mark.parametrize("steps", [1, 20])
 def test_diffusers_own_classes_draw_what_our_loop_draws_with_them(parts: dict[str, Any], texts: dict[str, Tensor], name: str, theirs: Any, steps: int) -> None:
-    """Their pipeline with their scheduler, against our loop. Their tables are cumulated in float32."""
+    """Their pipeline with their scheduler as it is, against our loop."""
     found, expected = driven(parts, texts, name, steps), drawn(parts, texts, theirs, steps, **({"eta": 0.3} if name.startswith("TCD") else {}))
-    assert float((found - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
+    assert near(found, expected)
 
 
 @pytest.mark.parametrize(
