@@ -33,7 +33,7 @@ from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.engine import upscaler_names
 from modules.engine.anatomy import anatomy
-from modules.engine.inputs import packed, restore
+from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
 from modules.engine.refiner import refiner_of
@@ -173,14 +173,14 @@ class App:
 
     def read_picture(self, source: bytes | Path) -> Reading:
         """The request in a saved picture, whatever tool made it. Raises BadPicture."""
-        return self.with_files(read(files.read(source)))
+        data = files.load(source) if isinstance(source, Path) else source
+        return told(self.with_files(read(files.read(data))), data, self.blobs)
 
     def take_picture(self, source: bytes | Path) -> Reading:
         """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""
         data = files.load(source) if isinstance(source, Path) else source
-        reading = self.read_picture(data)
-        restore(data, reading.request, self.blobs)
-        return reading
+        restore(data, read(files.read(data)).request, self.blobs)
+        return self.read_picture(data)
 
     def with_inputs(self, data: bytes) -> bytes:
         """A saved picture's file with everything in it that it was made from. Raises EaselError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture, Unsupported
 from modules.core.inputs import check, missing, references
@@ -10,6 +12,7 @@ from modules.imaging.opening import opened
 from modules.infotext import files, own
 from modules.infotext.packing import pack, unpack
 from modules.infotext.read import read
+from modules.infotext.reading import Reading
 
 
 def packed(data: bytes, blobs: Blobs) -> bytes:
@@ -24,6 +27,21 @@ def packed(data: bytes, blobs: Blobs) -> bytes:
         raise Unsupported("This picture was made from its prompt alone, so there are no inputs to pack.", "Its file is all that a rerun needs.")
     check(request, blobs)
     return pack(data, {reference: blobs.get(reference, name) for name, reference in wanted.items()})
+
+
+def told(reading: Reading, data: bytes, blobs: Blobs) -> Reading:
+    """The table of a picture with what it says of its inputs: which are not here, and which of those its file carries along."""
+    lost = set(missing(reading.request, blobs).values())
+    inside = unpack(data) if lost else {}
+    rows, notes = [], [*reading.notes]
+    for row in reading.rows:
+        if row.value in inside and row.value in lost:
+            row = replace(row, state="restored", note="The file carries it along.")
+        elif row.value in lost:
+            row = replace(row, state="not restored", note="It is not on this machine.")
+            notes.append(f"{row.key} is not on this machine. Give it again, or take a copy of this picture that was saved with its inputs.")
+        rows.append(row)
+    return replace(reading, rows=rows, notes=notes)
 
 
 def restore(data: bytes, request: GenerationRequest, blobs: Blobs) -> list[str]:

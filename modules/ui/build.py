@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import compare, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
+from modules.ui import compare, finished, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
 from modules.ui.form import Form
 from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
@@ -36,6 +36,7 @@ SCRIPTS = (
     "gallery.js",
     "keep.js",
     "weights.js",
+    "finished.js",
     "queue.js",
     "live.js",
     "forever.js",
@@ -88,6 +89,7 @@ def page(app: App) -> Page:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
                 first = txt2img.build(app, form, submit, talk)
+                finished.build(app, first, pictures, submit, talk)
             for id, name in (("img2img", "img2img"), ("inpaint", "Inpaint / Outpaint")):
                 gr.Tab(name, elem_id=f"tab_{id}", id=id)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):

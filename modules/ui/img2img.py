@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import inputs, layout, modes, panel, scripts
+from modules.ui import finished, inputs, layout, modes, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -92,7 +92,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         request = wanted(app, form, values, mode)
         return Answer(said=Said(job=submit(request, user), panel=form.prefix))
 
-    made = panel.build(app, form, talk, settings, ACCORDIONS)
+    made = panel.build(app, form, talk, settings, ACCORDIONS, more=finished.buttons(form.prefix))
     read = {slot, *form.inputs}
     talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {"mode": slot, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]

@@ -10,8 +10,10 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app import App
+from modules.core.errors import EaselError
 from modules.core.params import value_of, walk
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest
+from modules.engine.refiner import refiner_of
 from modules.ui import layout
 from modules.ui.form import Form
 from modules.ui.talk import Answer, Said, Talk
@@ -30,6 +32,16 @@ def entries(app: App) -> list[tuple[str, str]]:
 def refiners(app: App) -> list[tuple[str, str]]:
     """(shown, value) of what may take over from the checkpoint."""
     return [("None", ""), *entries(app)]
+
+
+def refiner_here(app: App, request: GenerationRequest) -> str:
+    """The entry's value of a request's refiner; "" where there is none, or none of that name and hash is here."""
+    try:
+        card = refiner_of(request, app.library)
+    except EaselError:
+        return ""
+    names = [value for _, value in entries(app)]
+    return "" if card is None else card.name if card.name in names else str(card.path)
 
 
 def looks(app: App) -> dict[str, dict[str, Any]]:

@@ -51,6 +51,7 @@ BELOW = """
   <a id="download_{prefix}" class="tool" title="Download this picture, with its parameters in it" aria-label="Download">⬇️</a>
   {sends}
   <button type="button" id="{prefix}_send_pnginfo" class="tool wide" title="Look at the parameters in this picture's file">ℹ️ PNG Info</button>
+  {more}
 </div>
 <div id="html_info_{prefix}" class="easel-info" aria-label="Parameters of the shown picture"></div>
 <div id="html_log_{prefix}" class="easel-log"></div>
@@ -74,8 +75,11 @@ class Panel:
         return self.form.prefix
 
 
-def build(app: App, form: Form[GenerationRequest], talk: Talk, settings: Callable[[], None], accordions: layout.Accordions, example: str = "") -> Panel:
-    """Makes a panel in the current place of the page. settings: fills its left column. example: a prompt that the empty panel offers."""
+def build(
+    app: App, form: Form[GenerationRequest], talk: Talk, settings: Callable[[], None], accordions: layout.Accordions, example: str = "", more: str = ""
+) -> Panel:
+    """Makes a panel in the current place of the page. settings: fills its left column. example: a prompt that the empty panel offers.
+    more: HTML of further buttons under the gallery."""
     prefix = form.prefix
     generate, paste = _top(form, example)
     with gr.Row(elem_id=f"{prefix}_columns", elem_classes="easel-columns", equal_height=False):
@@ -89,7 +93,12 @@ def build(app: App, form: Form[GenerationRequest], talk: Talk, settings: Callabl
             )
         with gr.Column(elem_id=f"{prefix}_results", elem_classes="easel-results", min_width=320):
             gr.HTML(gallery(prefix, example), elem_id=f"{prefix}_gallery", elem_classes="easel-gallery", apply_default_css=False)
-            gr.HTML(BELOW.format(prefix=prefix, sends=sends.buttons(prefix)), elem_id=f"{prefix}_below", elem_classes="easel-below", apply_default_css=False)
+            gr.HTML(
+                BELOW.format(prefix=prefix, sends=sends.buttons(prefix), more=more),
+                elem_id=f"{prefix}_below",
+                elem_classes="easel-below",
+                apply_default_css=False,
+            )
     drop = gr.File(elem_id=f"{prefix}_drop", visible="hidden", show_label=False, type="filepath")
     reader = Reader(app, form)
 

@@ -15,6 +15,7 @@ from gradio.components import Component
 from modules.app import App
 from modules.catalog.card import Card
 from modules.core.errors import EaselError
+from modules.core.params import with_values
 from modules.core.request import GenerationRequest
 from modules.infotext.read import Reading
 from modules.ui import menu
@@ -38,7 +39,9 @@ class Reader:
     form: Form[GenerationRequest]
 
     def updates(self, request: GenerationRequest) -> dict[Component, Any]:
-        return self.form.fill(request, [name for name in self.form.widgets if name not in KEPT])
+        """The refiner goes into its menu, where it is here."""
+        shown = with_values(request, {"refiner.checkpoint": menu.refiner_here(self.app, request)})
+        return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT])
 
     def on_arrow(self, values: Mapping[Component, Any], user: str) -> Answer:
         """↙️: the infotext in the prompt box, or, when that is empty, the last picture's."""
@@ -114,6 +117,8 @@ class Reader:
             told.append(f"Not restored: {', '.join(lost[:6])}{' …' if len(lost) > 6 else ''}.")
         if note := self.model_note(reading, str(values[self.form.widgets["model"]] or "")):
             told.append(note)
+        if reading.request.refiner.checkpoint and not menu.refiner_here(self.app, reading.request):
+            told.append(f"Its refiner {reading.request.refiner.checkpoint} is not here.")
         model = str(values[self.form.widgets["model"]] or "")
         return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, Said(" ".join(told), "Parameters read"))
 

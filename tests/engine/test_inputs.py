@@ -13,9 +13,10 @@ from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture, NotFound, Unsupported
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest, Init, Mask
-from modules.engine.inputs import packed, restore
+from modules.engine.inputs import packed, restore, told
 from modules.infotext import files
 from modules.infotext.packing import pack
+from modules.infotext.read import read
 
 
 def picture(colour: int, request: GenerationRequest | None = None) -> bytes:
@@ -48,6 +49,22 @@ def test_only_what_the_request_names_and_only_pictures_are_kept(elsewhere: Blobs
     request = GenerationRequest(init=Init(image=start), mask=Mask(image=nothing))
     assert restore(pack(picture(3, request), inputs), request, elsewhere) == ["the start picture"]
     assert [reference for reference, _, _ in elsewhere.listed()] == [start]
+
+
+def test_the_table_says_which_are_missing_and_which_the_file_carries(here: Blobs, elsewhere: Blobs) -> None:
+    request = GenerationRequest(init=Init(image=here.put(picture(1))), mask=Mask(image=here.put(picture(2))))
+    plain = picture(3, request)
+
+    def states(data: bytes, blobs: Blobs) -> dict[str, tuple[str, str]]:
+        return {row.key: (row.state, row.note) for row in told(read(files.read(data)), data, blobs).rows if row.key in ("Start picture", "Mask")}
+
+    lost, carried = ("not restored", "It is not on this machine."), ("restored", "The file carries it along.")
+    assert states(plain, here) == {"Start picture": ("restored", ""), "Mask": ("restored", "")}
+    assert states(plain, elsewhere) == {"Start picture": lost, "Mask": lost}
+    assert states(packed(plain, here), elsewhere) == {"Start picture": carried, "Mask": carried}
+    elsewhere.put(picture(1))
+    notes = told(read(files.read(plain)), plain, elsewhere).notes
+    assert len(notes) == 1 and notes[0].startswith("Mask is not on this machine.")
 
 
 def test_what_cannot_be_packed_is_said(here: Blobs) -> None:

@@ -157,3 +157,16 @@ def test_where_memory_holds_one_model_the_first_leaves_before_the_second_comes(
         made = drawn(small, **wish)
     assert alive == [0, 0, 0, 0]
     assert [picture.data for picture in made.pictures] == [picture.data for picture in drawn(two, **wish).pictures]
+
+
+def test_offload_keeps_one_component_on_the_device_whoever_draws(two: Engine) -> None:
+    wish: dict[str, Any] = {"count": 2, "refiner__checkpoint": "other", "refiner__switch_at": 0.5}
+    plain = drawn(two, **wish).pictures
+    placed = [two.models.load(two.shelf.checkpoint(name), "fp32").placed for name in ("tiny", "other")]
+    for one in placed:
+        one.enable_model_cpu_offload(device="cpu")
+    try:
+        assert [picture.data for picture in drawn(two, **wish).pictures] == [picture.data for picture in plain]
+    finally:
+        for one in placed:
+            one.remove_all_hooks()
