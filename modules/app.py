@@ -104,6 +104,7 @@ class App:
         The seed of a sweep that has one for all is drawn now, so that what a crash leaves of it can be gone on with. Raises EaselError."""
         with_values(Saving(), saving or {})
         self.check(request)
+        inputs.check(request, self.blobs)
         script, arguments = chosen(request)
         if script.early(arguments) and request.seed == -1:
             request = replace(request, seed=random.randrange(SEED_DRAW))
@@ -112,7 +113,7 @@ class App:
         return self.queue.submit(request, owner=owner, save=save, saving=saving)
 
     def check(self, request: GenerationRequest) -> None:
-        """What can be said of a request without the engine: its names, its script and whether its inputs are here. Raises InvalidRequest, NotFound with the
+        """What can be said of a request without the engine: its names and its script. Raises InvalidRequest, NotFound with the
         nearest names, BadModelFile."""
         script, arguments = chosen(request)
         for name in script.upscalers:
@@ -124,7 +125,6 @@ class App:
             self.library.checkpoint(request.model, request.model_hash)
         refiner_of(request, self.library)
         upscaler_names.check(request, self.library)
-        inputs.check(request, self.blobs)
 
     def upscaler_names(self) -> list[str]:
         """Every upscaler of pictures that can be used, those that need no file first."""
@@ -188,7 +188,7 @@ class App:
 
     def idle_inputs(self) -> Idle:
         """Input pictures that neither the history nor a file among the outputs names. Reads all of them. Raises OutputTrouble."""
-        return idle(self.blobs, self.store, [self.paths.outputs])
+        return idle(self.blobs, self.store, [self.paths.outputs, self.paths.log])
 
     def read_text(self, text: str) -> Reading:
         """The request in a pasted infotext."""

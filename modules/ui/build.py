@@ -121,7 +121,8 @@ def page(app: App) -> Page:
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
         for one in panels:
             loaded = panel.mark(one, loaded)
-    return Page(blocks, launch(app, panels), [*live.routes(app, pictures), *inputs.routes(app, pictures), *weights.routes(app), *compare.routes(app, pictures)])
+    routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
+    return Page(blocks, launch(app, panels), [route for some in routes for route in some])
 
 
 def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:

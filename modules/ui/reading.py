@@ -14,6 +14,7 @@ from gradio.components import Component
 
 from modules.app import App
 from modules.catalog.card import Card
+from modules.core import inputs
 from modules.core.errors import EaselError
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
@@ -39,8 +40,10 @@ class Reader:
     form: Form[GenerationRequest]
 
     def updates(self, request: GenerationRequest) -> dict[Component, Any]:
-        """The refiner goes into its menu, where it is here."""
-        shown = with_values(request, {"refiner.checkpoint": menu.refiner_here(self.app, request)})
+        """The refiner goes into its menu, where it is here; an input picture that is not here leaves its place empty."""
+        lost = set(inputs.missing(request, self.app.blobs).values())
+        gone = {name: "" for name, reference in inputs.references(request).items() if reference in lost and name in self.form.widgets}
+        shown = with_values(request, {"refiner.checkpoint": menu.refiner_here(self.app, request), **gone})
         return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT])
 
     def on_arrow(self, values: Mapping[Component, Any], user: str) -> Answer:
@@ -60,7 +63,7 @@ class Reader:
         """A picture dropped on the prompt. Raises BadPicture."""
         if path is None:
             return Answer()
-        reading = self.app.read_picture(path)
+        reading = self.app.take_picture(path)
         if not reading.source:
             return Answer(said=Said("There are no generation parameters in this file.", "Nothing to read"))
         return self._taken(reading, values)
