@@ -212,17 +212,11 @@ class Refiner:
     """Another checkpoint that takes over inside the running sampler, which keeps its history. A1111's rule."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    checkpoint: Annotated[
-        str, Param("Refiner checkpoint", text="Refiner", max_length=400, hint="Takes over for the last part of the drawing. Empty: none.")
-    ] = ""
+    checkpoint: Annotated[str, Param("Refiner checkpoint", text="Refiner", max_length=400, hint="Takes over for the last part.")] = ""
     checkpoint_hash: Annotated[str, Param("Refiner hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
-    switch_at: Annotated[
-        float, Param("Switch at", 0, 1, 0.01, text="Refiner switch at", hint="How far the noise has come down when it takes over: 0 at once, 1 never.")
-    ] = 0.8
-    by_steps: Annotated[bool, Param("Switch by sampling steps", text="Refiner switch by sampling steps", hint="As A1111 before 1.8.")] = False
-    passes: Annotated[RefinedPass, Param("Refined pass", text="Hires refiner", hint="Where hires fix draws a second pass: which of the two is refined.")] = (
-        "second pass"
-    )
+    switch_at: Annotated[float, Param("Switch at", 0, 1, 0.01, text="Refiner switch at", hint="When: 0 at once, 1 never.")] = 0.8
+    by_steps: Annotated[bool, Param("Switch by sampling steps", text="Refiner switch by sampling steps", hint="Not by the noise; as A1111 before 1.8.")] = False
+    passes: Annotated[RefinedPass, Param("Refined pass", text="Hires refiner", hint="Of a hires fix.")] = "second pass"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,11 @@ def build(app: App, panel: Panel, pictures: Pictures, submit: Submit, talk: Talk
         request = larger(request_of(pictures, job, number), form.collect(values).hires)
         return Answer(said=Said(job=submit(request, user), panel=panel.prefix))
 
-    talk.on(chosen.input, on_larger, {chosen, *form.inputs}, explain=form.explain)
+    go = gr.Button("", elem_id=f"{panel.prefix}_upscale_go", visible="hidden")
+    read = {chosen, *form.inputs}
+    place = sorted(component._id for component in read).index(chosen._id)  # Gradio hands a set of inputs over in the order of their ids
+    fill = f"(...values) => values.with({place}, window.easel.panels.{panel.prefix}.named())"
+    talk.on(go.click, on_larger, read, explain=form.explain, js=fill)
 
 
 def larger(request: GenerationRequest, hires: Hires) -> GenerationRequest:
@@ -97,7 +101,7 @@ def _named(app: App, text: Any, user: str) -> tuple[Job, int]:
 
 
 def routes(app: App, pictures: Pictures) -> list[Route]:
-    """/easel/jobs/ID/pictures/NUMBER/with-inputs and .../clean: copies to save."""
+    """/easel/jobs/ID/copies/NUMBER/with-inputs and .../clean: to save."""
 
     def copy(make: Callable[[bytes], bytes], word: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -110,7 +114,7 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
 
         return answer
 
-    at = "/easel/jobs/{id}/pictures/{number:int}"
+    at = "/easel/jobs/{id}/copies/{number:int}"
     return [
         Route(f"{at}/with-inputs", translated(copy(app.with_inputs, "with-inputs")), methods=["GET"]),
         Route(f"{at}/clean", translated(copy(clean, "clean")), methods=["GET"]),

@@ -84,7 +84,7 @@ def test_copies_to_save(app: DrawnApp, client: TestClient) -> None:
     job = app.until(app.submit(small()).id, "done")
     start = app.blobs.put(files.encode(Image.new("RGB", (16, 16)), ""))
     path = written(app, job, 0, small(init=Init(image=start)))
-    at = f"/easel/jobs/{job.id}/pictures/0"
+    at = f"/easel/jobs/{job.id}/copies/0"
     packed, clean = client.get(f"{at}/with-inputs"), client.get(f"{at}/clean")
     assert packed.content == app.with_inputs(path.read_bytes()) and "-with-inputs.png" in packed.headers["content-disposition"]
     assert files.read(clean.content).chunks == {} and clean.headers["content-disposition"].startswith("attachment")
@@ -98,5 +98,5 @@ def test_copies_to_save(app: DrawnApp, client: TestClient) -> None:
 def test_another_users_picture_is_not_there(app: DrawnApp, client: TestClient) -> None:
     job = app.until(app.submit(small(), owner="ann").id, "done")
     headers: dict[str, Any] = {"x-test-user": "bob"}
-    assert client.get(f"/easel/jobs/{job.id}/pictures/0/clean", headers=headers).status_code == 404
-    assert client.get(f"/easel/jobs/{job.id}/pictures/7/clean").status_code == 404
+    assert client.get(f"/easel/jobs/{job.id}/copies/0/clean", headers=headers).status_code == 404
+    assert client.get(f"/easel/jobs/{job.id}/copies/7/clean").status_code == 404

@@ -9,7 +9,7 @@
         if (!picture || button.disabled) return;
         button.disabled = true;
         try {
-            const answer = await fetch(easel.url(`jobs/${picture.job}/pictures/${picture.number}/${what}`), { headers: { accept: "image/*, application/json" } });
+            const answer = await fetch(easel.url(`jobs/${picture.job}/copies/${picture.number}/${what}`), { headers: { accept: "image/*, application/json" } });
             if (!answer.ok) {
                 const found = await answer.json().catch(() => ({}));
                 throw new Error([found.detail || `The server answered ${answer.status}.`, found.remedy || ""].join(" ").trim());
@@ -30,11 +30,8 @@
         for (const [name, what] of [["save_with_inputs", "with-inputs"], ["save_clean", "clean"]]) {
             easel.when(`#${prefix}_${name}`, (button) => button.addEventListener("click", () => save(panel, what, button)));
         }
-        easel.when(`#${prefix}_upscale`, (button) => button.addEventListener("click", () => {
-            const picture = panel.shown;
-            const box = document.querySelector(`#${prefix}_upscale_of textarea, #${prefix}_upscale_of input`);
-            // The time makes it a new wish each time, also for the same picture.
-            if (picture && box) easel.put(box, JSON.stringify({ job: picture.job, number: picture.number, at: Date.now() }));
-        }));
+        // Which picture is meant, for the handler that draws it larger; the form's values travel with it.
+        panel.named = () => panel.shown ? JSON.stringify({ job: panel.shown.job, number: panel.shown.number }) : "";
+        easel.when(`#${prefix}_upscale`, (button) => button.addEventListener("click", () => easel.byId(`${prefix}_upscale_go`).click()));
     }
 })();
