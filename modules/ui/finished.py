@@ -28,7 +28,7 @@ from modules.ui.live import FILE_HEADERS, job_of, translated
 from modules.ui.overview import visible
 from modules.ui.panel import Panel, Submit
 from modules.ui.pictures import Pictures
-from modules.ui.talk import Answer, Said, Talk
+from modules.ui.talk import Answer, Said, Talk, in_order
 
 LARGER = (
     '<button type="button" id="{prefix}_upscale" class="tool" title="Draw this picture larger with the hires settings"'
@@ -61,8 +61,7 @@ def build(app: App, panel: Panel, pictures: Pictures, submit: Submit, talk: Talk
 
     go = gr.Button("", elem_id=f"{panel.prefix}_upscale_go", visible="hidden")
     read = {chosen, *form.inputs}
-    place = sorted(component._id for component in read).index(chosen._id)  # Gradio hands a set of inputs over in the order of their ids
-    fill = f"(...values) => values.with({place}, window.easel.panels.{panel.prefix}.named())"
+    fill = f"(...values) => values.toSpliced({in_order(read).index(chosen)}, 1, window.easel.panels.{panel.prefix}.named())"
     talk.on(go.click, on_larger, read, explain=form.explain, js=fill)
 
 
