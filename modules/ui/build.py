@@ -31,6 +31,7 @@ SCRIPTS = (
     "files.js",
     "panel.js",
     "modes.js",
+    "batch.js",
     "sends.js",
     "scripts.js",
     "gallery.js",

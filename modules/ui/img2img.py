@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import finished, inputs, layout, modes, panel, scripts
+from modules.ui import batch, finished, inputs, layout, modes, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -59,7 +59,7 @@ def studio() -> str:
         f'<button type="button" id="img2img_mode_{mode.id}" data-mode="{mode.id}" class="of-{mode.tab}" aria-pressed="false">{mode.label}</button>'
         for mode in shown
     )
-    canvases = "".join(f'<div class="easel-mode" data-mode="{mode.id}" id="img2img_canvas_{mode.id}"></div>' for mode in MODES)
+    canvases = "".join(f'<div class="easel-mode" data-mode="{mode.id}" id="img2img_canvas_{mode.id}"></div>' for mode in MODES if mode.id != "batch")
     copies = "".join(
         f'<button type="button" id="img2img_copy_to_{id}" data-mode="{id}" class="tool wide">{modes.BY_ID[id].label}</button>' for id in modes.COPIED
     )
@@ -69,11 +69,13 @@ def studio() -> str:
 def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: Talk) -> panel.Panel:
     """Makes the panel in the current place of the page, below the tabs that show it."""
     slot = gr.Textbox("", elem_id="img2img_mode", visible="hidden", show_label=False, container=False)
+    slots: dict[str, Component] = {"mode": slot}
 
     def settings() -> None:
         gr.HTML(studio(), elem_id="img2img_studio", apply_default_css=False)
         for name in ("init.image", "mask.image"):
             form.put(name, visible="hidden", container=False)
+        slots["batch"] = batch.build(form)
         _mask(form)
         _resize(form)
         layout.sampling(form)
@@ -89,12 +91,22 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         mode = modes.BY_ID.get(str(values[slot]))
         if mode is None:  # the browser could not bring the pictures over, and has said so
             return Answer()
+        if mode.id == "batch":
+            items = batch.read(values[slots["batch"]])
+            ids, told = batch.submitted(
+                app,
+                items,
+                lambda item: wanted(app, form, {**values, form.widgets["init.image"]: item.image, form.widgets["mask.image"]: item.mask}, mode),
+                batch.info_of(values, form),
+                lambda request: submit(request, user),
+            )
+            return Answer(said=Said(told, "Batch", jobs=tuple(ids), panel=form.prefix))
         request = wanted(app, form, values, mode)
         return Answer(said=Said(job=submit(request, user), panel=form.prefix))
 
     made = panel.build(app, form, talk, settings, ACCORDIONS, more=finished.buttons(form.prefix))
-    read = {slot, *form.inputs}
-    talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {"mode": slot, **form.widgets}))
+    read = {*slots.values(), *form.inputs}
+    talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {**slots, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]
     gr.on(
         [one.change for one in pictures], None, pictures, pictures, js="(picture, mask) => window.easel.studio.arrived(picture, mask)", show_progress="hidden"
@@ -107,7 +119,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
 def prepared(read: set[Component], named: Mapping[str, Component]) -> str:
     """The script that fills in what only the browser knows before values are sent."""
     order = in_order(read)
-    places = ", ".join(f'"{name}": {order.index(named[name])}' for name in ("mode", "init.image", "mask.image"))
+    places = ", ".join(f'"{name}": {order.index(named[name])}' for name in ("mode", "batch", "init.image", "mask.image"))
     return f"async (...values) => await window.easel.studio.prepare(values, {{{places}}})"
 
 
@@ -116,7 +128,7 @@ def wanted(app: App, form: Form[GenerationRequest], values: Mapping[Component, A
     request = modes.acting(form.collect(values), mode)
     if not request.init.image:
         raise InvalidRequest("There is no picture to work on.", "Drop one on the canvas, choose a file, or send one here from another tab.", "init.image")
-    if mode.id in modes.GROUPS["mask"].modes and not request.mask.image:
+    if mode.id in modes.MASKED and not request.mask.image:
         remedy = "Give the mask as a second picture." if mode.id == "inpaint_upload" else "Draw over what is to be drawn anew."
         raise InvalidRequest("Nothing is masked yet.", remedy, "mask.image")
     if values[form.further["resize"]] == RESIZE_BY and mode.id in modes.GROUPS["resize"].modes:

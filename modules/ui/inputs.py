@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.blobs import Blobs
-from modules.core.errors import InvalidRequest, NotFound
+from modules.core.errors import InvalidRequest, NotFound, Unsupported
 from modules.imaging.opening import FORMATS, opened
-from modules.ui.live import FILE_HEADERS, job_of, told, translated
+from modules.ui import batch
+from modules.ui.live import FILE_HEADERS, is_near, job_of, told, translated
 from modules.ui.pictures import Pictures
 
 LARGEST = 128 * 2**20
@@ -36,6 +37,7 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
     return [
         Route("/easel/inputs", translated(desk.bring), methods=["POST"]),
         Route("/easel/inputs/from-job", translated(desk.take), methods=["POST"]),
+        Route("/easel/inputs/from-folder", translated(desk.folder), methods=["POST"]),
         Route("/easel/inputs/{digest}", translated(desk.give), methods=["GET"]),
     ]
 
@@ -66,6 +68,16 @@ class Inputs:
         job = await job_of(self.app, request, wish["job"])
         data, _ = await run_in_threadpool(self.pictures.data, job, number)
         return JSONResponse(await run_in_threadpool(self.keep, data))
+
+    async def folder(self, request: Request) -> Response:
+        """The pictures of a folder of this machine, for a browser on this machine alone."""
+        wish = await told(request)
+        folder, masks = wish.get("folder"), wish.get("masks", "")
+        if not isinstance(folder, str) or not isinstance(masks, str):
+            raise InvalidRequest("from-folder takes the path of a folder.")
+        if not is_near(request):
+            raise Unsupported("A folder can only be named by a browser on the machine that Easel runs on.", "Choose the pictures as files instead.")
+        return JSONResponse(await run_in_threadpool(batch.of_folder, self.app, folder, masks))
 
     async def give(self, request: Request) -> Response:
         data, kind = await run_in_threadpool(self.shown, request.path_params["digest"])

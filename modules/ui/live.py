@@ -88,10 +88,15 @@ async def job_of(app: App, request: Request, id: str) -> Job:
     return job
 
 
-def is_here(request: Request) -> bool:
-    """Whether the browser runs on this very machine, with nothing in between, and there is a desktop to show a folder on."""
+def is_near(request: Request) -> bool:
+    """Whether the browser runs on this very machine, with nothing in between."""
     near = request.client is not None and request.client.host in LOOPBACK and request.url.hostname in LOOPBACK
-    return near and not any(name in request.headers for name in FORWARDED) and has_desktop()
+    return near and not any(name in request.headers for name in FORWARDED)
+
+
+def is_here(request: Request) -> bool:
+    """Whether the browser is near, and there is a desktop to show a folder on."""
+    return is_near(request) and has_desktop()
 
 
 async def told(request: Request) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         hint = gr.update(placeholder=layout.prompt_hint(app.example(model)))
         updates: dict[Component, Any] = {last: model}
         for form in forms:
-            updates |= form.fill(request, names) | {form.widgets["prompt"]: hint}
+            sized = names if form.prefix == "txt2img" else [name for name in names if name not in ("width", "height")]  # a picture has a size of its own
+            updates |= form.fill(request, sized) | {form.widgets["prompt"]: hint}
         return Answer(updates, said)
 
     def on_refresh(values: Mapping[Component, Any], user: str) -> Answer:

@@ -27,6 +27,7 @@ class Mode:
 MODES: tuple[Mode, ...] = (
     Mode("img2img", "img2img", "img2img"),
     Mode("sketch", "Sketch", "img2img", "colour"),
+    Mode("batch", "Batch", "img2img"),
     Mode("inpaint", "Inpaint", "inpaint", "mask"),
     Mode("inpaint_sketch", "Inpaint sketch", "inpaint", "colour"),
     Mode("inpaint_upload", "Inpaint upload", "inpaint"),
@@ -36,6 +37,9 @@ BY_ID = {mode.id: mode for mode in MODES}
 
 COPIED = ("img2img", "sketch", "inpaint", "inpaint_sketch")
 """Where "Copy image to" leads."""
+
+MASKED = ("inpaint", "inpaint_sketch", "inpaint_upload")
+"""Modes that do nothing without a mask."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Group:
 
 
 GROUPS: dict[str, Group] = {
-    "mask": Group(("inpaint", "inpaint_sketch", "inpaint_upload"), ("mask.",)),
+    "mask": Group((*MASKED, "batch"), ("mask.",)),
+    "batch": Group(("batch",)),
     "resize": Group(tuple(mode.id for mode in MODES if mode.id != "outpaint")),
     "outpaint": Group(("outpaint",), ("outpaint.",)),
 }

@@ -27,7 +27,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 @dataclass(frozen=True)
 class Said:
-    """text: shown for some seconds under its title; none when empty. open: element id of the tab to go to. job: id of a job that was submitted,
+    """text: shown for some seconds under its title; none when empty. open: element id of the tab to go to. job: id of a job that was submitted, jobs: of several,
     panel: prefix of the panel that is to show its pictures."""
 
     text: str = ""
@@ -35,6 +35,7 @@ class Said:
     kind: Literal["note", "error"] = "note"
     open: str = ""
     job: str = ""
+    jobs: tuple[str, ...] = ()
     panel: str = ""
 
 

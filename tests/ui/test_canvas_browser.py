@@ -326,3 +326,29 @@ def test_a_chain_of_sends_loses_nothing(tab: Tab, tmp_path: Path) -> None:
     tab.page.click("#tab_img2img-button")
     tab.page.click("#img2img_send_to_txt2img")
     expect(tab.page.locator("#tab_txt2img-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_batch_is_a_job_for_each_picture(tab: Tab, photo: bytes) -> None:
+    choose_tab = "#tab_img2img-button"
+    tab.page.click(choose_tab)
+    tab.page.click("#img2img_mode_batch")
+    other = io.BytesIO()
+    image(photo).rotate(90).save(other, "PNG")
+    chosen = [{"name": f"{number}.png", "mimeType": "image/png", "buffer": data} for number, data in enumerate((photo, other.getvalue()))]
+    tab.page.set_input_files(".easel-batch input[type=file]", chosen)
+    expect(tab.page.locator(".easel-batch li")).to_have_count(2)
+    tab.fill(prompt="a batch of two", steps=2, denoising_strength=0.5)
+    tab.page.click("#img2img_generate")
+    tab.until("() => window.easel.jobs().filter((job) => job.prompt === 'a batch of two' && job.state === 'done').length === 2")
+    assert "2 pictures are in the queue" in tab.messages()
+
+
+def test_escape_in_the_queue_tab(tab: Tab) -> None:
+    tab.prefix = "txt2img"
+    tab.page.click("#tab_txt2img-button")
+    tab.fill(prompt="a long one", steps=150, batch_count=20)
+    job = tab.generate()
+    tab.until(at.STEPPING)
+    tab.page.click("#tab_queue-button")
+    tab.page.keyboard.press("Escape")
+    tab.until_state(job, "cancelled")

@@ -31,6 +31,10 @@
     };
 
     const take = async (data, target) => {
+        if (target.takeAll && data.files.length) {
+            target.takeAll([...data.files]);
+            return;
+        }
         const file = await fileOf(data);
         if (!file) return;
         if (typeof target !== "string") {
@@ -47,7 +51,7 @@
     };
 
     // Selector -> the upload field, or the canvas, that takes what is dropped there.
-    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
+    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-batch", () => easel.studio.batch], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
     const carries = (data) => data && (data.types.includes("Files") || data.types.includes("text/uri-list"));
     const zoneOf = (event) => {
         if (!(event.target instanceof Element)) return null;

@@ -45,7 +45,9 @@
     };
     const waits = (panel) => jobs.find((job) => job.state === "queued" && mine.get(job.id) === panel.prefix);
 
-    easel.stop = async (how, panel = easel.panel()) => {
+    // Where no panel is on the page, as in the Queue tab, what runs is meant.
+    const meant = () => easel.panel().visible() || !running() ? easel.panel() : easel.panelOfJob(running());
+    easel.stop = async (how, panel = meant()) => {
         const job = runs(panel) || (how === "stop" ? waits(panel) : null);
         if (!job) return;
         stopping = job.id;

@@ -80,8 +80,12 @@
         const sent = [...values];
         const put = (name, value) => { sent[at[name]] = value; };
         try {
-            const { picture, mask } = await studio.references();
             put("mode", studio.mode);
+            if (studio.mode === "batch") {
+                put("batch", JSON.stringify(await studio.batch.items()));
+                return sent;
+            }
+            const { picture, mask } = await studio.references();
             put("init.image", picture);
             put("mask.image", mask);
         } catch (error) {
@@ -145,6 +149,7 @@
     easel.when(".easel-modes button", (button) => button.addEventListener("click", () => studio.choose(button.dataset.mode)));
     easel.when(".easel-copy button", (button) => button.addEventListener("click", async () => {
         const from = studio.canvas();
+        if (!from) return;
         const target = canvases[button.dataset.mode];
         const picture = from.draws === "colour" && from.drawn() ? await from.composite() : null;
         studio.choose(button.dataset.mode);

@@ -64,7 +64,7 @@
     easel.told = (packed) => {
         const said = JSON.parse(packed || "{}");
         if (said.text) easel.say(said.text, said.kind, said.title);
-        if (said.job) easel.submitted(said.job, said.panel);
+        for (const job of [said.job, ...said.jobs || []]) easel.submitted(job, said.panel);
         if (said.open) easel.openTab(said.open);
     };
 
