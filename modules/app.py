@@ -22,6 +22,7 @@ from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, Unavailable
 from modules.core.files import replace as replace_file
 from modules.core.files import sweep
+from modules.core.form_defaults import FormDefaults
 from modules.core.options import Looks, Options
 from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
@@ -68,6 +69,7 @@ class App:
         self.options = options
         self.paths = options.paths
         self.settings = SettingsStore(self.paths.settings)
+        self.form_defaults = FormDefaults(self.paths.form_defaults)
         self.outputs = outputs or Outputs(self.paths.outputs)
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)

@@ -17,8 +17,7 @@ from modules.api.bodies import json_object, typed
 from modules.api.logins import login
 from modules.api.pictures import Pictures
 from modules.api.schemas import takes
-from modules.api.sdapi_names import Img2Img, Tab, Txt2Img
-from modules.api.sdapi_option_names import foreign_name
+from modules.api.sdapi_names import Img2Img, Tab, Txt2Img, foreign_name
 from modules.api.sdapi_options import LoginOptions
 from modules.api.sdapi_progress import Watcher
 from modules.api.sdapi_reply import answer_of

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from modules.core.records.options import OPTIONS
 from modules.core.request import MaskArea, MaskedContent, ResizeMode
 
 Tab = Literal["txt2img", "img2img"]
@@ -139,3 +140,9 @@ BODIES: dict[Tab, type[BaseModel]] = {"txt2img": Txt2Img, "img2img": Img2Img}
 def asks_nothing(value: Any, neutral: tuple[Any, ...] = ()) -> bool:
     """True when a value leaves a feature alone: one of `neutral`, or of the values that mean nothing anywhere."""
     return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in (neutral or NOTHING))
+
+
+def foreign_name(field_name: str, tab: Tab = "txt2img") -> str:
+    """A1111's name of one of our fields: of the body where it has one, else of the options; our own where it has none."""
+    names = [(name.field, name.name) for name in NAMES[tab]] + [(option.field, option.name) for option in OPTIONS]
+    return next((name for field, name in names if field == field_name), field_name)

@@ -13,10 +13,10 @@ from typing import Any
 
 from modules.api.replies import renamed
 from modules.api.sdapi_names import Tab, asks_nothing
-from modules.api.sdapi_option_names import BY_OPTION, MODEL, OPTIONS, Option
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, Unsupported
 from modules.core.params import named, to_dict, value_of, with_values
+from modules.core.records.options import BY_OPTION, MODEL, OPTIONS, Option
 from modules.core.request import GenerationRequest
 from modules.core.saving import Saving
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from modules.api.replies import renamed
 from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, in_memory, refiner_fields, said_by
-from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing
-from modules.api.sdapi_option_names import BY_OPTION, OPTIONS, foreign_name
+from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing, foreign_name
 from modules.api.sdapi_options import Find, checked, fields_of
 from modules.core.errors import InvalidRequest, NotFound, Unsupported
 from modules.core.params import with_values
+from modules.core.records.options import BY_OPTION, OPTIONS
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest

@@ -58,6 +58,11 @@ class Paths:
         return self.data / "settings.yaml"
 
     @property
+    def form_defaults(self) -> Path:
+        """What the page's forms start with."""
+        return self.data / "ui-config.json"
+
+    @property
     def hash_cache(self) -> Path:
         return self.data / "cache" / "hashes.db"
 

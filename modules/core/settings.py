@@ -25,6 +25,11 @@ from modules.core.files import replace, set_aside
 from modules.core.params import STRICT, Param, named, value_of, walk, with_values
 from modules.core.saving import Gallery, Saving, SavingDirectories, SavingImages, SavingPaths
 
+LONGEST = 200
+"""Characters of each text of a list."""
+MOST = 100
+"""Texts of a list."""
+
 Theme = Literal["system", "light", "dark"]
 
 
@@ -75,12 +80,21 @@ class UserInterface:
     send_size: Annotated[
         bool, Param("Send size when sending a picture or its parameters to another tab", hint="Never to inpaint. Off: the size there stays.")
     ] = True
+    localization: Annotated[str, Param("Localization", max_length=60, hint="The page's language. Acts at the next start.")] = "None"
+    quicksettings_list: Annotated[
+        tuple[str, ...],
+        Param("Quicksettings list", hint="What stands in the header, beside the checkpoint, in place of its own place. Acts at the next start."),
+    ] = ()
+    ui_tab_order: Annotated[tuple[str, ...], Param("UI tab order", hint="These come first, the others behind. Acts at the next start.")] = ()
+    hidden_tabs: Annotated[tuple[str, ...], Param("Hidden UI tabs", hint="Settings cannot be hidden. Acts at the next start.")] = ()
     theme: Annotated[Theme, Param("Theme", hint="system: dark or light as your desktop is.")] = "system"
     autolaunch: Annotated[bool, Param("Open the page in a browser at start", hint="Acts at the next start.")] = False
 
 
-SECTIONS: tuple[type, ...] = (SavingImages, SavingPaths, SavingDirectories, StableDiffusion, Gallery, Infotext, UserInterface, LivePreviews, ForPrograms)
-"""In A1111's order and under its titles."""
+SECTIONS: Mapping[str, type] = {
+    kind.SECTION: kind for kind in (SavingImages, SavingPaths, SavingDirectories, StableDiffusion, Gallery, UserInterface, Infotext, LivePreviews, ForPrograms)
+}
+"""A1111's titles, in its order -> the settings that stand there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +148,7 @@ class SettingsStore:
             return self._value
 
     def _save(self, settings: Settings) -> None:
-        chosen = {field.name: value_of(settings, field) for field in walk(Settings) if value_of(settings, field) != field.default}
+        chosen = {field.name: _plain(value_of(settings, field)) for field in walk(Settings) if value_of(settings, field) != field.default}
         text = yaml.safe_dump(chosen, allow_unicode=True, sort_keys=False) if chosen else ""
         if yaml.safe_load(text) != (chosen or None):  # rare line ends are read back as spaces unless they are escaped
             text = yaml.safe_dump(chosen, sort_keys=False)
@@ -184,13 +198,23 @@ class SettingsStore:
         return settings
 
 
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _short(value: Any) -> bool:
+    """A text of a list: without the half characters that no file holds."""
+    return isinstance(value, str) and len(value) <= LONGEST and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def _with(settings: Settings, name: str, value: Any) -> Settings:
     """A checked copy. No text reaches OmegaConf, and nothing is resolved."""
     if name not in (field.name for field in walk(Settings)):
         raise InvalidRequest(f"There is no setting {name[:80]!r}.", "Check its spelling.", name[:80])
-    if not isinstance(value, str | int | float | bool):
-        raise InvalidRequest(f"{name} takes one plain value.", "Give a text, a number, true or false.", name)
-    if not isinstance(value, str):
+    several = isinstance(value, list | tuple) and len(value) <= MOST and all(_short(one) for one in value)
+    if not several and not isinstance(value, str | int | float | bool):
+        raise InvalidRequest(f"{name} takes one plain value, or a list of texts.", "Give a text, a number, true or false.", name)
+    if not several and not isinstance(value, str):
         try:
             merged = OmegaConf.merge(OmegaConf.structured(Settings), {name: value})
         except OmegaConfBaseException as error:

@@ -15,10 +15,12 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import compare, finished, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, settings, txt2img, weights
+from modules.ui import compare, defaults, finished, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, quick, settings, tabs, txt2img, weights
+from modules.ui.defaults import Defaults
 from modules.ui.form import Form
 from modules.ui.panel import Panel
 from modules.ui.pictures import Pictures
+from modules.ui.settings import Section
 from modules.ui.talk import QUIET, Talk
 from modules.ui.theme import theme
 
@@ -42,8 +44,9 @@ SCRIPTS = (
     "live.js",
     "forever.js",
     "compare.js",
+    "settings.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -81,13 +84,15 @@ def page(app: App) -> Page:
 
     with gr.Blocks(title="Easel", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
         talk = Talk()
+        choices, starts = settings.new_form(app), Defaults(app)
         with gr.Row(elem_id="quicksettings"):
             form.put("model", choices=models, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
             refresh = layout.tool("txt2img", "refresh_sd_model_checkpoint")
             gr.HTML(STATUS, elem_id="easel_header", apply_default_css=False)
             gr.HTML(THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
+        shared = quick.build(app, form, choices, settings.menus(app, models, ()), talk)
         gr.HTML(REPORTS, elem_id="easel_reports_place", apply_default_css=False)
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as place:
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
                 first = txt2img.build(app, form, submit, talk)
                 finished.build(app, first, pictures, submit, talk)
@@ -98,12 +103,15 @@ def page(app: App) -> Page:
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
-                choices = settings.build(app, models, talk)
+                settings.build(app, choices, settings.menus(app, models, tabs.names(place)), [Section("Defaults", starts.fill)], talk)
         with gr.Column(elem_id="img2img_panel", min_width=0):
-            editing.share("model", form.widgets["model"])
+            for name in ("model", *(name for name in shared if name not in layout.HIDDEN["img2img"])):
+                editing.share(name, form.widgets[name])
             second = img2img.build(app, editing, submit, talk)
         panels = [first, second]
         last = menu.build(app, [one.form for one in panels], refresh, talk)
+        starts.wire([one.form for one in panels], talk)
+        opens = tabs.arrange(place, app.settings.value)
         for one in panels:
             panel.keep(one)
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
@@ -112,7 +120,7 @@ def page(app: App) -> Page:
             """The menu and the settings as they are now; each form as it was before a reload of its tab, or else as it suits the default model."""
             updates: dict[Component, Any] = {}
             for one in panels:
-                updates |= panel.restored(one, noted) or menu.fresh(app, one.form)
+                updates |= panel.restored(one, noted) or defaults.fresh(app, one.form)
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
             for other in (one.form.widgets["refiner.checkpoint"] for one in panels):
                 updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
@@ -123,15 +131,21 @@ def page(app: App) -> Page:
         for one in panels:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
-    return Page(blocks, launch(app, panels), [route for some in routes for route in some])
+    return Page(blocks, launch(app, panels, opens), [route for some in routes for route in some])
 
 
-def launch(app: App, panels: Sequence[Panel]) -> dict[str, Any]:
-    """Styles and scripts as arguments of `Blocks.launch`. They are part of the page, so a subpath or a login cannot come between.
+def launch(app: App, panels: Sequence[Panel], opens: str) -> dict[str, Any]:
+    """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}
     usual = {one.prefix: panel.usual(one) for one in panels}
-    given = {"names": names, "theme": app.options.serve.theme or app.settings.value.theme, "usual": usual, "modes": [asdict(mode) for mode in modes.MODES]}
+    given = {
+        "names": names,
+        "theme": app.options.serve.theme or app.settings.value.theme,
+        "usual": usual,
+        "opens": opens,
+        "modes": [asdict(mode) for mode in modes.MODES],
+    }
     scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
     styles = "\n".join([*((ASSETS / name).read_text("utf-8") for name in STYLES), modes.styles()])
     head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"

@@ -108,6 +108,10 @@ class Form(Generic[T]):
             wanted[self.choice.target] = to_dict(form.collect(values)) if form else {}
         return with_values(self.start, wanted)
 
+    def meant(self, name: str, values: Mapping[Component, Any]) -> Any:
+        """What one widget says of its parameter, not checked yet."""
+        return fields.meant(self._declared(name), values[self.widgets[name]])
+
     def fill(self, instance: T, names: Iterable[str] | None = None) -> dict[Component, Any]:
         """Gradio updates that show an instance's values, all of them or those named."""
         chosen = set(self.widgets if names is None else names)

@@ -71,6 +71,8 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
     slot = gr.Textbox("", elem_id="img2img_mode", visible="hidden", show_label=False, container=False)
     slots: dict[str, Component] = {"mode": slot}
 
+    seldom = layout.remaining(form, ACCORDIONS)
+
     def settings() -> None:
         gr.HTML(studio(), elem_id="img2img_studio", apply_default_css=False)
         for name in ("init.image", "mask.image"):
@@ -84,7 +86,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
             form.put("cfg_scale", min_width=160)
             form.put("init.strength", min_width=160)
         layout.seeds(form)
-        layout.accordions(form, ACCORDIONS, GROUP_OF)
+        layout.accordions(form, seldom, GROUP_OF)
         scripts.build(app, form, "img2img", talk)
 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
@@ -104,7 +106,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         request = wanted(app, form, values, mode)
         return Answer(said=Said(job=submit(request, user), panel=form.prefix))
 
-    made = panel.build(app, form, talk, settings, ACCORDIONS, more=finished.buttons(form.prefix))
+    made = panel.build(app, form, talk, settings, seldom, more=finished.buttons(form.prefix))
     read = {*slots.values(), *form.inputs}
     talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {**slots, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]

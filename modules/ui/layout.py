@@ -213,6 +213,12 @@ def seeds(form: Form[GenerationRequest]) -> None:
         row(form, "variation.width", "variation.height")
 
 
+def remaining(form: Form[GenerationRequest], wanted: Accordions) -> Accordions:
+    """The accordions without what stands elsewhere already (in the header), and without those that this empties."""
+    left = [(title, id, tuple(tuple(name for name in names if name not in form.widgets) for names in rows)) for title, id, rows in wanted]
+    return tuple((title, id, tuple(filter(None, rows))) for title, id, rows in left if any(rows))
+
+
 def accordions(form: Form[GenerationRequest], wanted: Accordions, group_of: Mapping[str, str] | None = None) -> None:
     """group_of: element id of an accordion -> the group of `modes.GROUPS` that it belongs to."""
     for title, elem_id, rows in wanted:

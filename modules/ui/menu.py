@@ -71,14 +71,6 @@ def suited(app: App, model: str) -> tuple[GenerationRequest, list[str]]:
     return request, [name for name in dict.fromkeys((*SUITED, *advised)) if name not in ("model", "model_hash", "prompt", "seed")]
 
 
-def fresh(app: App, form: Form[GenerationRequest]) -> dict[Component, Any]:
-    """Updates that bring a new page to the default model as it is now: the settings may have changed since the page was built.
-    Only what differs from the page as it was built, so that nothing is taken from a hand that was quicker than this answer."""
-    request, names = suited(app, "")
-    now = {field.name for field in walk(GenerationRequest) if value_of(request, field) != value_of(form.start, field)}
-    return {**form.fill(request, [name for name in names if name in now]), form.widgets["prompt"]: gr.update(placeholder=layout.prompt_hint(app.example()))}
-
-
 def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button, talk: Talk) -> gr.Textbox:
     """Wires the menu, which all forms share, and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
     menu = forms[0].widgets["model"]

@@ -65,7 +65,13 @@ class Overview:
             "version": digest,
             "warmth": self.app.warmth,
             "theme": serve.theme or self.app.settings.value.theme,
-            "reports": [*self.app.library.reports(), *self.app.settings.notes, *self.app.queue.notes, *filter(None, [self._trouble])],
+            "reports": [
+                *self.app.library.reports(),
+                *self.app.settings.notes,
+                *self.app.form_defaults.notes,
+                *self.app.queue.notes,
+                *filter(None, [self._trouble]),
+            ],
             "running": None,
         }
         if digest != seen_rows:

@@ -17,18 +17,20 @@ from modules.ui.talk import Answer, Said, Talk
 def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: Talk) -> panel.Panel:
     """Makes the tab in the current place of the page."""
 
+    seldom = layout.remaining(form, layout.ACCORDIONS)
+
     def settings() -> None:
         layout.sampling(form)
         layout.checkboxes(form)
         layout.dimensions(form)
         layout.guidance(form)
         layout.seeds(form)
-        layout.accordions(form, layout.ACCORDIONS)
+        layout.accordions(form, seldom)
         scripts.build(app, form, "txt2img", talk)
 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
         return Answer(said=Said(job=submit(form.collect(values), user), panel=form.prefix))
 
-    made = panel.build(app, form, talk, settings, layout.ACCORDIONS, app.example(), finished.buttons(form.prefix))
+    made = panel.build(app, form, talk, settings, seldom, app.example(), finished.buttons(form.prefix))
     talk.on(made.generate.click, on_generate, form.inputs, explain=form.explain)
     return made

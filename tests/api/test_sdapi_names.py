@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from modules.api.sdapi_names import IMG2IMG, NAMES, TXT2IMG, Img2Img, Tab, Txt2Img, asks_nothing
-from modules.api.sdapi_option_names import OPTIONS, Option, foreign_name
+from modules.api.sdapi_names import IMG2IMG, NAMES, TXT2IMG, Img2Img, Tab, Txt2Img, asks_nothing, foreign_name
 from modules.api.sdapi_scripts import SOFT_ARGUMENTS
 from modules.core.params import named, value_of, walk, with_values
+from modules.core.records.options import OPTIONS, Option
 from modules.core.request import GenerationRequest
 
 NOT_A1111S = {"model_hash", "batched", "precision", "embeddings", "extensions", "as_is", "solver.named", "spacing.sigmas", "refiner.checkpoint_hash"}

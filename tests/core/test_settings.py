@@ -41,6 +41,16 @@ def test_only_what_differs_is_saved_and_read_again(path: Path) -> None:
     assert store.reset() == SettingsStore(path).value == Settings()
 
 
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50) | st.sampled_from(["${oc.env:HOME}", "???", "null"]), max_size=5))
+def test_lists_of_texts_come_back_as_they_were(texts: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "settings.yaml")
+        assert SettingsStore(path).change("hidden_tabs", texts).hidden_tabs == tuple(texts)
+        again = SettingsStore(path)
+        assert again.value.hidden_tabs == tuple(texts)
+        assert again.notes == []
+
+
 def test_values_are_typed(path: Path) -> None:
     store = SettingsStore(path)
     assert store.change_all({"autolaunch": "yes", "live_preview_size": "128", "live_preview_interval": 3}).autolaunch is True
@@ -66,6 +76,11 @@ def test_values_are_typed(path: Path) -> None:
         ("autolaunch", "perhaps"),
         ("sd_model_checkpoint", 3),
         ("sd_model_checkpoint", ["a"]),
+        ("hidden_tabs", "Queue"),
+        ("hidden_tabs", [1]),
+        ("hidden_tabs", ["x" * 201]),
+        ("hidden_tabs", ["x"] * 101),
+        ("hidden_tabs", ["\ud800"]),
         ("sd_model_checkpoint", "x" * 401),
         ("sd_model_checkpoint", "\ud800"),
         ("no_such", 1),

@@ -10,7 +10,7 @@ import pytest
 
 from modules.catalog.card import Card
 from modules.core.errors import NotFound
-from modules.ui import menu, settings
+from modules.ui import defaults, menu, settings
 from modules.ui.form import Form
 from tests.ui.conftest import DrawnApp
 
@@ -69,7 +69,7 @@ def test_a_new_page_starts_with_the_default_model_of_now(app: DrawnApp, monkeypa
     card = app.card()
     assert card is not None
     monkeypatch.setattr(app, "card", lambda model="": replace(card, defaults={"width": 640}, example="something new"))
-    updates = menu.fresh(app, form)
+    updates = defaults.fresh(app, form)
     assert updates[width]["value"] == 640
     assert "something new" in updates[form.widgets["prompt"]]["placeholder"]
 

@@ -1,4 +1,4 @@
-"""A1111's names of settings, as /options and `override_settings` know them, and which field of a request each one is the default of.
+"""A1111's names of settings, as its /options, its `override_settings` and its config.json know them, and which field of a request each one is the default of.
 
 Each belongs to a login and to its requests; none of them changes this server. What only tells how the server is set up stands in `sdapi.facts`.
 """
@@ -6,11 +6,12 @@ Each belongs to a login and to its requests; none of them changes this server. W
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from modules.api.sdapi_names import NAMES, Tab
 from modules.core.params import walk
 from modules.core.saving import Saving
+
+Tab = Literal["txt2img", "img2img"]
 
 FORMATTED = ("samples_format", "grid_format")
 FORMATS = ("png", "jpg", "jpeg", "webp", "avif")
@@ -119,9 +120,3 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 BY_OPTION = {option.name: option for option in OPTIONS}
-
-
-def foreign_name(field_name: str, tab: Tab = "txt2img") -> str:
-    """A1111's name of one of our fields: of the body where it has one, else of the options; our own where it has none."""
-    names = [(name.field, name.name) for name in NAMES[tab]] + [(option.field, option.name) for option in OPTIONS]
-    return next((name for field, name in names if field == field_name), field_name)

@@ -1,0 +1,83 @@
+"""Settings in a real browser: sections, the search, the header's controls, and tabs in the order that a person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ui.page import browsing, find_chromium, opened, serving
+
+CHOSEN = {"quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"], "ui_tab_order": ["PNG Info"], "hidden_tabs": ["Queue"]}
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="there is no chromium")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data: Path = tmp_path_factory.mktemp("data")
+    (data / "settings.yaml").write_text(yaml.safe_dump(CHOSEN))
+    with serving(data) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str) -> Page:
+    return opened(browser, address)
+
+
+def shown(page: Page) -> list[str]:
+    return [str(text) for text in page.locator("#settings_sections .easel-section:visible h3").all_text_contents()]
+
+
+def test_tabs_stand_as_they_were_chosen_and_the_first_is_open(page: Page) -> None:
+    expect(page.locator("#tab_pnginfo-button")).to_have_attribute("aria-selected", "true")
+    assert page.locator("#tabs [role=tab]:visible").all_text_contents()[:2] == ["PNG Info", "txt2img"]
+    assert page.locator("#tab_queue-button").count() == 0
+
+
+def test_the_header_holds_what_was_chosen(page: Page) -> None:
+    expect(page.locator("#quicksettings_more input[aria-label*='Clip skip']").first).to_be_visible()
+    expect(page.locator("#quicksettings_more #setting_samples_format")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
+def test_one_section_at_a_time_and_a_search_over_all(page: Page) -> None:
+    page.click("#tab_settings-button")
+    page.click("#settings_nav button[data-section=settings_live_previews]")
+    assert shown(page) == ["Live previews"]
+    page.fill("#settings_search", "jpeg quality")
+    expect(page.locator("#settings_found")).to_have_text("1 found")
+    assert shown(page) == ["Saving images/grids"]
+    page.fill("#settings_search", "outdir_save")
+    expect(page.locator("#setting_outdir_save")).to_be_visible()
+    page.fill("#settings_search", "no such setting")
+    expect(page.locator("#settings_found")).to_have_text("Nothing is called that.")
+    page.press("#settings_search", "Escape")
+    assert shown(page) == ["Live previews"]
+    page.click("#settings_nav button[data-section=settings_]")
+    assert len(shown(page)) > 7
+    page.click("#settings_nav button[data-section=settings_defaults]")
+    expect(page.locator("#settings_submit")).to_be_hidden()
+    expect(page.locator("#ui_defaults_view")).to_be_visible()
+
+
+def test_every_control_of_settings_has_a_name(page: Page) -> None:
+    page.click("#settings_nav button[data-section=settings_]")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('#tab_settings :is(button, input, textarea), #quicksettings_more :is(button, input)')]
+        .filter((one) => one.offsetParent !== null && !(one.textContent.trim() || one.getAttribute('aria-label') || one.title || (one.labels && [...one.labels].some((label) => label.textContent.trim()))))
+        .map((one) => one.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []
