@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, replace
+from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from modules.catalog.scan import Library
 from modules.core import inputs
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, Unavailable
+from modules.core.extras import ExtrasRequest
 from modules.core.files import replace as replace_file
 from modules.core.files import sweep
 from modules.core.form_defaults import FormDefaults
@@ -32,7 +34,8 @@ from modules.core.request import HIRES_UPSCALERS, IMAGE_UPSCALERS, SEED_DRAW, Ge
 from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
-from modules.engine import upscaler_names
+from modules.core.wish import Wish
+from modules.engine import extras_names, upscaler_names
 from modules.engine.anatomy import anatomy
 from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
@@ -100,11 +103,20 @@ class App:
         """What is being loaded, as a sentence for the page; "" when everything is warm."""
         return self._warmth
 
-    def submit(self, request: GenerationRequest, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
-        """Puts a request into the queue, checked. One that names no model gets the default one of this moment: later settings cannot change it.
-        saving: settings of `core.saving` that this job has other values for.
-        The seed of a sweep that has one for all is drawn now, so that what a crash leaves of it can be gone on with. Raises EaselError."""
+    def submit(self, request: Wish, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
+        """Puts a request of any kind into the queue, checked. saving: settings of `core.saving` that this job has other values for. Raises EaselError."""
         with_values(Saving(), saving or {})
+        return self.queue.submit(self.settled(request), owner=owner, save=save, saving=saving)
+
+    @singledispatchmethod
+    def settled(self, request: Wish) -> Wish:
+        """The request checked, with what later settings must not change. Raises EaselError."""
+        raise TypeError(f"{type(request).__name__} is no kind of request")
+
+    @settled.register
+    def _generation_settled(self, request: GenerationRequest) -> GenerationRequest:
+        """One that names no model gets the default one of this moment. The seed of a sweep that has one for all is drawn now, so that what a crash leaves
+        of it can be gone on with."""
         self.check(request)
         inputs.check(request, self.blobs)
         script, arguments = chosen(request)
@@ -112,7 +124,13 @@ class App:
             request = replace(request, seed=random.randrange(SEED_DRAW))
         if not (request.model or request.model_hash) and (card := self.card()):
             request = replace(request, model=card.name)
-        return self.queue.submit(request, owner=owner, save=save, saving=saving)
+        return request
+
+    @settled.register
+    def _extras_settled(self, request: ExtrasRequest) -> ExtrasRequest:
+        extras_names.check(request, self.library)
+        inputs.check(request, self.blobs)
+        return request
 
     def check(self, request: GenerationRequest) -> None:
         """What can be said of a request without the engine: its names and its script. Raises InvalidRequest, NotFound with the
@@ -181,7 +199,8 @@ class App:
     def take_picture(self, source: bytes | Path) -> Reading:
         """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""
         data = files.load(source) if isinstance(source, Path) else source
-        restore(data, read(files.read(data)).request, self.blobs)
+        said = read(files.read(data))
+        restore(data, said.again or said.request, self.blobs)
         return self.read_picture(data)
 
     def with_inputs(self, data: bytes) -> bytes:

@@ -6,13 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from modules.app import App
+from modules.core.extras import ExtrasRequest
 from modules.core.options import Options
 from modules.core.params import with_values
 from modules.core.paths import Paths
+from modules.infotext import files
 from tests.conftest import Command
-from tests.networks import tiny
+from tests.networks import small, tiny
 from tests.rerunning import wishes
 
 COUNT = int(os.environ.get("EASEL_RERUNS", "9"))
@@ -45,3 +48,18 @@ def test_saved_pictures_come_back_identical_in_a_new_process(saved: list[Path], 
     lines = [line for line in done.stdout.splitlines() if "identical" in line]
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(lines) == len(saved)
+
+
+def test_an_enlarged_picture_comes_back_identical_in_a_new_process(tmp_path: Path, easel: Command) -> None:
+    """Extras: through a network, with a second upscaler blended in. Its file is found by its hash, whatever it is called by then."""
+    models = tmp_path / "upscalers"
+    small.save(models / "2x-small.safetensors", small.esrgan(scale=2))
+    app = App(Options(paths=Paths(data=tmp_path, upscalers=(models,))))
+    app.start()
+    reference = app.blobs.put(files.encode(Image.linear_gradient("L").resize((48, 32)).convert("RGB"), ""))
+    wish = ExtrasRequest(images=(reference,), scale=1.7, upscaler="2x-small", second="Lanczos", second_visibility=0.3)
+    (picture,) = app.submit(wish).result(600).pictures
+    app.stop()
+    (models / "2x-small.safetensors").rename(models / "renamed.safetensors")
+    done = easel("rerun", str(picture.path), "--verify", "--data-dir", str(tmp_path), "--upscalers-dir", str(models))
+    assert done.returncode == 0 and "identical" in done.stdout, done.stdout + done.stderr

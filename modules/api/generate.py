@@ -26,6 +26,7 @@ from modules.core.errors import BadPicture, EaselError, NotFound
 from modules.core.params import from_dict, to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel
+from modules.core.wish import Wish
 from modules.jobs.live import Live
 
 KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif"}
@@ -102,15 +103,16 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored."""
         reading = await in_few(app.take_picture, await _upload(request))
-        if not reading.source:
+        wish = reading.again
+        if wish is None:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
         rows = [{"key": row.key, "value": row.value, "state": row.state, "note": row.note} for row in reading.rows]
-        return await _submitted(app, request, lambda: reading.request, source=reading.source, rows=rows, hints=list(reading.notes))
+        return await _submitted(app, request, lambda: wish, source=reading.source or "Easel", rows=rows, hints=list(reading.notes))
 
     return routes
 
 
-async def _submitted(app: App, request: Request, make: Callable[[], GenerationRequest], **more: Any) -> JSONResponse:
+async def _submitted(app: App, request: Request, make: Callable[[], Wish], **more: Any) -> JSONResponse:
     """202 with the job. make: gives the request, in a thread."""
     owner, root = login(request), _root(request)
     ticket = await in_thread(lambda: app.submit(make(), owner))

@@ -22,6 +22,7 @@ def as_json(live: Live, *, root: str, moving: bool = True, preview: bool = False
         told["preview"] = base64.b64encode(live.preview).decode() if live.preview else None
     if pictures:
         told |= {
+            "kind": job.request.KIND,
             "request": to_dict(job.request),
             "resolved": to_dict(job.resolved) if job.resolved else None,
             "error": job.error,

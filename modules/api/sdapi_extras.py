@@ -1,29 +1,26 @@
-"""A1111's extras: pictures enlarged without a model, in its order of things (upscale, crop, blend with a second upscaler). Pillow only; knows no route."""
+"""A1111's bodies of /extra-single-image and /extra-batch-images -> an extras request, and its result -> A1111's answer. Knows no HTTP."""
 
 from __future__ import annotations
 
 import base64
-import difflib
-import io
 from collections.abc import Mapping
 from html import escape
 from typing import Any, Literal
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field
 
-from modules.core.errors import InvalidRequest, Unsupported
-from modules.imaging.resize import UPSCALERS, upscale
+from modules.core.errors import BadPicture, EaselError
+from modules.core.extras import LARGEST, ExtrasRequest
+from modules.core.params import with_values
+from modules.core.result import Result
 
-MOST = 64 * 2**20
-"""Pixels of a result."""
-LARGEST = 16384
-"""Pixels of a side."""
+MOST = 100
+"""Pictures of one body."""
 
 
 class Extras(BaseModel):
-    """resize_mode: 0 by `upscaling_resize`, 1 to `upscaling_resize_w` x `upscaling_resize_h` (with `upscaling_crop` cut to exactly that)."""
+    """resize_mode: 0 by `upscaling_resize`, 1 to `upscaling_resize_w` x `upscaling_resize_h` (with `upscaling_crop` cut to exactly that).
+    upscale_first: taken and without effect, as in A1111 since 1.1: pictures are enlarged first, then faces restored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
     resize_mode: Literal[0, 1] = 0
@@ -57,71 +54,44 @@ class FileData(BaseModel):
 class ExtrasBatch(Extras):
     """imageList: the pictures, answered in this order."""
 
-    imageList: list[FileData] = Field(max_length=100)  # noqa: N815 (A1111's name)
+    imageList: list[FileData] = Field(max_length=MOST)  # noqa: N815 (A1111's name)
 
 
-def enlarged(image: Image.Image, wish: Extras) -> tuple[Image.Image, dict[str, Any]]:
-    """The picture as it was asked for, and what was done to it, under A1111's keys. Raises InvalidRequest, Unsupported."""
-    for name in ("gfpgan_visibility", "codeformer_visibility"):
-        if getattr(wish, name) > 0:
-            raise Unsupported(f"{name}: face restoration is not built yet.", "Leave it at 0.", name)
-    first, second = known(wish.upscaler_1, "upscaler_1"), known(wish.upscaler_2, "upscaler_2")
-    if UPSCALERS[first] is None:  # "None" leaves a picture as it is, whatever size was asked for
-        return image, {}
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    result, done = _to_size(image, first, wish)
-    done["Postprocess upscaler"] = first
-    if UPSCALERS[second] is not None and wish.extras_upscaler_2_visibility > 0:
-        result = Image.blend(result, _to_size(image, second, wish)[0], wish.extras_upscaler_2_visibility)
-        done["Postprocess upscaler 2"] = second
-    return result, done
+NAMES: Mapping[str, str] = {
+    "upscaling_resize": "scale",
+    "upscaling_resize_w": "width",
+    "upscaling_resize_h": "height",
+    "upscaling_crop": "crop",
+    "upscaler_1": "upscaler",
+    "upscaler_2": "second",
+    "extras_upscaler_2_visibility": "second_visibility",
+    "gfpgan_visibility": "faces.gfpgan",
+    "codeformer_visibility": "faces.codeformer",
+    "codeformer_weight": "faces.codeformer_weight",
+}
+"""A1111's name -> the field of our request."""
 
 
-def known(name: str, field: str) -> str:
-    """The upscaler of that name, whatever its case. Raises InvalidRequest with the nearest ones."""
-    found = next((one for one in UPSCALERS if one.casefold() == name.strip().casefold()), None)
-    if found is None:
-        near = difflib.get_close_matches(name[:80], UPSCALERS, 3, 0.3) or list(UPSCALERS)
-        raise InvalidRequest(f"{field}: there is no upscaler {name[:80]!r}.", f"Near it: {', '.join(near)}.", field)
-    return found
+def request_of(wish: Extras, images: list[str]) -> ExtrasRequest:
+    """images: references. Raises InvalidRequest."""
+    values: dict[str, Any] = {field: getattr(wish, name) for name, field in NAMES.items()}
+    return with_values(ExtrasRequest(), {**values, "resize": "Scale to" if wish.resize_mode else "Scale by", "images": images})
 
 
-def _to_size(image: Image.Image, name: str, wish: Extras) -> tuple[Image.Image, dict[str, Any]]:
-    width, height = wish.upscaling_resize_w, wish.upscaling_resize_h
-    exact = wish.resize_mode == 1
-    scale = max(width / image.width, height / image.height) if exact else wish.upscaling_resize
-    large = image.width * scale, image.height * scale
-    if max(large) > LARGEST or large[0] * large[1] > MOST:
-        what = f"The result would have {large[0]:.0f} x {large[1]:.0f} pixels; at most {LARGEST} a side and {MOST // 10**6} million in all are made."
-        raise InvalidRequest(what, "Enlarge it less.", "upscaling_resize")
-    upscaler = UPSCALERS[name]
-    assert upscaler is not None
-    image = upscale(image, scale, upscaler)
-    if not exact:
-        return image, {"Postprocess upscale by": scale}
-    done: dict[str, Any] = {"Postprocess upscale to": f"{width}x{height}"}
-    if wish.upscaling_crop:
-        sheet = Image.new("RGB", (width, height))
-        sheet.paste(image, (width // 2 - image.width // 2, height // 2 - image.height // 2))
-        image, done["Postprocess crop to"] = sheet, f"{width}x{height}"
-    return image, done
+def foreign(error: EaselError) -> EaselError:
+    """The same complaint under A1111's name of the field."""
+    error.field = next((name for name, field in NAMES.items() if field == error.field), error.field)
+    return error
 
 
-def encoded(image: Image.Image, parameters: str, done: Mapping[str, Any]) -> str:
-    """base64 of a PNG that keeps the text of the picture it was made from, and says in `postprocessing` what was done to it."""
-    texts = PngInfo()
-    if parameters:
-        texts.add_text("parameters", parameters)
-    if done:
-        texts.add_text("postprocessing", said(done))
-    file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=texts)
-    return base64.b64encode(file.getvalue()).decode()
+def images_of(result: Result[ExtrasRequest], wanted: int) -> list[str]:
+    """base64 of each picture, in order. Raises BadPicture where one could not be made; an interrupted run answers with what it has."""
+    if len(result.pictures) < wanted and result.notes:
+        raise BadPicture("Not every picture could be made.", result.notes[0], "imageList")
+    return [base64.b64encode(picture.data).decode() for picture in result.pictures]
 
 
-def said(done: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in done.items())
-
-
-def as_html(done: Mapping[str, Any]) -> str:
-    return f"<p>{escape(said(done))}</p>" if done else ""
+def as_html(result: Result[ExtrasRequest]) -> str:
+    """What was done to the first picture."""
+    said = next((picture.infotext for picture in result.pictures), "")
+    return f"<p>{escape(said)}</p>" if said else ""

@@ -10,12 +10,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from modules.api.bodies import typed
+from modules.api.logins import login
 from modules.api.pictures import Pictures
 from modules.api.schemas import takes
-from modules.api.sdapi_extras import Extras, ExtrasBatch, ExtrasSingle, as_html, encoded, enlarged
-from modules.api.threads import in_few
-from modules.core.errors import BadPicture, Unsupported
+from modules.api.sdapi_extras import Extras, ExtrasBatch, ExtrasSingle, as_html, foreign, images_of, request_of
+from modules.api.threads import in_few, in_thread
+from modules.app import App
+from modules.core.errors import BadPicture, EaselError, Unsupported
+from modules.core.extras import ExtrasRequest
+from modules.core.result import Result
 from modules.infotext import files, grammar
+from modules.jobs.ticket import Ticket
 
 
 class PngInfo(BaseModel):
@@ -31,29 +36,39 @@ class Interrogate(BaseModel):
     model: str = "clip"
 
 
-def router(pictures: Pictures) -> APIRouter:
+def router(app: App, pictures: Pictures) -> APIRouter:
     routes = APIRouter(prefix="/sdapi/v1", tags=["AUTOMATIC1111"])
 
-    def enlarge(text: str, field: str, wish: Extras) -> tuple[str, dict[str, Any]]:
-        if not text:
-            raise BadPicture(f"{field}: there is no picture.", "Send one in base64.", field)
-        data = pictures.data(text, field)
-        result, done = enlarged(pictures.opened(data, field), wish)
-        return encoded(result, _parameters(data), done), done
+    async def enlarged(owner: str, wish: Extras, given: list[tuple[str, str]]) -> Result[ExtrasRequest]:
+        """given: (picture as it was sent, field to blame). Nothing is saved, as in A1111."""
+
+        def submit() -> Ticket:
+            for text, field in given:
+                if not text:
+                    raise BadPicture(f"{field}: there is no picture.", "Send one in base64.", field)
+            return app.submit(request_of(wish, [pictures.kept(text, field) for text, field in given]), owner, save=False)
+
+        try:
+            return await (await in_few(submit)).result_async()
+        except EaselError as error:
+            raise foreign(error) from None
 
     @routes.post("/extra-single-image", openapi_extra=takes(ExtrasSingle))
     async def extra_single_image(request: Request) -> JSONResponse:
-        """Enlarges a picture."""
+        """Enlarges a picture and restores faces in it."""
         body = await typed(request, ExtrasSingle)
-        image, done = await in_few(enlarge, body.image, "image", body)
-        return JSONResponse({"html_info": as_html(done), "image": image})
+        result = await enlarged(login(request), body, [(body.image, "image")])
+        images = await in_thread(images_of, result, 1)
+        return JSONResponse({"html_info": as_html(result), "image": images[0] if images else ""})
 
     @routes.post("/extra-batch-images", openapi_extra=takes(ExtrasBatch))
     async def extra_batch_images(request: Request) -> JSONResponse:
         """Enlarges several pictures alike."""
         body = await typed(request, ExtrasBatch)
-        made = [await in_few(enlarge, one.data, f"imageList.{place}", body) for place, one in enumerate(body.imageList)]
-        return JSONResponse({"html_info": as_html(made[0][1]) if made else "", "images": [image for image, _ in made]})
+        if not body.imageList:
+            return JSONResponse({"html_info": "", "images": []})
+        result = await enlarged(login(request), body, [(one.data, f"imageList.{place}") for place, one in enumerate(body.imageList)])
+        return JSONResponse({"html_info": as_html(result), "images": await in_thread(images_of, result, len(body.imageList))})
 
     @routes.post("/png-info", openapi_extra=takes(PngInfo))
     async def png_info(request: Request) -> JSONResponse:
@@ -76,10 +91,3 @@ def said_by(data: bytes) -> dict[str, Any]:
     found = files.read(data)
     others = {name: text for name, text in found.chunks.items() if name not in ("parameters", "UserComment")}
     return {"info": found.parameters, "items": others, "parameters": grammar.parse(found.parameters) if found.parameters else {}}
-
-
-def _parameters(data: bytes) -> str:
-    try:
-        return files.read(data).parameters
-    except BadPicture:  # a format that keeps no text
-        return ""

@@ -55,7 +55,7 @@ class Watcher:
 
     def _running(self, live: Live, picture: bool) -> dict[str, Any]:
         now, request = live.progress, live.job.request
-        batches = max(request.count, -(-now.pictures // request.batch_size))  # a script makes more than the request says
+        batches = -(-max(now.pictures, request.pictures) // request.batch_size)  # a script makes more than the request says
         state = _state(
             skipped=live.cancel is Cancel.SKIP,
             interrupted=live.cancel is Cancel.STOP,
@@ -76,7 +76,7 @@ class Watcher:
 
 def _kind(job: Job) -> str:
     """A1111's name for what is made."""
-    return "scripts_img2img" if job.request.init.image else "scripts_txt2img"
+    return "extras" if job.request.work == "extras" else f"scripts_{job.request.work}"
 
 
 def _state(**told: Any) -> dict[str, Any]:

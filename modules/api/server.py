@@ -48,7 +48,7 @@ def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
     parts = (
         sdapi.router(app, pictures, tasks),
         sdapi_lists.router(app, options),
-        sdapi_pictures.router(pictures),
+        sdapi_pictures.router(app, pictures),
         sdapi_server.router(app, options.serve.api_server_stop, stop),
         generate.router(app, pictures),
         prompt.router(app),

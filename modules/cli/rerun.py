@@ -23,6 +23,7 @@ from modules.core.files import make_folder, write_new
 from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
+from modules.core.wish import Wish
 from modules.engine.save import Destination, Outputs, written
 from modules.infotext import files
 from modules.infotext.reading import Reading
@@ -97,15 +98,15 @@ def again(app: App, file: Path, way: Way, start: Callable[[], None], beside: Bes
     reading = app.take_picture(data)
     request = request_of(reading, file)
     changed = with_values(request, way.changes)
-    beside.stem = "" if changed.script.name else file.stem
-    ticket = app.submit(changed, save=way.save, saving=saving_for(str(beside.folder) if way.verify or way.out else "", bool(changed.script.name)))
+    beside.stem = "" if changed.sweeps else file.stem
+    ticket = app.submit(changed, save=way.save, saving=saving_for(str(beside.folder) if way.verify or way.out else "", changed.sweeps))
     start()
     result = wait_for(app, ticket, lambda record: print_path(app, record))
     if result.cancelled is Cancel.STOP or not result.pictures:
         return INTERRUPTED
     if not way.verify:
         return 0
-    place = reading.index if changed.script.name else 0
+    place = reading.index if changed.sweeps else 0
     if place >= len(result.pictures):
         raise NotFound(f"It was picture {place + 1} of its run, which made {len(result.pictures)} now.", "Leave out what --set changes.")
     picture = result.pictures[place]
@@ -146,13 +147,12 @@ def encoding_of(data: bytes) -> Encoding:
     return Encoding(found.format, quality if isinstance(quality, int) and 1 <= quality <= 100 else 0)
 
 
-def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: Mapping[str, str], changes: Mapping[str, Any]) -> list[str]:
+def why(reading: Reading, request: Wish, picture: Picture, facts: Mapping[str, str], changes: Mapping[str, Any]) -> list[str]:
     """What may explain a difference, one clause each."""
     clauses = [f"changed by --set: {', '.join(changes)}"] if changes else []
-    made = picture.request
     before = {name.lower(): value for name, value in reading.facts.items() if name.lower() in facts}
-    before |= {"dtype": request.precision.replace("auto", ""), "model hash": request.model_hash}
-    after = {**facts, "dtype": made.precision, "model hash": made.model_hash[: len(request.model_hash)]}
+    before |= request.marks
+    after = {**facts, **{name: value[: len(request.marks.get(name, value))] for name, value in picture.request.marks.items()}}
     before = {name: value for name, value in before.items() if value}
     if differing := changed_facts(before, after):
         clauses.append(f"facts that differ: {', '.join(differing)}")
@@ -165,13 +165,13 @@ def why(reading: Reading, request: GenerationRequest, picture: Picture, facts: M
     return clauses
 
 
-def request_of(reading: Reading, file: Path) -> GenerationRequest:
+def request_of(reading: Reading, file: Path) -> Wish:
     """Raises BadPicture for a picture without a request in it."""
-    if not reading.source:
+    if not reading.again:
         raise BadPicture(f"{file.name} holds no generation parameters.", "Only pictures that carry their parameters can be made again.")
     for note in reading.notes:
         print(f"note: {file.name}: {note}", file=sys.stderr, flush=True)
-    return reading.request
+    return reading.again
 
 
 def read_bytes(file: Path) -> bytes:

@@ -5,6 +5,7 @@ Goes by what a value looks like, so that a parameter or a script's argument that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from modules.core.blobs import REFERENCE, Blobs
 from modules.core.errors import NotFound
 from modules.core.params import to_dict, walk
 
+ONE_OF = re.compile(r"\.\d+$")
 SHOWN = 17
 """Characters of a reference that a person is shown."""
 
@@ -26,7 +28,7 @@ def missing(request: Any, blobs: Blobs) -> dict[str, str]:
     """What a person calls it -> reference, of those that are not on this machine."""
     kind: type = type(request)
     labels = {field.name: field.param.label for field in walk(kind)}
-    return {called(labels.get(name, name)): reference for name, reference in references(request).items() if not blobs.has(reference)}
+    return {called(labels.get(ONE_OF.sub("", name), name)): reference for name, reference in references(request).items() if not blobs.has(reference)}
 
 
 def called(label: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
@@ -253,6 +254,7 @@ class GenerationRequest:
     """A wish for pictures. Sizes in pixels; `count` batches of `batch_size` pictures each."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    KIND: ClassVar[str] = "generation"
     prompt: Annotated[str, Param("Prompt", max_length=PROMPT_LIMIT)] = ""
     negative_prompt: Annotated[str, Param("Negative prompt", flag="negative", max_length=PROMPT_LIMIT)] = ""
     styles: Annotated[tuple[str, ...], Param("Styles", hint="Names from styles.csv, applied in order; their text becomes part of the prompts.")] = ()
@@ -314,6 +316,30 @@ class GenerationRequest:
     @property
     def pictures(self) -> int:
         return self.count * self.batch_size
+
+    @property
+    def work(self) -> str:
+        return "img2img" if self.init.image else "txt2img"
+
+    @property
+    def title(self) -> str:
+        return self.prompt
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        return (f"{self.width} × {self.height}", f"{self.steps} steps", *filter(None, [self.model]))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.prompt, self.negative_prompt, self.hires.prompt, self.hires.negative_prompt)
+
+    @property
+    def sweeps(self) -> bool:
+        return bool(self.script.name)
+
+    @property
+    def marks(self) -> Mapping[str, str]:
+        return {"dtype": self.precision.replace("auto", ""), "model hash": self.model_hash}
 
 
 def single(request: GenerationRequest, index: int) -> GenerationRequest:

@@ -8,10 +8,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from modules.core.errors import NotFound
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
+
+R = TypeVar("R", bound=Wish)
+"""The kind of request that was made."""
 
 
 class Cancel(enum.Enum):
@@ -41,7 +46,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture(Generic[R]):
     """A finished picture. held: a PNG of every pixel, with its texts; of one that was saved nothing, so that a long run does not fill the memory.
     request: the resolved one that makes it alone. infotext: A1111's text. path: where it was saved, None when saving was not asked for.
     complete: False when it was interrupted. sha256: of the saved file, where that is not `data`.
@@ -50,7 +55,7 @@ class Picture:
     held: bytes
     width: int
     height: int
-    request: GenerationRequest
+    request: R
     infotext: str
     index: int = 0
     path: Path | None = None
@@ -69,7 +74,7 @@ class Picture:
             what = f"The picture {self.path.name} cannot be read any more: {error.strerror or error}."
             raise NotFound(what, "It was moved or deleted after it had been saved; look for it there, or draw it again.") from None
 
-    def saved(self, path: Path, sha256: str = "", exact: bool = True) -> Picture:
+    def saved(self, path: Path, sha256: str = "", exact: bool = True) -> Picture[R]:
         """The same, now that its file lies there. exact: the file will do for whoever asks for the pixels; else they stay in memory, too."""
         return replace(self, held=b"" if exact else self.held, path=path, sha256=sha256)
 
@@ -85,12 +90,12 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Generic[R]):
     """request: the resolved one, of the whole run. notes: what the user should know, one sentence each. Of a script (`engine.sweeps`): first: place of
     the first picture behind its grids, as A1111 counts it; infotexts: as A1111 lists them; empty: those of the pictures."""
 
-    request: GenerationRequest
-    pictures: tuple[Picture, ...] = ()
+    request: R
+    pictures: tuple[Picture[R], ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     cancelled: Cancel = Cancel.NONE

@@ -22,6 +22,7 @@ from modules import __version__
 from modules.catalog.card import Card
 from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, OutOfMemory, OutputTrouble
+from modules.core.extras import ExtrasRequest
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict, with_values
 from modules.core.paths import Paths
@@ -31,6 +32,7 @@ from modules.core.saving import Saving
 from modules.engine import upscaler_names
 from modules.engine.canvas import Canvas, prepare
 from modules.engine.enlarge import enlarge
+from modules.engine.extras import Extras
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
@@ -92,6 +94,7 @@ class Engine:
         self.upscalers = Upscalers(self.shelf, self.machine, self.converted)
         self.models = Models(self.machine, self.options)
         self.first_passes = FirstPasses()
+        self.extras = Extras(self.shelf, self.upscalers, self.machine, self.blobs, self.outputs, self.saving, self.facts)
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
@@ -120,15 +123,15 @@ class Engine:
             rest(loaded.placed)
 
     def run(
-        self,
-        request: GenerationRequest,
-        report: Report,
-        cancel: Callable[[], Cancel],
-        save: bool = True,
-        saving: Mapping[str, Any] | None = None,
-        user: str = "",
+        self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool = True, saving: Mapping[str, Any] | None = None, user: str = ""
     ) -> Result:
-        """Makes the pictures of a request. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
+        """Makes the pictures of a request, of any kind. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
+        runs: Mapping[type, Callable[..., Result]] = {GenerationRequest: self._generate, ExtrasRequest: self.extras.run}
+        return runs[type(request)](request, report, cancel, save, saving, user)
+
+    def _generate(
+        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None, user: str
+    ) -> Result:
         keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
         tools = Tools(
             self.blobs,

@@ -7,9 +7,9 @@ from dataclasses import replace
 from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture, Unsupported
 from modules.core.inputs import check, missing, references
-from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
 from modules.imaging.opening import opened
-from modules.infotext import files, own
+from modules.infotext import files
 from modules.infotext.packing import pack, unpack
 from modules.infotext.read import read
 from modules.infotext.reading import Reading
@@ -19,9 +19,9 @@ def packed(data: bytes, blobs: Blobs) -> bytes:
     """A saved picture's file with everything in it that it was made from. Raises NotFound that names the inputs that are gone, BadPicture for a picture that
     Easel did not make or a file that holds no inputs, Unsupported for one made from its prompt alone, OutputTrouble for too much."""
     found = files.read(data)
-    if not own.is_own(found.document):
+    request = read(found).again
+    if not found.document or request is None:
         raise BadPicture("The picture does not say how Easel made it.", "Take the file as Easel saved it, with its parameters in it.")
-    request = read(found).request
     wanted = references(request)
     if not wanted:
         raise Unsupported("This picture was made from its prompt alone, so there are no inputs to pack.", "Its file is all that a rerun needs.")
@@ -31,7 +31,7 @@ def packed(data: bytes, blobs: Blobs) -> bytes:
 
 def told(reading: Reading, data: bytes, blobs: Blobs) -> Reading:
     """The table of a picture with what it says of its inputs: which are not here, and which of those its file carries along."""
-    lost = set(missing(reading.request, blobs).values())
+    lost = set(missing(reading.again or reading.request, blobs).values())
     inside = unpack(data) if lost else {}
     rows, notes = [], [*reading.notes]
     for row in reading.rows:
@@ -44,7 +44,7 @@ def told(reading: Reading, data: bytes, blobs: Blobs) -> Reading:
     return replace(reading, rows=rows, notes=notes)
 
 
-def restore(data: bytes, request: GenerationRequest, blobs: Blobs) -> list[str]:
+def restore(data: bytes, request: Wish, blobs: Blobs) -> list[str]:
     """Keeps those inputs of a file that its request refers to and that are not here. -> what a person calls them. What is no picture is left out."""
     lost = missing(request, blobs)
     inside = unpack(data) if lost else {}

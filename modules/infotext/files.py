@@ -50,9 +50,15 @@ class Found:
 
 
 def encode(
-    image: Image.Image, parameters: str, document: Mapping[str, Any] | None = None, format: Format = "png", quality: int = 80, lossless: bool = False
+    image: Image.Image,
+    parameters: str,
+    document: Mapping[str, Any] | None = None,
+    format: Format = "png",
+    quality: int = 80,
+    lossless: bool = False,
+    more: Mapping[str, str] = {},
 ) -> bytes:
-    """A finished file. quality: 1 to 100, not for PNG. lossless: of WebP. Raises OutputTrouble for a picture that the format cannot hold."""
+    """A finished file. more: further texts by name, which only PNG has room for. quality: 1 to 100, not for PNG. lossless: of WebP. Raises OutputTrouble for a picture that the format cannot hold."""
     largest = _LARGEST.get(format)
     if largest and max(image.size) > largest:
         raise OutputTrouble(f"A {format} file holds at most {largest} pixels a side; the picture has {image.width}x{image.height}.", "Save it as png.")
@@ -63,6 +69,8 @@ def encode(
         texts = PngInfo()
         if parameters:
             (texts.add_text if _latin(parameters) else texts.add_itxt)("parameters", parameters)
+        for name, text in more.items():
+            (texts.add_text if _latin(text) else texts.add_itxt)(name, text)
         if own:
             texts.add_itxt(DOCUMENT, own)
         image.save(out, "PNG", pnginfo=texts)

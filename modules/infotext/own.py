@@ -32,7 +32,8 @@ _PLACE = re.compile(r"[/\\]|^[A-Za-z]:|^\.*$")
 
 
 def is_own(value: object) -> bool:
-    return isinstance(value, Mapping) and "easel" in value and isinstance(value.get("request"), Mapping)
+    """Of a picture that was drawn; `postprocessed` reads the others."""
+    return isinstance(value, Mapping) and "easel" in value and isinstance(value.get("request"), Mapping) and value.get("kind") in (None, GenerationRequest.KIND)
 
 
 def read(document: Mapping[str, Any]) -> Reading:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from modules.infotext import a1111, grammar, own
+from modules.infotext import a1111, grammar, own, postprocessed
 from modules.infotext.files import XMP, Found
 from modules.infotext.foreign import civitai, comfyui, drawthings, easydiffusion, fooocus, graph, invokeai, novelai, swarmui
 from modules.infotext.foreign.values import loads, mapping
@@ -48,6 +49,8 @@ def _safely(reader: Callable[[], Reading], texts: Mapping[str, str]) -> Reading:
 def _read(found: Found, unsaid_noise: str) -> Reading:
     """A text without parameters is a prompt only where A1111 keeps its text: cameras and phones write into UserComment too."""
     chunks, size = found.chunks, found.size
+    if found.document and postprocessed.is_own(found.document):
+        return postprocessed.read(found.document, _read(replace(found, document=found.document.get("of")), unsaid_noise))
     if own.is_own(found.document):
         return own.read(found.document or {})
     written = [found.parameters, chunks.get("parameters", "")]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, named, to_dict
 from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
 from modules.infotext import keys
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.names import clean, shown, stem
@@ -33,7 +34,8 @@ class Row:
 class Reading:
     """source: the tool that made the picture, "" when nothing was found. notes: what the user should know. facts: versions and the like, for the record.
     index: place of this picture among those that the request makes; a script makes several.
-    upscaler: the name of one that needs a file, for which the request's stands in; whether it is here is for the catalog to say (`with_upscaler`)."""
+    upscaler: the name of one that needs a file, for which the request's stands in; whether it is here is for the catalog to say (`with_upscaler`).
+    wish: what makes it again, where that is not `request`: a picture that was enlarged says of what, and `request` is what made the small one."""
 
     request: GenerationRequest
     source: str = ""
@@ -42,6 +44,12 @@ class Reading:
     facts: dict[str, str] = field(default_factory=dict)
     index: int = 0
     upscaler: str = ""
+    wish: Wish | None = None
+
+    @property
+    def again(self) -> Wish | None:
+        """What makes the picture again; None where it does not say."""
+        return self.wish or (self.request if self.source else None)
 
     def with_upscaler(self, name: str) -> Reading:
         """The picture's own upscaler instead of the one that stands in for it. name: as the catalog calls it."""

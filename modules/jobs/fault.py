@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import traceback
 
-from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
 
 _WORD = re.compile(r"[a-z0-9]{3,}|[^\x00-\x7f]")
 """Beyond ASCII one character may be a word."""
 
 
-def trace(error: BaseException, request: GenerationRequest | None = None) -> str:
+def trace(error: BaseException, request: Wish | None = None) -> str:
     """The frames of an error and of those that led to it, in Python's order, without values and without the request's texts."""
-    private = [request.prompt, request.negative_prompt, request.hires.prompt, request.hires.negative_prompt] if request else []
+    private = list(request.texts) if request else []
     lines: list[str] = []
     seen: set[int] = set()
     chain: BaseException | None = error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
 
 
 class State(enum.Enum):
@@ -50,7 +50,7 @@ class Job:
     notes: what the user should know, one sentence each. pictures: in the order in which they were finished."""
 
     id: str
-    request: GenerationRequest
+    request: Wish
     owner: str = ""
     state: State = State.QUEUED
     save: bool = True
@@ -59,6 +59,6 @@ class Job:
     started: float | None = None
     finished: float | None = None
     error: dict[str, str] | None = None
-    resolved: GenerationRequest | None = None
+    resolved: Wish | None = None
     notes: tuple[str, ...] = ()
     pictures: tuple[PictureRecord, ...] = ()

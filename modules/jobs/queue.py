@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
-from modules.core.params import from_dict, to_dict
-from modules.core.request import GenerationRequest
+from modules.core.kinds import request_of
+from modules.core.params import to_dict
 from modules.core.result import Cancel, Picture, Progress, Result
+from modules.core.wish import Wish
 from modules.jobs.board import Board
 from modules.jobs.job import Job, State
 from modules.jobs.live import Live, of_finished
@@ -53,9 +54,9 @@ class Queue:
         """What the user should know of the start, one sentence each."""
         return (*self.store.notes, *self._notes)
 
-    def submit(self, request: GenerationRequest, *, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
+    def submit(self, request: Wish, *, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
         """A job behind all others. Raises InvalidRequest, or OutputTrouble when it cannot be written down; there is no job then."""
-        request = from_dict(GenerationRequest, to_dict(request))
+        request = request_of(request.KIND, to_dict(request))
         job = Job(id=secrets.token_hex(8), request=request, owner=owner, save=save, saving=saving or {}, created=time.time())
         with self._changing:
             if self._closed:

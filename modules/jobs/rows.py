@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from modules.core.errors import InvalidRequest, NotFound
-from modules.core.params import from_dict, to_dict
+from modules.core.kinds import request_of
+from modules.core.params import to_dict
 from modules.core.request import PROMPT_LIMIT, GenerationRequest
 from modules.core.result import Picture
+from modules.core.wish import Wish
 from modules.jobs.job import Job, PictureRecord, State
 
 MIGRATIONS = (
@@ -57,6 +59,7 @@ MIGRATIONS = (
     ALTER TABLE pictures ADD COLUMN digest TEXT NOT NULL DEFAULT '';
     CREATE INDEX pictures_by_digest ON pictures (digest)
     """,
+    "ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'generation'",
 )
 """Statements end with a semicolon, and hold none. A further entry leads from the version before it; never change one that was released.
 A seed is text: counted up from the largest one it leaves SQLite's 64 bits."""
@@ -75,6 +78,7 @@ def write_job(rows: sqlite3.Connection, job: Job, holder: str, position: int) ->
         "created": job.created,
         "started": job.started,
         "finished": job.finished,
+        "kind": job.request.KIND,
         "request": json.dumps(to_dict(job.request)),
         "resolved": json.dumps(to_dict(job.resolved)) if job.resolved else None,
         "error": json.dumps(job.error) if job.error else None,
@@ -152,8 +156,8 @@ def read_picture(row: sqlite3.Row) -> PictureRecord:
 
 
 def _job(row: sqlite3.Row, pictures: Sequence[PictureRecord]) -> Job:
-    request, note = _request(row["request"])
-    resolved = _request(row["resolved"])[0] if row["resolved"] else None
+    request, note = _request(row["kind"], row["request"])
+    resolved = _request(row["kind"], row["resolved"])[0] if row["resolved"] else None
     notes = (*json.loads(row["notes"]), *([note] if note else []))
     error = json.loads(row["error"]) if row["error"] else None
     if note and row["state"] == State.QUEUED.value:
@@ -173,15 +177,15 @@ def _job(row: sqlite3.Row, pictures: Sequence[PictureRecord]) -> Job:
     )
 
 
-def _request(text: str) -> tuple[GenerationRequest, str]:
+def _request(kind: str, text: str) -> tuple[Wish, str]:
     """A stored request; one of another version of Easel that this one cannot read keeps its prompt, and the note says so."""
     tree: Any = None
     try:
         tree = json.loads(text)
-        return from_dict(GenerationRequest, tree), ""
+        return request_of(kind, tree), ""
     except (InvalidRequest, ValueError) as error:
         prompt = str(tree.get("prompt", ""))[:PROMPT_LIMIT] if isinstance(tree, dict) else ""
-        return (GenerationRequest(prompt=prompt), f"This job was written by another version of Easel and cannot be read whole: {error}")
+        return GenerationRequest(prompt=prompt), f"This job was written by another version of Easel and cannot be read whole: {error}"
 
 
 def storable(text: str) -> str:

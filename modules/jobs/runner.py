@@ -21,10 +21,8 @@ class Runner(Protocol):
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         """What the weights in its prompts do, measured, as plain data. Raises EaselError."""
 
-    def run(
-        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
-    ) -> Result:
-        """Makes the pictures of a request. saving: what of `core.saving` this job has another value for. user: who submitted it.
+    def run(self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = "") -> Result:
+        """Makes the pictures of a request, of any kind of `core.kinds`. saving: what of `core.saving` this job has another value for. user: who submitted it.
 
         report: takes each Progress, and each Picture once it is safely on the disk (`path` set, unless `save` is False).
         cancel: to be asked between steps. It answers `skip` until a Progress of a later picture, or the Picture itself, was reported:

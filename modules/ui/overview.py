@@ -28,7 +28,7 @@ def visible(job: Job, user: str) -> bool:
 
 def resumable(job: Job) -> bool:
     """Whether a sweep was left unfinished that can be gone on with: the pictures that are there serve again."""
-    return bool(job.request.script.name) and job.state in (State.CANCELLED, State.FAILED)
+    return job.request.sweeps and job.state in (State.CANCELLED, State.FAILED)
 
 
 class Overview:
@@ -107,12 +107,9 @@ class Overview:
             "id": job.id,
             "own": True,
             "state": job.state.value,
-            "panel": "img2img" if request.init.image else "txt2img",
-            "prompt": request.prompt[:PROMPT_SHOWN],
-            "width": request.width,
-            "height": request.height,
-            "steps": request.steps,
-            "model": request.model,
+            "panel": request.work,
+            "prompt": request.title[:PROMPT_SHOWN],
+            "details": list(request.details),
             "wanted": job.request.pictures,
             "made": len(shown),
             "finished": job.finished,
@@ -136,7 +133,7 @@ class Overview:
                 "height": record.height,
                 "infotext": record.infotext,
                 "complete": record.complete,
-                "composed": bool(request.script.name) and not record.digest,
+                "composed": request.sweeps and not record.digest,
                 "folder": folder and bool(record.path),
             }
             for number, record in shown

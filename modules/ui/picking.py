@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from modules.app import App
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.files import trouble
+from modules.core.request import GenerationRequest
 from modules.engine.picked import Pick, pick_of
 from modules.jobs.job import Job, PictureRecord
 from modules.ui.pictures import Pictures
@@ -62,5 +63,6 @@ class Picking:
         ending = Path(self._pictures.name(record)).suffix or f".{kind.partition('/')[2]}"
         whole = job.resolved or job.request
         reading = self._app.read_text(record.infotext)
+        whole = whole if isinstance(whole, GenerationRequest) else reading.request
         one = replace(reading.request if reading.source else whole, seed=record.seed)
         return pick_of(data, ending, one, whole, (record.width, record.height), record.index, user)

@@ -126,9 +126,9 @@ class Reader:
         return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, Said(" ".join(told), "Parameters read"))
 
     def _last(self, owner: str) -> str:
-        """The infotext of the newest picture that this user may see."""
+        """The infotext of the newest drawn picture that this user may see."""
         for job in self.app.store.recent(RECENT):
-            if visible(job, owner) and job.pictures:
+            if visible(job, owner) and job.pictures and isinstance(job.request, GenerationRequest):
                 return job.pictures[-1].infotext
         return ""
 

@@ -22,18 +22,22 @@ from modules.api.server import routes
 from modules.app import App
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
+from modules.core.extras import ExtrasRequest
 from modules.core.options import Options
 from modules.core.params import to_dict, with_values
 from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.saving import Saving
+from modules.engine.extras import Extras
 from modules.engine.keep import Keeper
 from modules.engine.save import Outputs
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
+from modules.engine.upscalers import Upscalers
 from modules.infotext import files
 from modules.infotext.write import infotext
+from modules.memory.device import Machine
 
 PREVIEW = b"\xff\xd8 a preview"
 
@@ -48,6 +52,10 @@ class Painter:
         self.failure: Exception | None = None
         self.seen: list[GenerationRequest] = []
         self.loaded = True
+        machine = Machine("cpu", False, False)
+        blobs = Blobs(outputs.parent / "inputs")
+        upscalers = Upscalers(library, machine, outputs / "converted")
+        self.extras = Extras(library, upscalers, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict)
 
     def warm(self) -> str:
         self.loaded = True
@@ -59,12 +67,12 @@ class Painter:
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         return {"prompt": [], "negative_prompt": [], "calls": request.steps, "emphasis": request.text.emphasis, "measured": True}
 
-    def run(
-        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = ""
-    ) -> Result:
-        self.seen.append(request)
+    def run(self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = "") -> Result:
         if self.failure is not None:
             raise self.failure
+        if isinstance(request, ExtrasRequest):  # the real one: it needs no weights
+            return self.extras.run(request, report, cancel, save, saving, user)
+        self.seen.append(request)
         keeper = Keeper(Outputs(self.outputs), with_values(Saving(), saving or {}), request, user)
         tools = Tools(Blobs(self.outputs / "inputs"), lambda wish: wish, keeper.composed, dict, saving=keeper.saving)
         return conduct(request, partial(self._part, keeper), tools, report, cancel, save)

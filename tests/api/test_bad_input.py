@@ -175,7 +175,7 @@ def test_a_giant_picture_is_refused_before_it_is_decoded(steady: Server, place: 
             "extra-single-image",
             {"image": PEAR, "upscaler_1": "Lanczos", "resize_mode": 1, "upscaling_resize_w": 16384, "upscaling_resize_h": 16384},
             400,
-            "upscaling_resize",
+            "upscaling_resize_w",
         ),
         ("extra-single-image", {"image": PEAR, "codeformer_visibility": 1}, 400, "codeformer_visibility"),
         ("extra-batch-images", {}, 422, "imageList"),

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from modules.core.errors import NotFound, OutOfMemory, OutputTrouble
+from modules.core.extras import ExtrasRequest
 from modules.core.request import SEED_LIMIT, GenerationRequest, Solver
 from modules.core.result import Picture
 from modules.jobs.database import Database
@@ -47,6 +48,23 @@ def opened(path: Path) -> Iterator[Store]:
 
 
 class TestRows:
+    def test_a_job_of_another_kind_comes_back_as_it_was(self, store: Store, outputs: Path) -> None:
+        wish = ExtrasRequest(images=("sha256:" + "0" * 64,), names=("pear",), upscaler="Lanczos", scale=2.5)
+        store.add(job("a", request=wish))
+        store.add(job("b"))
+        store.put([job("a", State.DONE, request=wish, resolved=dataclasses.replace(wish, precision="fp32"))])
+        found = store.job("a")
+        assert (found.request, found.resolved) == (wish, dataclasses.replace(wish, precision="fp32"))
+        assert isinstance(store.job("b").request, GenerationRequest)
+
+    def test_a_kind_of_a_later_version_is_said(self, store: Store, outputs: Path) -> None:
+        store.add(job("a"))
+        with sqlite3.connect(outputs / "history.db") as raw:
+            raw.execute("UPDATE jobs SET kind = 'video'")
+        raw.close()
+        found = store.job("a")
+        assert found.request.title == "a" and "'video'" in found.notes[0]
+
     def test_a_job_comes_back_as_it_was(self, store: Store, outputs: Path) -> None:
         request = GenerationRequest(prompt="${x} \u0000 naïve 猫\n(a:1.2)", seed=SEED_LIMIT, cfg_scale=7.35, solver=Solver(eta=0.1), embeddings={"cat": "ab"})
         whole = job(
@@ -123,7 +141,7 @@ class TestRows:
             raw.execute("UPDATE jobs SET request = '{' WHERE id = 'torn'")
         raw.close()
         found = store.job("old")
-        assert found.request.prompt == "kept"
+        assert found.request.title == "kept"
         assert "of_later" in found.notes[0]
         assert store.job("torn").notes
 
