@@ -81,7 +81,7 @@ def request_of(pictures: Pictures, job: Job, number: int) -> GenerationRequest:
     document = files.read(data).document
     if own.is_own(document):
         return own.read(document or {}).request
-    if job.resolved is None or job.resolved.script.name:
+    if not isinstance(job.resolved, GenerationRequest) or job.resolved.script.name:
         raise BadPicture("The file of this picture does not say how it was made.", "Switch on writing infotext to metadata in Settings, and draw it again.")
     return single(job.resolved, record.index)
 
