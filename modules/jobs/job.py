@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic
 
-from modules.core.wish import Wish
+from modules.core.result import R
 
 
 class State(enum.Enum):
@@ -44,13 +44,13 @@ class PictureRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Generic[R]):
     """id: unguessable. owner: who submitted it, as the face names its users; "" for anyone. save: whether its pictures become files. saving: what of `core.saving` it has another value for.
     created, started, finished: seconds since 1970. error: `EaselError.as_dict()` of what failed. resolved: the concrete request, once it was run.
     notes: what the user should know, one sentence each. pictures: in the order in which they were finished."""
 
     id: str
-    request: Wish
+    request: R
     owner: str = ""
     state: State = State.QUEUED
     save: bool = True
@@ -59,6 +59,6 @@ class Job:
     started: float | None = None
     finished: float | None = None
     error: dict[str, str] | None = None
-    resolved: Wish | None = None
+    resolved: R | None = None
     notes: tuple[str, ...] = ()
     pictures: tuple[PictureRecord, ...] = ()

@@ -94,7 +94,7 @@ def test_generate_through_the_wire(app: DrawnApp, served: tuple[Any, httpx.Clien
     data = [held.get(block.elem_id, block.value) for block in event.inputs]
     answer = client.post("/gradio_api/run/predict", json={"fn_index": event._id, "data": data, "session_hash": "test"}).json()
     job = app.until(said(blocks, event, answer)["job"], "done")
-    assert (job.request.title, job.request.steps, len(job.pictures)) == ("over the wire", 3, 1)
+    assert (job.request.prompt, job.request.steps, len(job.pictures)) == ("over the wire", 3, 1)
 
 
 def test_values_beyond_the_limits_are_refused_by_name(served: tuple[Any, httpx.Client]) -> None:

@@ -56,7 +56,7 @@ def test_the_request_of_the_file_with_the_hires_of_the_form(app: DrawnApp, pictu
 def test_where_the_file_says_nothing_the_history_does(app: DrawnApp, pictures: Pictures) -> None:
     job = app.until(app.submit(small(count=2)).id, "done")
     written(app, job, 1, None)
-    assert finished.request_of(pictures, job, 1) == small(seed=8, model=job.resolved.model if isinstance(job.resolved, GenerationRequest) else "")
+    assert finished.request_of(pictures, job, 1) == small(seed=8, model=job.request.model)
     script = app.until(app.submit(small(script=Script(name="Prompt matrix"))).id, "done")
     with pytest.raises(BadPicture, match="does not say"):
         finished.request_of(pictures, script, 0)
