@@ -65,7 +65,10 @@ def build(form: Form[GenerationRequest]) -> gr.Textbox:
             hint = "Or a folder on the machine that Easel runs on, from a browser on that machine."
             form.add("batch_folder", gr.Textbox("", label="Input directory", info=hint, elem_id="img2img_batch_input_dir", max_lines=1, min_width=200))
             hint = "Masks with the pictures' names, or one for all. White is drawn anew."
-            form.add("batch_masks", gr.Textbox("", label="Mask directory", info=hint, elem_id="img2img_batch_inpaint_mask_dir", max_lines=1, min_width=200))
+            form.add(
+                "batch_masks",
+                gr.Textbox("", label="Mask directory", info=hint, elem_id="img2img_batch_inpaint_mask_dir", placeholder=" ", max_lines=1, min_width=200),
+            )
         label = "Taken from each picture's own parameters"
         form.add("batch_info", gr.CheckboxGroup([*PNG_INFO], value=[], label=label, elem_id="img2img_batch_png_info_props", elem_classes="easel-radio"))
     return items

@@ -28,6 +28,7 @@
     // -> [{name, image, mask}]. What cannot be used is named and left out. Throws where there is nothing left.
     batch.items = async () => {
         const [folder, masks] = ["batch_input_dir", "batch_inpaint_mask_dir"].map((name) => easel.panels.img2img.box(name).value.trim());
+        if (masks && !folder) throw new Error("A mask directory goes with an input directory: name one, or leave both empty.");
         const items = [];
         const wrong = [];
         for (const one of chosen) {
