@@ -52,7 +52,7 @@ from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
 from modules.jobs.tidy import Idle, idle
 from modules.jobs.worker import Worker
-from modules.prompt import styles
+from modules.prompt import style_file
 from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
 
@@ -85,6 +85,7 @@ class App:
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._vocabularies: dict[Path, Vocabulary] = {}
         self._closing = threading.Event()
+        self._editing = threading.Lock()
 
     def start(self) -> None:
         """Loads the extensions, and starts the worker, which loads torch and the default model in its own thread; jobs may be submitted at once."""
@@ -268,7 +269,13 @@ class App:
 
     def styles(self) -> dict[str, Style]:
         """By name, from styles.csv as it is now. Raises InvalidRequest for a file that is none."""
-        return styles.read(self.paths.styles)
+        return style_file.read_all(self.paths.all_styles)
+
+    def change_style(self, before: Style | None, after: Style | None) -> None:
+        """Adds, changes, renames or deletes one style, in the file where it stands; see `style_file.change`. Raises InvalidRequest, OutputTrouble."""
+        with self._editing:
+            holding = (path for path in self.paths.all_styles if before and before.name in style_file.read(path))
+            style_file.change(next(holding, self.paths.styles), before, after)
 
     def saving(self, values: Mapping[str, Any]) -> Saving:
         """How pictures become files: the settings as they are now, with a job's own values laid over. Raises InvalidRequest."""

@@ -41,7 +41,7 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
         "--enable-insecure-extension-access", "--update-all-extensions", "--ui-debug-mode", "--gradio-debug", "--freeze-settings", "--freeze-settings-in-sections",
         "--hide-ui-dir-config", "--deepdanbooru", "--api-log", "--add-stop-route", "--disable-tls-verify")),
     *(Ignored(name, _LATER, True) for name in (
-        "--ngrok", "--ngrok-region", "--localizations-dir", "--styles-file", "--ui-config-file", "--ui-settings-file", "--config", "--loglevel", "--cors-allow-origins-regex",
+        "--ngrok", "--ngrok-region", "--localizations-dir", "--ui-config-file", "--ui-settings-file", "--config", "--loglevel", "--cors-allow-origins-regex",
         "--freeze-specific-settings", "--ngrok-options")),
     *(Ignored(name, _FOLDERS, True) for name in (
         "--vae-dir", "--vae-path", "--lora-dir", "--lyco-dir", "--hypernetwork-dir", "--gfpgan-model", "--ldsr-models-path", "--clip-models-path")),

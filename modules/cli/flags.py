@@ -71,6 +71,7 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--disable-all-extensions", action="store_true", help="load no extension, whatever the Extensions tab says")
     group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
     group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
+    group.add_argument("--styles-file", metavar="FILE", action="append", default=[], help="a table of styles (styles.csv in the data folder); likewise")
     names = [f"--{kind}-models-path" for kind in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")]
     group.add_argument(
         "--upscalers-dir", *names, dest="upscalers", metavar="DIR", action="append", default=[], help="a further folder with upscalers; likewise"
@@ -106,7 +107,8 @@ def _paths(found: argparse.Namespace) -> Paths:
     models = _folder(found.models_dir) if found.models_dir else data / "models"
     further = {"checkpoints": found.ckpt_dir, "embeddings": found.embeddings_dir, "upscalers": found.upscalers, "faces": found.faces}
     outputs = _folder(found.outputs_dir) if found.outputs_dir else None
-    return Paths(data=data, outputs_dir=outputs, models=models, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
+    styles = tuple(Path(name).expanduser().absolute() for name in found.styles_file)
+    return Paths(data=data, outputs_dir=outputs, models=models, styles_files=styles, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
 
 
 def _device(found: argparse.Namespace) -> DeviceOptions:

@@ -16,7 +16,7 @@ FACES = ("GFPGAN", "Codeformer")
 @dataclass(frozen=True, kw_only=True)
 class Paths:
     """data: what the user owns (settings, styles, logs). outputs_dir: pictures and history, None for a folder in data. models: their A1111-named folders.
-    checkpoints, embeddings, upscalers, faces: further folders from flags."""
+    checkpoints, embeddings, upscalers, faces: further folders from flags. styles_files: in place of the one in data."""
 
     data: Path = PROJECT
     outputs_dir: Path | None = None
@@ -25,6 +25,7 @@ class Paths:
     embeddings: tuple[Path, ...] = ()
     upscalers: tuple[Path, ...] = ()
     faces: tuple[Path, ...] = ()
+    styles_files: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> Path:
@@ -51,7 +52,12 @@ class Paths:
 
     @property
     def styles(self) -> Path:
-        return self.data / "styles.csv"
+        """Where a new style goes."""
+        return self.all_styles[0]
+
+    @property
+    def all_styles(self) -> tuple[Path, ...]:
+        return self.styles_files or (self.data / "styles.csv",)
 
     @property
     def settings(self) -> Path:

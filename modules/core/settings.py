@@ -31,6 +31,7 @@ MOST = 100
 """Texts of a list."""
 
 Theme = Literal["system", "light", "dark"]
+StylesOnPaste = Literal["Ignore", "Apply", "Discard", "Apply if any"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,13 @@ class Infotext:
     disable_weights_auto_swap: Annotated[
         bool, Param("Pictures do not change the checkpoint menu", hint="On: the model of a picture that is read stands under Override settings instead.")
     ] = True
+    infotext_styles: Annotated[
+        StylesOnPaste,
+        Param(
+            "Styles in the prompts of a picture that is read",
+            hint="Apply: taken out of the prompts and chosen in the menu; if any: a menu that holds others stays. Discard: taken out. Ignore: left in.",
+        ),
+    ] = "Apply if any"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.request import GenerationRequest
 from modules.prompt.grammar import networks, split_and, strip_comments
-from modules.prompt.styles import Style, applied
+from modules.prompt.styles import Style, applied, lifted
 from modules.prompt.timeline import timeline
 
 
@@ -49,3 +49,15 @@ def styled(request: GenerationRequest, styles: Callable[[], Mapping[str, Style]]
     second, second_negative = applied(hires.prompt, hires.negative_prompt, request.styles, known)
     hires = dataclasses.replace(hires, prompt=second if hires.prompt else "", negative_prompt=second_negative if hires.negative_prompt else "")
     return dataclasses.replace(request, styles=(), prompt=prompt, negative_prompt=negative, hires=hires)
+
+
+def unstyled(request: GenerationRequest, styles: Mapping[str, Style]) -> GenerationRequest:
+    """The reverse: styles found in the prompts are named, and their texts gone. The request as it is where that would not draw the same."""
+    if request.styles:
+        return request
+    found, prompt, negative = lifted(request.prompt, request.negative_prompt, styles.values())
+    _, second, _ = lifted(request.hires.prompt, "", [Style(name, styles[name].prompt) for name in found])
+    _, second_negative, _ = lifted(request.hires.negative_prompt, "", [Style(name, styles[name].negative_prompt) for name in found])
+    hires = dataclasses.replace(request.hires, prompt=second, negative_prompt=second_negative)
+    made = dataclasses.replace(request, prompt=prompt, negative_prompt=negative, hires=hires, styles=found)
+    return made if found and styled(made, lambda: styles) == request else request

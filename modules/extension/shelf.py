@@ -80,7 +80,8 @@ class Extensions:
 
     def notes(self) -> list[str]:
         """Which failed, one sentence each."""
-        return [f"The extension {one.name} is switched off: it failed. The Extensions tab says more." for one in self.entries() if one.state == "failed"]
+        with self._lock:
+            return [f"The extension {name} is switched off: it failed. The Extensions tab says more." for name in self._failed]
 
     def awaken(self, name: str) -> Entry:
         """After it was switched on: reads its files anew and loads it. Raises NotFound."""

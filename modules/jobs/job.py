@@ -22,6 +22,15 @@ class State(enum.Enum):
         return self not in (State.QUEUED, State.RUNNING)
 
 
+@dataclass(frozen=True)
+class Wording:
+    """The words of a request, as they were typed: templates are templates, and styles their names."""
+
+    prompt: str
+    negative_prompt: str = ""
+    styles: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class PictureRecord:
     """A finished picture, without its pixels. path: relative to the outputs folder with forward slashes where it lies in there, else absolute;

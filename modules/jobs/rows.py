@@ -16,7 +16,7 @@ from modules.core.params import to_dict
 from modules.core.request import PROMPT_LIMIT, GenerationRequest
 from modules.core.result import Picture
 from modules.core.wish import Wish
-from modules.jobs.job import Job, PictureRecord, State
+from modules.jobs.job import Job, PictureRecord, State, Wording
 
 MIGRATIONS = (
     """
@@ -153,6 +153,19 @@ def path_of(path: Path, folder: Path) -> str:
 def read_picture(row: sqlite3.Row) -> PictureRecord:
     plain = {name: row[name] for name in ("job", "number", "path", "width", "height", "infotext", "sha256", "digest", "created")}
     return PictureRecord(**plain, index=row["place"], seed=int(row["seed"]), complete=bool(row["complete"]))
+
+
+def read_wording(request: str) -> Wording:
+    """Out of a stored request, of whatever version of Easel; empty when there is none in it."""
+    try:
+        tree: Any = json.loads(request)
+    except (ValueError, RecursionError):
+        tree = None
+    if not isinstance(tree, dict):
+        return Wording("")
+    prompt, negative, styles = (tree.get(name) for name in ("prompt", "negative_prompt", "styles"))
+    names = tuple(name for name in styles if isinstance(name, str)) if isinstance(styles, list) else ()
+    return Wording(prompt if isinstance(prompt, str) else "", negative if isinstance(negative, str) else "", names)
 
 
 def _job(row: sqlite3.Row, pictures: Sequence[PictureRecord]) -> Job:

@@ -14,14 +14,16 @@ from pathlib import Path
 from modules.core.blobs import REFERENCE
 from modules.core.errors import EaselError, NotFound
 from modules.jobs.database import Database
-from modules.jobs.job import Job, PictureRecord, State
+from modules.jobs.job import Job, PictureRecord, State, Wording
 from modules.jobs.presence import Presence
-from modules.jobs.rows import MIGRATIONS, read_jobs, read_picture, write_job, write_picture
+from modules.jobs.rows import MIGRATIONS, read_jobs, read_picture, read_wording, write_job, write_picture
 
 MOST_ROWS = 500
 LOOKED_AT = 8
 """Of pictures drawn from the same request."""
 LARGEST = 2**63 - 1
+LOOKED_AT = 20_000
+"""Jobs whose words are looked through."""
 INTERRUPTED = EaselError("Interrupted by a crash or a restart.", "What was finished before is kept; submit it again for the rest.")
 
 
@@ -98,6 +100,21 @@ class Store:
             where, values = where + " AND owner = ?", [*values, owner]
         with self._database.reading() as rows:
             return read_jobs(rows, f"{where} ORDER BY number DESC LIMIT ?", (*values, _some(limit)))
+
+    def wordings(self, limit: int = 100, find: str = "", owners: Sequence[str] | None = None) -> list[Wording]:
+        """What was asked for in words, the newest first and each once: all that hold `find`, whatever the case; of some owners or of all."""
+        found: dict[Wording, None] = {}
+        question, values = "SELECT request FROM jobs", []
+        if owners is not None:
+            question, values = f"{question} WHERE owner IN ({', '.join('?' * len(owners))})", [*owners]
+        with self._database.reading() as rows:
+            for (request,) in rows.execute(f"{question} ORDER BY number DESC LIMIT {LOOKED_AT}", values):
+                wording = read_wording(request)
+                if wording.prompt.strip() and find.casefold() in f"{wording.prompt}\n{wording.negative_prompt}".casefold():
+                    found[wording] = None
+                    if len(found) >= _some(limit):
+                        break
+        return list(found)
 
     def pictures(self, limit: int = 50, before: int = 0) -> list[PictureRecord]:
         """The newest first, from the one after number `before` on."""

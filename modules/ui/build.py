@@ -15,7 +15,28 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.request import GenerationRequest
-from modules.ui import compare, defaults, finished, img2img, inputs, layout, live, menu, modes, panel, png_info, queue, quick, settings, tabs, txt2img, weights
+from modules.ui import (
+    compare,
+    defaults,
+    extensions,
+    finished,
+    img2img,
+    inputs,
+    layout,
+    live,
+    menu,
+    modes,
+    panel,
+    png_info,
+    queue,
+    quick,
+    settings,
+    styles,
+    tabs,
+    txt2img,
+    weights,
+    words,
+)
 from modules.ui.defaults import Defaults
 from modules.ui.form import Form
 from modules.ui.panel import Panel
@@ -45,8 +66,11 @@ SCRIPTS = (
     "forever.js",
     "compare.js",
     "settings.js",
+    "words.js",
+    "styles.js",
+    "extensions.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -104,6 +128,8 @@ def page(app: App) -> Page:
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 settings.build(app, choices, settings.menus(app, models, tabs.names(place)), [Section("Defaults", starts.fill)], talk)
+            with gr.Tab("Extensions", elem_id="tab_extensions", id="extensions", render_children=True):
+                extensions.build(app)
         with gr.Column(elem_id="img2img_panel", min_width=0):
             for name in ("model", *(name for name in shared if name not in layout.HIDDEN["img2img"])):
                 editing.share(name, form.widgets[name])
@@ -111,6 +137,7 @@ def page(app: App) -> Page:
         panels = [first, second]
         last = menu.build(app, [one.form for one in panels], refresh, talk)
         starts.wire([one.form for one in panels], talk)
+        styles.wire([(one.styles, one.form) for one in panels], app, talk)
         opens = tabs.arrange(place, app.settings.value)
         for one in panels:
             panel.keep(one)
@@ -121,6 +148,8 @@ def page(app: App) -> Page:
             updates: dict[Component, Any] = {}
             for one in panels:
                 updates |= panel.restored(one, noted) or defaults.fresh(app, one.form)
+            for chosen in (one.form.widgets["styles"] for one in panels):
+                updates[chosen] = styles.listed(app, updates.get(chosen, {}).get("value", ()))
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
             for other in (one.form.widgets["refiner.checkpoint"] for one in panels):
                 updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
@@ -131,6 +160,7 @@ def page(app: App) -> Page:
         for one in panels:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
+    routes += [styles.routes(app), words.routes(app), extensions.routes(app)]
     return Page(blocks, launch(app, panels, opens), [route for some in routes for route in some])
 
 

@@ -70,6 +70,7 @@ class Overview:
                 *self.app.settings.notes,
                 *self.app.form_defaults.notes,
                 *self.app.queue.notes,
+                *self.app.extensions.notes(),
                 *filter(None, [self._trouble]),
             ],
             "running": None,

@@ -20,7 +20,7 @@ from modules.app import App
 from modules.core.errors import EaselError
 from modules.core.params import walk
 from modules.core.request import GenerationRequest
-from modules.ui import fields, layout, sends
+from modules.ui import fields, layout, sends, styles, words
 from modules.ui.form import Form
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Talk, explained, uploaded
@@ -63,12 +63,14 @@ COUNTER = """<span class="counter" title="Tokens used of those that fit">0/75</s
 
 @dataclass(frozen=True)
 class Panel:
-    """form: its widgets. reader: what reads pictures into it. generate: its button, for the tab's own file to wire. accordions: those of `layout` that stand in it."""
+    """form: its widgets. reader: what reads pictures into it. generate: its button, for the tab's own file to wire. accordions: those of `layout` that stand in it.
+    styles: the buttons of its styles, wired once all panels are there."""
 
     form: Form[GenerationRequest]
     reader: Reader
     generate: gr.Button
     accordions: layout.Accordions
+    styles: styles.Row
 
     @property
     def prefix(self) -> str:
@@ -81,7 +83,7 @@ def build(
     """Makes a panel in the current place of the page. settings: fills its left column. example: a prompt that the empty panel offers.
     more: HTML of further buttons under the gallery."""
     prefix = form.prefix
-    generate, paste = _top(form, example)
+    generate, paste, row = _top(app, form, example)
     with gr.Row(elem_id=f"{prefix}_columns", elem_classes="easel-columns", equal_height=False):
         with gr.Column(elem_id=f"{prefix}_settings", elem_classes="easel-settings", min_width=320):
             settings()
@@ -100,6 +102,7 @@ def build(
                 apply_default_css=False,
             )
     drop = gr.File(elem_id=f"{prefix}_drop", visible="hidden", show_label=False, type="filepath")
+    words.wire(form, app, talk)
     reader = Reader(app, form)
 
     def on_drop(values: Mapping[Component, Any], user: str) -> Answer:
@@ -112,7 +115,7 @@ def build(
     sends.receive(app, form, reader, talk)
     talk.on(paste.click, reader.on_arrow, form.inputs, form.inputs)
     talk.on(drop.upload, on_drop, {drop, form.widgets["model"]}, [drop, *form.inputs])
-    return Panel(form, reader, generate, accordions)
+    return Panel(form, reader, generate, accordions, row)
 
 
 def gallery(prefix: str, example: str) -> str:
@@ -123,14 +126,14 @@ def gallery(prefix: str, example: str) -> str:
     return GALLERY.format(example=offer)
 
 
-def _top(form: Form[GenerationRequest], example: str) -> tuple[gr.Button, gr.Button]:
-    """Prompts, Generate and the tool row. -> Generate and ↙️"""
+def _top(app: App, form: Form[GenerationRequest], example: str) -> tuple[gr.Button, gr.Button, styles.Row]:
+    """Prompts, Generate, the tool row and the styles. -> Generate, ↙️ and the styles' buttons"""
     prefix = form.prefix
     with gr.Row(elem_id=f"{prefix}_toprow", elem_classes="easel-top"):
         with gr.Column(elem_id=f"{prefix}_prompt_container", scale=6, min_width=280):
             _prompt(form, "prompt", "prompt_row", "token_counter", layout.prompt_hint(example))
             _prompt(form, "negative_prompt", "neg_prompt_row", "negative_token_counter", f"Negative prompt: what should not be in the picture\n{layout.KEYS}")
-        with gr.Column(elem_id=f"{prefix}_actions_column", elem_classes="easel-actions", scale=1, min_width=200):
+        with gr.Column(elem_id=f"{prefix}_actions_column", elem_classes="easel-actions", scale=1, min_width=252):
             with gr.Row(elem_id=f"{prefix}_generate_box", elem_classes="easel-generate-box"):
                 gr.Button("Interrupt", elem_id=f"{prefix}_interrupt", elem_classes=["easel-interrupt", "stop"], min_width=0)
                 gr.Button("Skip", elem_id=f"{prefix}_skip", elem_classes=["easel-interrupt", "skip"], min_width=0)
@@ -138,7 +141,10 @@ def _top(form: Form[GenerationRequest], example: str) -> tuple[gr.Button, gr.But
             with gr.Row(elem_id=f"{prefix}_tools", elem_classes="easel-tools"):
                 paste = layout.tool(prefix, "paste")
                 layout.tool(prefix, "clear_prompt")
-    return generate, paste
+                words.place(form, app)
+                apply = styles.tools(prefix)
+            row = styles.place(form, app, apply)
+    return generate, paste, row
 
 
 def _prompt(form: Form[GenerationRequest], name: str, row: str, counter: str, hint: str) -> None:

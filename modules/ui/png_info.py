@@ -68,7 +68,8 @@ def build(reader: Reader, talk: Talk) -> None:
         if values[found] is None:
             return Answer()
         request, model = params.from_dict(GenerationRequest, values[found]), str(values[reader.form.widgets["model"]] or "")
-        return Answer({**reader.updates(request), **reader.model_updates(request, model)}, Said(open="tab_txt2img"))
+        said = Said(open="tab_txt2img", panel=reader.form.prefix, offer=reader.offer(request))
+        return Answer({**reader.updates(request), **reader.model_updates(request, model)}, said)
 
     talk.on(file.upload, on_file, {file, reader.form.widgets["model"]}, [file, shown, text, found, send])
     talk.on(send.click, on_send, {found, reader.form.widgets["model"]}, reader.form.inputs)

@@ -16,8 +16,9 @@ from modules.app import App
 from modules.catalog.card import Card
 from modules.core import inputs
 from modules.core.errors import EaselError
-from modules.core.params import with_values
-from modules.core.request import GenerationRequest
+from modules.core.params import value_of, walk, with_values
+from modules.core.request import TEXTS, GenerationRequest, templates
+from modules.engine.texts import unstyled
 from modules.infotext.read import Reading
 from modules.ui import menu
 from modules.ui.form import Form
@@ -43,13 +44,35 @@ class Reader:
         """The refiner goes into its menu, where it is here; an input picture that is not here leaves its place empty."""
         lost = set(inputs.missing(request, self.app.blobs).values())
         gone = {name: "" for name, reference in inputs.references(request).items() if reference in lost and name in self.form.widgets}
+        request, named = self._styled(request)
         shown = with_values(request, {"refiner.checkpoint": menu.refiner_here(self.app, request), **gone})
-        return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT])
+        return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT and (named or name != "styles")])
+
+    def offer(self, request: GenerationRequest) -> dict[str, dict[str, Any]]:
+        """The words of the picture, and the template that they were made from; empty without a template."""
+        was = templates(request)
+        if not was:
+            return {}
+        return {"picks": self._words(request), "template": self._words(with_values(request, was))}
+
+    def _words(self, request: GenerationRequest) -> dict[str, Any]:
+        request, named = self._styled(request)
+        return {one.name: value_of(request, one) for one in walk(GenerationRequest) if one.name in TEXTS or named and one.name == "styles"}
+
+    def _styled(self, request: GenerationRequest) -> tuple[GenerationRequest, bool]:
+        """Styles lifted out of the prompts as the settings say, and whether the menu is to show them."""
+        habit = self.app.settings.value.infotext_styles
+        try:
+            known = self.app.styles() if habit != "Ignore" else {}
+        except EaselError:
+            known = {}
+        found = unstyled(request, known)
+        return found, habit == "Apply" or habit == "Apply if any" and bool(found.styles)
 
     def on_arrow(self, values: Mapping[Component, Any], user: str) -> Answer:
         """↙️: the infotext in the prompt box, or, when that is empty, the last picture's."""
         text = str(values[self.form.widgets["prompt"]] or "").strip()
-        text = text or self._last(user)
+        text = text or (self._last(user) if self.app.options.prompt_history else "")
         if not text:
             return Answer(said=Said("There is no text in the prompt and no earlier picture to take parameters from.", "Nothing to read"))
         reading = self.app.read_text(text)
@@ -123,7 +146,8 @@ class Reader:
         if reading.request.refiner.checkpoint and not menu.refiner_here(self.app, reading.request):
             told.append(f"Its refiner {reading.request.refiner.checkpoint} is not here.")
         model = str(values[self.form.widgets["model"]] or "")
-        return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, Said(" ".join(told), "Parameters read"))
+        said = Said(" ".join(told), "Parameters read", panel=self.form.prefix, offer=self.offer(reading.request))
+        return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, said)
 
     def _last(self, owner: str) -> str:
         """The infotext of the newest drawn picture that this user may see."""

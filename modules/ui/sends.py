@@ -77,7 +77,8 @@ def receive(app: App, form: Form[GenerationRequest], reader: Reader, talk: Talk)
         if not reading.source:
             names = [name for name in names if name in ("width", "height") and target.panel == "img2img"]
         note = reader.model_note(reading, str(values[model] or "")) if reading.source else ""
-        return Answer(form.fill(request, [name for name in names if name in form.widgets]), Said(note, "Parameters sent" if note else ""))
+        said = Said(note, "Parameters sent" if note else "", panel=form.prefix, offer=reader.offer(request))
+        return Answer(form.fill(request, [name for name in names if name in form.widgets]), said)
 
     read = {box, model}
     place = in_order(read).index(box)

@@ -28,7 +28,8 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 @dataclass(frozen=True)
 class Said:
     """text: shown for some seconds under its title; none when empty. open: element id of the tab to go to. job: id of a job that was submitted, jobs: of several,
-    panel: prefix of the panel that is to show its pictures."""
+    panel: prefix of the panel that is to show its pictures. offer: other words for that panel's prompts, by name and parameter: "template", "picks";
+    empty takes an earlier offer back."""
 
     text: str = ""
     title: str = ""
@@ -37,6 +38,7 @@ class Said:
     job: str = ""
     jobs: tuple[str, ...] = ()
     panel: str = ""
+    offer: Mapping[str, Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

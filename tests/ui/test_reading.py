@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,42 @@ def test_texts_of_a_file_without_a1111s_text() -> None:
     data = io.BytesIO()
     Image.new("RGB", (8, 8)).save(data, "png", pnginfo=chunks)
     assert png_info.texts(files.read(data.getvalue())) == "Comment: made by hand"
+
+
+TEMPLATE: Any = {"wildcards": {"was": {"prompt": "a __thing__, film grain", "negative_prompt": "{x|cartoon}"}}}
+
+
+@pytest.mark.parametrize(
+    ("habit", "prompt", "names"),
+    [("Apply if any", "a cat", ["film"]), ("Apply", "a cat", ["film"]), ("Discard", "a cat", None), ("Ignore", "a cat, film grain", None)],
+)
+def test_styles_are_lifted_out_as_the_settings_say(app: DrawnApp, reader: Reader, habit: str, prompt: str, names: list[str] | None) -> None:
+    app.paths.styles.write_text("name,prompt,negative_prompt\nfilm,film grain,cartoon\n", "utf-8")
+    app.settings.change("infotext_styles", habit)
+    form = shown(reader, reader.updates(GenerationRequest(prompt="a cat, film grain", negative_prompt="cartoon")))
+    assert form["prompt"] == prompt and form.get("styles") == names
+    assert form["negative_prompt"] == ("cartoon" if habit == "Ignore" else "")
+    plain = shown(reader, reader.updates(GenerationRequest(prompt="a dog")))
+    assert plain.get("styles") == ([] if habit == "Apply" else None), "a menu that holds others stays, unless it is to be set in any case"
+
+
+def test_a_template_is_offered_beside_the_words_that_came_of_it(app: DrawnApp, reader: Reader) -> None:
+    app.paths.styles.write_text("name,prompt,negative_prompt\nfilm,film grain,\n", "utf-8")
+    request = GenerationRequest(prompt="a cat, film grain", negative_prompt="x", extensions=TEMPLATE)
+    offer = reader.offer(request)
+    assert (offer["picks"]["prompt"], offer["picks"]["negative_prompt"], offer["picks"]["styles"]) == ("a cat", "x", ("film",))
+    assert (offer["template"]["prompt"], offer["template"]["negative_prompt"], offer["template"]["styles"]) == ("a __thing__", "{x|cartoon}", ("film",))
+    assert reader.offer(GenerationRequest(prompt="a cat")) == {}
+
+
+def test_the_arrow_says_so_when_the_words_came_of_a_template(reader: Reader) -> None:
+    text = TEXT.replace("Model: another", 'Model: another, Template: "a __thing__, big"')
+    answer = reader.on_arrow(values(reader, prompt=text), "")
+    assert answer.said.panel == "txt2img" and answer.said.offer and answer.said.offer["template"]["prompt"] == "a __thing__, big"
+    assert shown(reader, answer.updates)["prompt"] == "a cat", "the default is the same picture"
+
+
+def test_without_a_prompt_history_the_arrow_takes_no_earlier_picture(app: DrawnApp, reader: Reader) -> None:
+    app.until(app.submit(GenerationRequest(prompt="a cat", steps=2, width=64, height=64)).id, "done")
+    app.options = dataclasses.replace(app.options, prompt_history=False)
+    assert "no earlier picture" in reader.on_arrow(values(reader, prompt=""), "").said.text

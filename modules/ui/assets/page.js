@@ -65,6 +65,7 @@
         const said = JSON.parse(packed || "{}");
         if (said.text) easel.say(said.text, said.kind, said.title);
         for (const job of [said.job, ...said.jobs || []]) easel.submitted(job, said.panel);
+        if (said.offer) easel.panels[said.panel].offer(said.offer);
         if (said.open) easel.openTab(said.open);
     };
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.wildcards.grammar import Choice, Node, Wildcard, parse, weighted
@@ -104,12 +104,14 @@ def source(nodes: tuple[Node, ...]) -> str:
     return "".join(node if isinstance(node, str) else node.source for node in nodes)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_any_text_is_read_and_nothing_of_it_is_lost(text: str) -> None:
     text = text.replace("\\", "/")  # an escape loses its backslash
     assert source(parse(text)) == text
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_escapes_lose_their_backslash_and_nothing_else(text: str) -> None:
     assert len(text) - text.count("\\") <= len(source(parse(text))) <= len(text)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.wildcards.picking import PICKS, Picker, TooMuch
@@ -132,6 +132,7 @@ def test_what_grows_without_measure_is_refused(text: str, said: str) -> None:
         expanded(text)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(0, 2**63 - 1))
 def test_any_text_ends_and_does_so_the_same_again(text: str, seed: int) -> None:
     text += " __animal__ __self__ {a|__nested__}"
@@ -142,6 +143,7 @@ def test_any_text_ends_and_does_so_the_same_again(text: str, seed: int) -> None:
     assert len(first) <= 2000 and first == expanded(text, seed)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{}_\\"), max_size=200))
 def test_a_text_without_templates_is_left_alone(text: str) -> None:
     one = picker()
