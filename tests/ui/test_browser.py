@@ -165,7 +165,7 @@ def test_accordions_tell_what_is_set_in_them(tab: Tab) -> None:
 def test_a_prompt_that_is_too_long(tab: Tab) -> None:
     tab.page.route("**/easel/tokens", lambda route: route.continue_())
     tab.fill(neg_prompt="a car", prompt="word " * 40_000)
-    expect(tab.page.locator("#txt2img_token_counter")).to_have_text("too long")
+    expect(tab.page.locator("#txt2img_token_counter .counter")).to_have_text("too long")
     expect(tab.page.locator("#txt2img_negative_token_counter")).to_contain_text("2/")
     tab.wrong = [line for line in tab.wrong if "400 (Bad Request)" not in line]
     tab.fill(prompt="a cat")
