@@ -145,6 +145,8 @@ class Reader:
             told.append(note)
         if reading.request.refiner.checkpoint and not menu.refiner_here(self.app, reading.request):
             told.append(f"Its refiner {reading.request.refiner.checkpoint} is not here.")
+        if reading.request.init.image and "init.image" not in self.form.widgets:
+            told.append("It was made from a start picture: to repeat it, drop it on the prompt of img2img.")
         model = str(values[self.form.widgets["model"]] or "")
         said = Said(" ".join(told), "Parameters read", panel=self.form.prefix, offer=self.offer(reading.request))
         return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, said)

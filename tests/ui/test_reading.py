@@ -13,9 +13,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.core.errors import BadPicture
-from modules.core.params import with_values
+from modules.core.params import to_dict, with_values
 from modules.core.request import GenerationRequest
-from modules.infotext import write
+from modules.infotext import files, write
 from modules.infotext.read import Reading, read_text
 from modules.infotext.reading import Row
 from modules.ui import png_info, txt2img
@@ -97,6 +97,24 @@ def test_a_picture_without_parameters(reader: Reader, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     answer = reader.on_drop(tmp_path / "x.png", values(reader))
     assert not answer.updates and answer.said.text
+
+
+def test_a_refiner_goes_into_its_menu_where_it_is_here(app: DrawnApp, reader: Reader) -> None:
+    text = TEXT + ", Refiner: other [{}], Refiner switch at: 0.6"
+    absent = reader.on_arrow(values(reader, prompt=text.format("0" * 10)), "")
+    assert shown(reader, absent.updates)["refiner.checkpoint"] == "" and "Its refiner other is not here." in absent.said.text
+    put_other(app)
+    card = app.library.hashed(app.library.checkpoint("other"))
+    form = shown(reader, reader.on_arrow(values(reader, prompt=text.format(card.short_hash)), "").updates)
+    assert (form["refiner.checkpoint"], form["refiner.switch_at"]) == ("other", 0.6)
+
+
+def test_a_dropped_picture_of_img2img_is_sent_there_and_what_it_lacks_is_named(app: DrawnApp, reader: Reader, tmp_path: Path) -> None:
+    here = app.blobs.put(b"a picture")
+    request = with_values(GenerationRequest(), {"init.image": here, "mask.image": "sha256:" + "0" * 64, "model": "easel-starter"})
+    (tmp_path / "x.png").write_bytes(files.encode(Image.new("RGB", (8, 8)), "", {"easel": "1", "request": to_dict(request)}))
+    said = reader.on_drop(tmp_path / "x.png", values(reader, model="easel-starter")).said.text
+    assert "Not restored: Mask." in said and "drop it on the prompt of img2img" in said
 
 
 @pytest.mark.parametrize(
