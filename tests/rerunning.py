@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from modules.core.blobs import Blobs
-from modules.core.params import literal_names, named
+from modules.core.extras import ExtrasRequest
+from modules.core.params import literal_names, named, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import HIRES_UPSCALERS, GenerationRequest
@@ -32,8 +33,9 @@ PROMPTS = (
 SIZES = (64, 96, 128, 136)
 
 
-def wishes(count: int, blobs: Blobs, refiner: str) -> list[Wish]:
-    """refiner: name of a second checkpoint. Every mode and every sampler comes up; those of diffusers, and listed levels, always."""
+def requests(count: int, usual: GenerationRequest, blobs: Blobs, refiner: str, upscaler: str) -> list[GenerationRequest | ExtrasRequest]:
+    """usual: what the wishes are laid over. refiner: name of a second checkpoint; upscaler: of a network. Every mode and every sampler comes up; those of
+    diffusers, and listed levels, always."""
     draw = Draw(20261120)
     samplers = [*SAMPLERS.names()]
     draw.shuffle(samplers)
@@ -43,21 +45,25 @@ def wishes(count: int, blobs: Blobs, refiner: str) -> list[Wish]:
     def start() -> Wish:
         return {"init.image": draw.choice(pictures), "init.strength": draw.choice((0.3, 0.6, 0.75, 1.0)), "init.resize_mode": some(draw, "init.resize_mode")}
 
-    modes: tuple[Callable[[], Wish], ...] = (
-        lambda: {"batch_size": draw.choice((1, 2)), "count": draw.choice((1, 2))},
-        lambda: start() | touches(draw),
-        lambda: start() | painting(draw, masks),
-        lambda: hires(draw),
-        lambda: refined(draw, refiner),
-        lambda: start() | painting(draw, masks) | softness(draw),
-        lambda: grid(draw),
-        lambda: start() | larger(draw),
-        lambda: hires(draw) | refined(draw, refiner) | {"refiner.passes": some(draw, "refiner.passes")},
+    def drawn(wish: Wish) -> GenerationRequest:
+        return with_values(usual, wish)
+
+    modes: tuple[Callable[[Wish], GenerationRequest | ExtrasRequest], ...] = (
+        lambda wish: drawn(wish | {"batch_size": draw.choice((1, 2)), "count": draw.choice((1, 2))}),
+        lambda wish: drawn(wish | start() | touches(draw, upscaler)),
+        lambda wish: drawn(wish | start() | painting(draw, masks)),
+        lambda wish: drawn(wish | hires(draw, upscaler)),
+        lambda wish: drawn(wish | refined(draw, refiner)),
+        lambda wish: drawn(wish | start() | painting(draw, masks) | softness(draw)),
+        lambda wish: drawn(wish | grid(draw)),
+        lambda wish: drawn(wish | start() | larger(draw, upscaler)),
+        lambda wish: drawn(wish | hires(draw, upscaler) | refined(draw, refiner) | {"refiner.passes": some(draw, "refiner.passes")}),
+        lambda wish: enlarged(draw, pictures, upscaler),
     )
-    found = [plain(draw, samplers[index % len(samplers)]) | modes[index % len(modes)]() for index in range(count)]
+    found = [modes[index % len(modes)](plain(draw, samplers[index % len(samplers)])) for index in range(count)]
     always: Wish = {"steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2}
-    found += [always | {"sampler": record.name} for record in SAMPLERS if record.diffusers]
-    return [*found, always | {"spacing.sigmas": (14.6, 5.5, 2.1, 0.8, 0.3), "prompt": PROMPTS[1], "text.emphasis": "compel"}]
+    found += [drawn(always | {"sampler": record.name}) for record in SAMPLERS if record.diffusers]
+    return [*found, drawn(always | {"spacing.sigmas": (14.6, 5.5, 2.1, 0.8, 0.3), "prompt": PROMPTS[1], "text.emphasis": "compel"})]
 
 
 def some(draw: Draw, name: str) -> str:
@@ -80,9 +86,10 @@ def plain(draw: Draw, sampler: str) -> Wish:
     return wish
 
 
-def touches(draw: Draw) -> Wish:
+def touches(draw: Draw, upscaler: str) -> Wish:
     """What else acts on a start picture."""
     return {
+        "init.upscaler": draw.choice(("None", "None", upscaler)),
         "init.color_correction": draw.random() < 0.4, "init.fix_steps": draw.random() < 0.3, "init.extra_noise": draw.choice((0.0, 0.1)),
         "init.noise_multiplier": draw.choice((1.0, 0.9)),
     }  # fmt: skip
@@ -100,9 +107,9 @@ def softness(draw: Draw) -> Wish:
     return {"mask.soft.enabled": True, "mask.soft.bias": draw.choice((0.5, 1.0, 2.0)), "mask.soft.influence": draw.choice((0.0, 0.3))}
 
 
-def hires(draw: Draw) -> Wish:
+def hires(draw: Draw, upscaler: str) -> Wish:
     wish: Wish = {
-        "hires.enabled": True, "hires.upscaler": draw.choice(HIRES_UPSCALERS), "hires.strength": draw.choice((0.4, 0.7)), "hires.steps": draw.choice((0, 2)),
+        "hires.enabled": True, "hires.upscaler": draw.choice((*HIRES_UPSCALERS, upscaler)), "hires.strength": draw.choice((0.4, 0.7)), "hires.steps": draw.choice((0, 2)),
         "width": 64, "height": draw.choice((64, 96)),
     }  # fmt: skip
     wish |= {"hires.scale": draw.choice((1.25, 2.0))} if draw.random() < 0.6 else {"hires.width": 96, "hires.height": draw.choice((0, 128))}
@@ -129,16 +136,24 @@ def grid(draw: Draw) -> Wish:
     return small | {"script.name": "X/Y/Z plot", "script.args": args}
 
 
-def larger(draw: Draw) -> Wish:
+def larger(draw: Draw, upscaler: str) -> Wish:
     """Scripts that work on a start picture."""
     small: Wish = {"width": 64, "height": 64, "steps": draw.randint(2, 3), "init.strength": 0.5}
     name, args = draw.choice((
         ("Loopback", {"loops": 2, "final_strength": 0.4}),
-        ("SD upscale", {"overlap": 16, "upscaler": "Lanczos", "scale": 1.25}),
+        ("SD upscale", {"overlap": 16, "upscaler": draw.choice(("Lanczos", upscaler)), "scale": 1.25}),
         ("Outpainting mk2", {"pixels": 16, "directions": ["left", "down"]}),
         ("Poor man's outpainting", {"pixels": 16, "directions": ["right"]}),
     ))  # fmt: skip
     return small | {"script.name": name, "script.args": args}
+
+
+def enlarged(draw: Draw, pictures: list[str], upscaler: str) -> ExtrasRequest:
+    """Extras: one picture or several, through networks and without."""
+    size: Wish = {"scale": 1.7} if draw.random() < 0.5 else {"resize": "Scale to", "width": 160, "height": 120, "crop": draw.random() < 0.5}
+    second: Wish = {"second": "Nearest", "second_visibility": 0.4} if draw.random() < 0.5 else {}
+    wish = {"images": tuple(draw.sample(pictures, draw.randint(1, 2))), "upscaler": draw.choice((upscaler, "Lanczos")), **size, **second}
+    return with_values(ExtrasRequest(), wish)
 
 
 def start_picture(draw: Draw) -> bytes:

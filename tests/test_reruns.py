@@ -11,26 +11,26 @@ from PIL import Image
 from modules.app import App
 from modules.core.extras import ExtrasRequest
 from modules.core.options import Options
-from modules.core.params import with_values
 from modules.core.paths import Paths
 from modules.infotext import files
 from tests.conftest import Command
 from tests.networks import small, tiny
-from tests.rerunning import wishes
+from tests.rerunning import requests
 
-COUNT = int(os.environ.get("EASEL_RERUNS", "9"))
-EACH = 3
-"""Pictures of one run that are made again: the first ones, grids among them, and the last."""
+COUNT = int(os.environ.get("EASEL_RERUNS", "10"))
+EACH = 2
+"""Pictures of one run that are made again: the first, a grid where there is one, and the last."""
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> list[Path]:
     tiny.save_single(tmp_path / "models" / "Stable-diffusion" / "second.safetensors", tiny.ldm_tensors(*tiny.parts(seed=1)))
-    app = App(Options(paths=Paths(data=tmp_path, checkpoints=(tmp_path / "models" / "Stable-diffusion",))))
+    small.save(tmp_path / "models" / "ESRGAN" / "2x-small.safetensors", small.esrgan(scale=2))
+    app = App(Options(paths=Paths(data=tmp_path, models=tmp_path / "models")))
     app.start()
     try:
-        start = app.default_request("easel-starter")
-        tickets = [app.submit(with_values(start, wish)) for wish in wishes(COUNT, app.blobs, "second")]
+        wanted = requests(COUNT, app.default_request("easel-starter"), app.blobs, "second", "2x-small")
+        tickets = [app.submit(request) for request in wanted]
         results = [ticket.result(1200) for ticket in tickets]
     finally:
         app.stop()
@@ -44,7 +44,7 @@ def saved(tmp_path: Path) -> list[Path]:
 
 def test_saved_pictures_come_back_identical_in_a_new_process(saved: list[Path], easel: Command, tmp_path: Path) -> None:
     assert len(saved) >= COUNT
-    done = easel("rerun", *map(str, saved), "--verify", "--ckpt-dir", str(tmp_path / "models" / "Stable-diffusion"))
+    done = easel("rerun", *map(str, saved), "--verify", "--models-dir", str(tmp_path / "models"))
     lines = [line for line in done.stdout.splitlines() if "identical" in line]
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(lines) == len(saved)

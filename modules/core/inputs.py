@@ -6,14 +6,14 @@ Goes by what a value looks like, so that a parameter or a script's argument that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modules.core.blobs import REFERENCE, Blobs
 from modules.core.errors import NotFound
 from modules.core.params import to_dict, walk
 
-ONE_OF = re.compile(r"\.\d+$")
+ONE_OF = re.compile(r"\.(\d+)$")
 SHOWN = 17
 """Characters of a reference that a person is shown."""
 
@@ -28,11 +28,14 @@ def missing(request: Any, blobs: Blobs) -> dict[str, str]:
     """What a person calls it -> reference, of those that are not on this machine."""
     kind: type = type(request)
     labels = {field.name: field.param.label for field in walk(kind)}
-    return {called(labels.get(ONE_OF.sub("", name), name)): reference for name, reference in references(request).items() if not blobs.has(reference)}
+    return {called(name, labels): reference for name, reference in references(request).items() if not blobs.has(reference)}
 
 
-def called(label: str) -> str:
-    return f"the {label[:1].lower()}{label[1:]}"
+def called(name: str, labels: Mapping[str, str]) -> str:
+    """ "init.image" -> "the start picture", "images.2" -> "the picture 3"."""
+    of_several = ONE_OF.search(name)
+    label = labels.get(ONE_OF.sub("", name), name)
+    return f"the {label[:1].lower()}{label[1:]}" + (f" {int(of_several[1]) + 1}" if of_several and int(of_several[1]) else "")
 
 
 def check(request: Any, blobs: Blobs) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from modules.core.blobs import Blobs
 from modules.core.errors import NotFound
+from modules.core.extras import ExtrasRequest
 from modules.core.inputs import check, missing, references
 from modules.core.request import GenerationRequest, Init, Mask, Script
 
@@ -32,6 +33,8 @@ def test_each_that_is_missing_is_named_in_words(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"needs the mask \(.*which is not") as one:
         check(GenerationRequest(init=Init(image=here), mask=Mask(image=B)), blobs)
     assert one.value.field == "mask.image"
+    assert missing(ExtrasRequest(images=(here, A, B)), blobs) == {"the picture 2": A, "the picture 3": B}
+    assert missing(ExtrasRequest(images=(A,)), blobs) == {"the picture": A}
     assert missing(GenerationRequest(init=Init(image=here), mask=Mask(image=here, latent=C)), blobs) == {"the mask for the latents": C}
 
 
