@@ -15,6 +15,7 @@ from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modules.a1111.adoption import Adoption
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
@@ -70,13 +71,14 @@ class App:
         """resume: take up the jobs that a dead process left waiting; a server does, a single command does not.
         outputs: where pictures go, if not into the outputs folder."""
         self.options = options
-        self.paths = options.paths
-        self.settings = SettingsStore(self.paths.settings)
+        self.settings = SettingsStore(options.paths.settings)
+        self.paths = options.paths.with_more(self.settings.value.extra_model_folders)
         self.form_defaults = FormDefaults(self.paths.form_defaults)
         self.outputs = outputs or Outputs(self.paths.outputs)
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
+        self.adoption = Adoption(self.paths, self.settings, self.form_defaults, self._look_elsewhere)
         self.extensions = Extensions(self.paths.extensions, self.paths.data, self._switched_off, options.extensions)
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
@@ -280,6 +282,10 @@ class App:
     def saving(self, values: Mapping[str, Any]) -> Saving:
         """How pictures become files: the settings as they are now, with a job's own values laid over. Raises InvalidRequest."""
         return saving_of(self.settings.value, values)
+
+    def _look_elsewhere(self) -> None:
+        """The model folders are others now."""
+        self.library.move(self.paths.with_more(self.settings.value.extra_model_folders))
 
     def _note_begun(self, infotext: str) -> None:
         """What is drawn now, for A1111's hand (params.txt), unless no prompt is to be remembered. Raises OutputTrouble."""

@@ -46,6 +46,12 @@ class Library:
         self._faces: list[Card] = []
         self._reports: tuple[str, ...] = ()
 
+    def move(self, paths: Paths) -> None:
+        """Looks in these folders from now on."""
+        with self._lock:
+            self.paths = paths
+            self._read()
+
     def refresh(self) -> None:
         """Looks through the folders again."""
         with self._lock:

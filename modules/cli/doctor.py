@@ -115,7 +115,7 @@ def folders(options: Options) -> Iterator[Finding]:
 
 
 def models(options: Options) -> Iterator[Finding]:
-    library = Library(options.paths, HashCache(None))
+    library = Library(options.paths.with_more(SettingsStore(options.paths.settings, repair=False).value.extra_model_folders), HashCache(None))
     try:
         cards = library.checkpoints()
         embeddings = [card for card in library.embeddings() if not card.trouble]

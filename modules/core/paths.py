@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -16,10 +17,12 @@ FACES = ("GFPGAN", "Codeformer")
 @dataclass(frozen=True, kw_only=True)
 class Paths:
     """data: what the user owns (settings, styles, logs). outputs_dir: pictures and history, None for a folder in data. models: their A1111-named folders.
-    checkpoints, embeddings, upscalers, faces: further folders from flags. styles_files: in place of the one in data."""
+    checkpoints, embeddings, upscalers, faces: further folders from flags. styles_files: in place of the one in data. more: further folders that hold models
+    under A1111's names: an installation of it, or its models folder."""
 
     data: Path = PROJECT
     outputs_dir: Path | None = None
+    more: tuple[Path, ...] = ()
     models: Path = PROJECT / "models"
     checkpoints: tuple[Path, ...] = ()
     embeddings: tuple[Path, ...] = ()
@@ -69,6 +72,11 @@ class Paths:
         return self.data / "ui-config.json"
 
     @property
+    def adoptions(self) -> Path:
+        """What was taken over from A1111, so that it can be taken back."""
+        return self.data / "a1111-import.json"
+
+    @property
     def hash_cache(self) -> Path:
         return self.data / "cache" / "hashes.db"
 
@@ -84,19 +92,28 @@ class Paths:
 
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """Where checkpoints are looked for, the user's own first; the project's folder last, for the starter model is in it whatever the flags say."""
-        own = (*self.checkpoints, self.models / "Stable-diffusion", self.models / "diffusers", PROJECT / "models" / "Stable-diffusion")
+        own = (*self.checkpoints, *self._within("Stable-diffusion", "diffusers"), PROJECT / "models" / "Stable-diffusion")
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def embedding_folders(self) -> tuple[Path, ...]:
         """models/embeddings, and A1111's own place beside models."""
-        own = (*self.embeddings, self.models / "embeddings", self.data / "embeddings", PROJECT / "models" / "embeddings")
+        own = (*self.embeddings, *self._within("embeddings"), self.data / "embeddings", PROJECT / "models" / "embeddings")
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def upscaler_folders(self) -> tuple[Path, ...]:
-        own = (*self.upscalers, *(self.models / name for name in UPSCALERS))
+        own = (*self.upscalers, *self._within(*UPSCALERS))
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def face_folders(self) -> tuple[Path, ...]:
         """Face restorers, and the networks that find faces for them."""
-        own = (*self.faces, *(self.models / name for name in FACES))
+        own = (*self.faces, *self._within(*FACES))
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
+    def with_more(self, folders: Iterable[str]) -> Paths:
+        """The same, with these further folders."""
+        return replace(self, more=tuple(map(Path, folders)))
+
+    def _within(self, *names: str) -> tuple[Path, ...]:
+        """These folders in our models folder, then in each further one."""
+        roots = (self.models, *(root for more in self.more for root in (more / "models", more)))
+        return tuple(root / name for root in roots for name in names)

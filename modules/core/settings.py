@@ -25,7 +25,7 @@ from modules.core.files import replace, set_aside
 from modules.core.params import STRICT, Param, named, value_of, walk, with_values
 from modules.core.saving import Gallery, Saving, SavingDirectories, SavingImages, SavingPaths
 
-LONGEST = 200
+LONGEST = 1000
 """Characters of each text of a list."""
 MOST = 100
 """Texts of a list."""
@@ -41,6 +41,9 @@ class StableDiffusion:
     sd_model_checkpoint: Annotated[str, Param("Stable Diffusion checkpoint", max_length=400, hint="What a new page starts with. Empty: the starter model.")] = (
         ""
     )
+    extra_model_folders: Annotated[
+        tuple[str, ...], Param("Extra model folders", hint="Further folders with models under A1111's names. Settings, Import from A1111 sets them.")
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,13 +72,30 @@ def read_all(paths: Sequence[Path]) -> dict[str, Style]:
 
 
 def change(path: Path, before: Style | None, after: Style | None) -> None:
-    """Puts one style in place of another or behind all; the file as it was is kept as NAME.bak.
+    """Puts one style in place of another or behind all; see `change_all`."""
+    change_all(path, [(before, after)])
+
+
+def change_all(path: Path, changes: Sequence[tuple[Style | None, Style | None]]) -> None:
+    """Several changes at once, all of them or none; the file as it was is kept as NAME.bak.
 
     before: the style as its editor last saw it; None for a new one. after: None takes it out. Raises OutputTrouble; InvalidRequest for a name that cannot
     be or is taken, and where the file says something else by now, for another program may be at it.
     """
     data = _data(path)
     table = _table(data, path)
+    for before, after in changes:
+        table = _changed(table, before, after)
+    out = io.StringIO()
+    csv.writer(out).writerows([table.titles, *table.rows])
+    if _data(path) != data:
+        raise InvalidRequest(f"The styles file {path} was changed this very moment by another program.", "Try again.", "styles")
+    if data:
+        replace(path.with_name(path.name + ".bak"), data)
+    replace(path, out.getvalue().encode("utf-8-sig", "replace"))
+
+
+def _changed(table: Table, before: Style | None, after: Style | None) -> Table:
     present = table.styles()
     if before and present.get(before.name) != before:
         what = f"The style {before.name[:80]!r} was {'changed' if before.name in present else 'taken out'} meanwhile, by somebody else or by another program."
@@ -87,14 +104,7 @@ def change(path: Path, before: Style | None, after: Style | None) -> None:
         _check(after)
         if after.name in present and (before is None or after.name != before.name):
             raise InvalidRequest(f"There is a style {after.name[:80]!r} already.", "Choose another name, or change that one.", "styles")
-    table = table.changed(before, after)
-    out = io.StringIO()
-    csv.writer(out).writerows([table.titles, *table.rows])
-    if _data(path) != data:
-        raise InvalidRequest(f"The styles file {path} was changed this very moment by another program.", "Try again.", "styles")
-    if data:
-        replace(path.with_name(path.name + ".bak"), data)
-    replace(path, out.getvalue().encode("utf-8-sig", "replace"))
+    return table.changed(before, after)
 
 
 def _check(style: Style) -> None:

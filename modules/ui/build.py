@@ -16,6 +16,7 @@ from starlette.routing import Route
 from modules.app import App
 from modules.core.request import GenerationRequest
 from modules.ui import (
+    adopting,
     compare,
     defaults,
     extensions,
@@ -69,6 +70,7 @@ SCRIPTS = (
     "words.js",
     "styles.js",
     "extensions.js",
+    "adopting.js",
 )
 STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css")
 
@@ -127,7 +129,8 @@ def page(app: App) -> Page:
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
-                settings.build(app, choices, settings.menus(app, models, tabs.names(place)), [Section("Defaults", starts.fill)], talk)
+                further = [Section("Defaults", starts.fill), Section("Import from A1111", adopting.fill)]
+                settings.build(app, choices, settings.menus(app, models, [*tabs.names(place), "Extensions"]), further, talk)
             with gr.Tab("Extensions", elem_id="tab_extensions", id="extensions", render_children=True):
                 extensions.build(app)
         with gr.Column(elem_id="img2img_panel", min_width=0):
@@ -160,7 +163,7 @@ def page(app: App) -> Page:
         for one in panels:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
-    routes += [styles.routes(app), words.routes(app), extensions.routes(app)]
+    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app)]
     return Page(blocks, launch(app, panels, opens), [route for some in routes for route in some])
 
 

@@ -20,8 +20,8 @@ from modules.ui import layout
 from modules.ui.form import Form
 from modules.ui.talk import Act, Answer, Said, Talk
 
-FIXED = ("quicksettings_list", "sd_model_checkpoint")
-"""Settings that cannot stand there: the list itself, and the checkpoint, whose menu is there anyway."""
+FIXED = ("quicksettings_list", "sd_model_checkpoint", "disabled_extensions", "extra_model_folders")
+"""Settings that cannot stand there: the list itself, the checkpoint, whose menu is there anyway, and what another place sets."""
 
 
 def offered() -> list[tuple[str, str]]:

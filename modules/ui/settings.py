@@ -23,8 +23,8 @@ from modules.ui.talk import Answer, Said, Talk
 
 STARTER = ("The starter model, or the first one found", "")
 
-ELSEWHERE = ("disabled_extensions",)
-"""Settings that another tab sets."""
+ELSEWHERE = ("disabled_extensions", "extra_model_folders")
+"""Settings that another tab or section sets."""
 
 NAV = """
 <nav id="settings_nav" aria-label="Settings">

@@ -78,7 +78,7 @@ def test_values_are_typed(path: Path) -> None:
         ("sd_model_checkpoint", ["a"]),
         ("hidden_tabs", "Queue"),
         ("hidden_tabs", [1]),
-        ("hidden_tabs", ["x" * 201]),
+        ("hidden_tabs", ["x" * 1001]),
         ("hidden_tabs", ["x"] * 101),
         ("hidden_tabs", ["\ud800"]),
         ("sd_model_checkpoint", "x" * 401),
