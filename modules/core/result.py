@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from modules.core.errors import NotFound
 from modules.core.params import to_dict
@@ -27,8 +27,7 @@ class Cancel(enum.Enum):
     STOP = "stop"
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """Where a run stands. picture counts from 0 to pictures-1; step from 0 to steps. preview: a small JPEG, or None when there is no new one."""
 
     phase: str = "waiting"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,21 +18,38 @@ Scheduled = list[tuple[int, Cond]]
 """[(last call it acts at, Cond), ...], in order."""
 
 
+class Span(NamedTuple):
+    """What acts up to a denoiser call: the parts of the prompt, and the negative."""
+
+    last: int
+    conds: tuple[Cond, ...]
+    negative: Cond
+
+
 @dataclass(frozen=True)
 class Conditioning:
-    """parts: (weight, entries) of each AND part of the prompt. negative: of the negative prompt. empty: of the empty text, for padding."""
+    """weights: of the AND parts of the prompt. spans: in order. empty: of the empty text, for padding."""
 
-    parts: list[tuple[float, Scheduled]]
-    negative: Scheduled
+    weights: list[float]
+    spans: list[Span]
     empty: Cond | None
 
-    def at(self, call: int) -> tuple[list[tuple[float, Cond]], Cond]:
-        """What acts at a denoiser call, counted from 0: weighted parts, and the negative."""
-        return [(weight, _acting(entries, call)) for weight, entries in self.parts], _acting(self.negative, call)
+    def at(self, call: int) -> Span:
+        """What acts at a denoiser call, counted from 0; after the last span it goes on."""
+        for span in self.spans:
+            if call <= span.last:
+                return span
+        return self.spans[-1]
+
+
+def spans_of(parts: Sequence[Scheduled], negative: Scheduled) -> list[Span]:
+    """Schedules of their own, side by side."""
+    lasts = sorted({last for entries in (*parts, negative) for last, _ in entries})
+    return [Span(last, tuple(_acting(entries, last) for entries in parts), _acting(negative, last)) for last in lasts]
 
 
 def _acting(entries: Scheduled, call: int) -> Cond:
-    return next((cond for end, cond in entries if call <= end), entries[-1][1])
+    return next((cond for last, cond in entries if call <= last), entries[-1][1])
 
 
 def conditioning(
@@ -47,13 +65,23 @@ def conditioning(
 
     positive = read_prompt(request.prompt, request)
     done: dict[str, Scheduled] = {}
-    parts: list[tuple[float, Scheduled]] = []
-    for text, weight in split_and(positive):
+    parts = split_and(positive)
+    for text, _ in parts:
         if text not in done:
             done[text] = scheduled(text)
-        parts.append((weight, done[text]))
     empty = family.encode(model, [""], request.text, {})[0] if request.guidance.pad_conds else None
-    return Conditioning(parts, scheduled(read_prompt(request.negative_prompt, request)), empty)
+    negative = scheduled(read_prompt(request.negative_prompt, request))
+    return Conditioning([weight for _, weight in parts], spans_of([done[text] for text, _ in parts], negative), empty)
+
+
+def fitted(span: Span, empty: Cond | None) -> tuple[tuple[Cond, ...], Cond]:
+    """The parts brought to one length, and, where there is an `empty` to pad with, to that of the negative (or it to theirs)."""
+    contexts, negative = equal_lengths([cond.context for cond in span.conds]), span.negative
+    if empty is not None:
+        length = max(len(contexts[0]), len(negative.context))
+        contexts = [padded(context, empty.context, length) for context in contexts]
+        negative = Cond(padded(negative.context, empty.context, length), negative.extra)
+    return tuple(Cond(context, cond.extra) for context, cond in zip(contexts, span.conds, strict=True)), negative
 
 
 def equal_lengths(conds: list[Tensor]) -> list[Tensor]:

@@ -6,59 +6,60 @@ Parts of the prompt and the negative go through the network in one call where th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from modules.core.request import GenerationRequest
-from modules.engine.conditioning import Conditioning, equal_lengths, padded
+from modules.engine.conditioning import Conditioning, Span, fitted
 from modules.engine.feature import Feature
 from modules.families.family import Cond, Family, Model, NetworkCall
 from modules.sampling.guidance import combine, skips_uncond
-from modules.sampling.parameterization import Table, c_in, x0_from
+from modules.sampling.parameterization import Table, x0_from
 from modules.sampling.step import Denoise, Denoised, Step
+
+
+class Batch(NamedTuple):
+    """Texts that go through the network together, once for each picture: context [B * N, T, D] and extra on the model's device, picture by picture."""
+
+    texts: int
+    context: Tensor
+    extra: dict[str, Tensor]
 
 
 def guided(family: Family, model: Model, table: Table, texts: Conditioning, request: GenerationRequest, features: Sequence[Feature]) -> Denoise:
     """-> the guided denoiser of one model in one stage. features: those that extend its network's calls."""
 
-    def network(x: Tensor, sigma: Tensor, conds: list[Cond], step: Step) -> Tensor:
-        """x0 of each cond for each picture: x [B, C, H, W], N conds -> [B * N, C, H, W], picture by picture."""
-        rows = x.repeat_interleave(len(conds), dim=0)
-        time = table.to_t(sigma, request.spacing.quantize)
-        call = NetworkCall(
-            x=(rows * c_in(sigma)).to(model.dtype),
-            timesteps=time.to(model.device).expand(len(rows)),
-            context=torch.stack([cond.context for cond in conds]).repeat(len(x), 1, 1).to(model.device, model.dtype),
-            extra=_stacked(conds, len(x), model),
-        )
+    weights, quantize = texts.weights, request.spacing.quantize
+
+    @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
+    def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
+        """Parts and negative in one call where their lengths allow, else in two; the negative last."""
+        conds, negative = fitted(span, texts.empty)
+        if skips:
+            return [_batch(conds, pictures, model)]
+        if len(negative.context) == len(conds[0].context):
+            return [_batch((*conds, negative), pictures, model)]
+        return [_batch(conds, pictures, model), _batch((negative,), pictures, model)]
+
+    def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Tensor:
+        """x0 of each of N texts for each picture: x [B, C, H, W] -> [B, N, C, H, W]."""
+        time, scales = table.at(sigma, quantize)
+        pictures, *shape = x.shape
+        rows = torch.cat([(x * scales.c_in).to(model.dtype)] * said.texts, dim=1).view(-1, *shape)
+        call = NetworkCall(rows, time.to(model.device).expand(rows.shape[0]), said.context, said.extra)
         for feature in features:
             call = feature.extend(call, step)
-        out = family.predict(model, call).to(x.dtype)
-        return x0_from(model.prediction, out, rows, sigma)
+        out = family.predict(model, call).to(x.dtype).view(pictures, said.texts, *shape)
+        return x0_from(model.prediction, out, x.unsqueeze(1), scales)
 
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
-        weighted, negative = texts.at(step.call)
-        weights = [weight for weight, _ in weighted]
-        contexts = equal_lengths([cond.context for _, cond in weighted])
-        conds = [Cond(context, cond.extra) for context, (_, cond) in zip(contexts, weighted, strict=True)]
-        count = len(conds)
-        if texts.empty is not None:
-            length = max(len(conds[0].context), len(negative.context))
-            conds = [Cond(padded(cond.context, texts.empty.context, length), cond.extra) for cond in conds]
-            negative = Cond(padded(negative.context, texts.empty.context, length), negative.extra)
-        if skips_uncond(request.guidance, step, float(sigma)):
-            x0s = network(x, sigma, conds, step)
-            uncond = x0s[::count]
-            scale = 1.0
-        else:
-            scale = request.cfg_scale
-            if len(negative.context) == len(conds[0].context):
-                both = network(x, sigma, [*conds, negative], step).unflatten(0, (len(x), count + 1))
-                x0s, uncond = both[:, :count].flatten(0, 1), both[:, count]
-            else:
-                x0s, uncond = network(x, sigma, conds, step), network(x, sigma, [negative], step)
-        return Denoised(combine([x0s[part::count] for part in range(count)], weights, uncond, scale), uncond, x)
+        skips = skips_uncond(request.guidance, step, sigma)
+        x0s = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
+        uncond, scale = (x0s[0], 1.0) if skips else (x0s.pop(), request.cfg_scale)
+        return Denoised(combine(x0s, weights, uncond, scale), uncond, x)
 
     return denoise
 
@@ -70,5 +71,9 @@ def wrapped(denoise: Denoise, features: Sequence[Feature]) -> Denoise:
     return denoise
 
 
-def _stacked(conds: list[Cond], pictures: int, model: Model) -> dict[str, Tensor]:
-    return {key: torch.stack([cond.extra[key] for cond in conds]).repeat(pictures, *[1] * conds[0].extra[key].dim()).to(model.device) for key in conds[0].extra}
+def _batch(conds: Sequence[Cond], pictures: int, model: Model) -> Batch:
+    def stacked(tensors: list[Tensor]) -> Tensor:
+        return torch.stack(tensors).repeat(pictures, *[1] * tensors[0].dim()).to(model.device)
+
+    extra = {key: stacked([cond.extra[key] for cond in conds]) for key in conds[0].extra}
+    return Batch(len(conds), stacked([cond.context for cond in conds]).to(model.dtype), extra)

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,10 @@ class Engine:
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
+        return dict(self._facts)
+
+    @cached_property
+    def _facts(self) -> dict[str, str]:
         versions = {name: importlib.metadata.version(name) for name in VERSIONED}
         return {"easel": __version__, **versions, **self.machine.facts()}
 

@@ -43,6 +43,7 @@ def sample(
     table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
     walk = course(stage, record, table)
     options = options_of(request, record, table, walk)
+    table.learn(walk.sigmas, request.spacing.quantize)
     noise = noise_of(stage, model, requests, walk.whole)
     x = begin(stage, walk, noise.first(), latents)
     calls = walk.steps * (2 if record.second_order else 1)

@@ -137,7 +137,7 @@ class _Conductor:
 
         def report(event: Progress | Picture) -> None:
             if isinstance(event, Progress):
-                self.report(replace(event, picture=before + event.picture, pictures=max(part.of, self.done)))
+                self.report(Progress(event.phase, before + event.picture, max(part.of, self.done), event.step, event.steps, event.preview))
             elif part.save:
                 self.told.add(before + event.index)
                 self.report(replace(event, index=before + event.index))

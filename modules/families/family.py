@@ -15,9 +15,9 @@ from modules.core.request import GenerationRequest, Text
 Prediction = Literal["eps", "v", "x0"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cond:
-    """What a text became: context [77 n, D] of the cross-attention, and further tensors that the family's network wants."""
+    """What a text became: context [77 n, D] of the cross-attention, and further tensors that the family's network wants. Known by its identity."""
 
     context: Tensor
     extra: Mapping[str, Tensor] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Family(Protocol):
         Raises Unsupported for a clip skip deeper than the text encoder."""
 
     def predict(self, model: Model, call: NetworkCall) -> Tensor:
-        """The network's raw output, [N, C, H, W], in its own dtype."""
+        """The network's raw output, [N, C, H, W], in its own dtype. Called at every step, inside of torch.inference_mode."""
 
     def decode(self, model: Model, latents: Tensor) -> Tensor:
         """Latents [B, C, H, W] -> pixels [B, 3, H * 8, W * 8], float32 on the CPU, around -1..1, not clamped; one picture at a time."""

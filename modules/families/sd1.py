@@ -65,8 +65,7 @@ class StableDiffusion1:
         return [Cond(context) for context in contexts]
 
     def predict(self, model: Model, call: NetworkCall) -> Tensor:
-        with torch.no_grad():
-            return model.parts["unet"](call.x, call.timesteps, encoder_hidden_states=call.context, **call.extra).sample
+        return model.parts["unet"](call.x, call.timesteps, encoder_hidden_states=call.context, return_dict=False, **call.extra)[0]
 
     def decode(self, model: Model, latents: Tensor) -> Tensor:
         with torch.no_grad():

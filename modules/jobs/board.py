@@ -5,7 +5,6 @@ Knows no store: whoever changes a job writes that down first and shows it here a
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -47,7 +46,7 @@ class Board:
             if live is None or id not in self._waiting:
                 return live
             ahead = len(self._unfinished) - len(self._waiting) + self._waiting.index(id)
-            return dataclasses.replace(live, ahead=ahead, version=max(live.version, self._order_version))
+            return live._replace(ahead=ahead, version=max(live.version, self._order_version))
 
     def line_up(self, job: Job) -> None:
         with self.watch:
@@ -69,7 +68,7 @@ class Board:
         with self.watch:
             if live := self._unfinished.get(id):
                 over = live.cancel is Cancel.SKIP and progress.picture > live.skipping
-                live = dataclasses.replace(live, cancel=Cancel.NONE) if over else live
+                live = live._replace(cancel=Cancel.NONE) if over else live
                 self._unfinished[id] = progressed(live, progress, self.watch.bump(), time.monotonic())
 
     def picture(self, job: Job, index: int) -> None:
@@ -77,19 +76,19 @@ class Board:
         with self.watch:
             if live := self._unfinished.get(job.id):
                 over = live.cancel is Cancel.SKIP and index >= live.skipping
-                self._unfinished[job.id] = dataclasses.replace(live, job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
+                self._unfinished[job.id] = live._replace(job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
 
     def ask(self, id: str, how: Cancel) -> None:
         """A skip is meant for the picture that the job is at now; one that comes after a stop is too late."""
         with self.watch:
             live = self._unfinished.get(id)
             if live and not (how is Cancel.SKIP and live.cancel is Cancel.STOP):
-                self._unfinished[id] = dataclasses.replace(live, cancel=how, skipping=live.progress.picture, version=self.watch.bump())
+                self._unfinished[id] = live._replace(cancel=how, skipping=live.progress.picture, version=self.watch.bump())
 
     def asked(self, id: str) -> Cancel:
-        with self.watch:
-            live = self._unfinished.get(id)
-            return live.cancel if live else Cancel.STOP
+        """Without the lock: a view is replaced as a whole, and this is asked at every step."""
+        live = self._unfinished.get(id)
+        return live.cancel if live else Cancel.STOP
 
     def end(self, job: Job) -> None:
         with self.watch:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modules.core.result import Cancel, Progress
 from modules.jobs.job import Job, State
 
 
-@dataclass(frozen=True, kw_only=True)
-class Live:
+class Live(NamedTuple):
     """version: rises whenever anything of this view changes. preview: the latest small JPEG, None before the first and after the end;
     preview_version: the version it came with, so that a page fetches it once. ahead: jobs that run or wait before this one.
     cancel: what was asked of it; skipping: the index of the picture to be skipped. left: seconds to the end by the pace so far, None while there is none."""
 
     job: Job
     version: int = 0
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress = Progress()
     preview: bytes | None = None
     preview_version: int = 0
     ahead: int = 0
@@ -37,10 +35,9 @@ def progressed(live: Live, progress: Progress, version: int, now: float) -> Live
     elif first_time is not None and share > first_share:
         left = (now - first_time) / (share - first_share) * (1 - share)
     seen = progress.preview is not None
-    return dataclasses.replace(
-        live,
+    return live._replace(
         version=version,
-        progress=dataclasses.replace(progress, preview=None),
+        progress=progress._replace(preview=None) if seen else progress,
         preview=progress.preview if seen else live.preview,
         preview_version=version if seen else live.preview_version,
         left=left,

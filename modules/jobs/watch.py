@@ -14,15 +14,16 @@ class Watch:
     a change between the look and the wait is not missed, and ten changes wake once."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._version = 0
         self._listeners: set[Callable[[], None]] = set()
 
     def __enter__(self) -> None:
-        self._condition.acquire()
+        self._lock.acquire()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._condition.release()
+        self._lock.release()
 
     @property
     def version(self) -> int:
@@ -30,7 +31,7 @@ class Watch:
 
     def bump(self) -> int:
         """Something changed; returns the new version."""
-        with self._condition:
+        with self._lock:
             self._version += 1
             self._condition.notify_all()
             for listener in self._listeners:

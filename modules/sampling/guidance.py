@@ -24,9 +24,9 @@ def combine(x0s: Sequence[Tensor], weights: Sequence[float], uncond: Tensor, sca
     return guided
 
 
-def skips_uncond(guidance: Guidance, step: Step, sigma: float) -> bool:
+def skips_uncond(guidance: Guidance, step: Step, sigma: Tensor) -> bool:
     """Whether this denoiser call leaves out the negative prompt, to save time: early in a stage, or at every second call below a noise level."""
     if guidance.skip_early > 0 and step.call / max(step.calls, 1) <= guidance.skip_early:
         return True
     due = guidance.min_sigma_all or step.call % 2 == 1
-    return guidance.min_sigma > 0 and due and sigma < guidance.min_sigma
+    return guidance.min_sigma > 0 and due and float(sigma) < guidance.min_sigma

@@ -7,7 +7,7 @@ Knows no network and no schedule type.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,6 +47,16 @@ def downcast(alphas_cumprod: Tensor) -> Tensor:
     return alphas_cumprod.half()
 
 
+class Scales(NamedTuple):
+    """What stands around a network at one noise level `sigma`, a scalar or [B, 1, 1, 1]. c_in: by what x is multiplied before the network sees it.
+    variance: of x. share: sigma in units of its root."""
+
+    sigma: Tensor
+    c_in: Tensor
+    variance: Tensor
+    share: Tensor
+
+
 class Table:
     """The noise levels of a model, one for each timestep it was trained on, and the two ways between timestep and sigma.
 
@@ -63,6 +73,7 @@ class Table:
         self.alphas_cumprod = alphas.float()
         self.sigmas = sigmas.float()
         self.log_sigmas = sigmas.log().float()
+        self._known: dict[tuple[float, bool], tuple[Tensor, Scales]] = {}
 
     def __len__(self) -> int:
         return len(self.sigmas)
@@ -95,6 +106,18 @@ class Table:
         share = torch.where(above > below, (log_sigma - below) / (above - below), 0.0).clamp(0, 1)
         return (1 - share) * low + share * (low + 1)
 
+    def at(self, sigma: Tensor, quantize: bool = False) -> tuple[Tensor, Scales]:
+        """(timestep, scales) of one level, a scalar on the CPU; each is worked out once."""
+        key = float(sigma), quantize
+        if key not in self._known:
+            self._known[key] = self.to_t(sigma, quantize), scales(sigma)
+        return self._known[key]
+
+    def learn(self, sigmas: Tensor, quantize: bool = False) -> None:
+        """Works out levels [n] ahead. Between two calls of a network nothing is in the processor's caches, and the same work takes many times as long."""
+        for sigma in sigmas.detach().cpu().unbind():
+            self.at(sigma, quantize)
+
 
 def table_of(alphas_cumprod: Tensor, noise_schedule: str = "Default", downcast_alphas: bool = False) -> Table:
     """The table that a request's `spacing.noise_schedule` and `spacing.downcast_alphas` make of a model's own alphas. Raises InvalidRequest."""
@@ -104,18 +127,24 @@ def table_of(alphas_cumprod: Tensor, noise_schedule: str = "Default", downcast_a
     return Table(zero_terminal_snr(alphas) if noise_schedule == "Zero Terminal SNR" else alphas)
 
 
+def scales(sigma: Tensor) -> Scales:
+    total = sigma**2 + 1
+    root = total.sqrt()
+    return Scales(sigma, 1 / root, total, sigma / root)
+
+
 def c_in(sigma: Tensor) -> Tensor:
     """By what x is multiplied before the network sees it."""
-    return 1 / (sigma**2 + 1) ** 0.5
+    return scales(sigma).c_in
 
 
-def x0_from(prediction: Prediction, out: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-    """The network's raw output -> clean latents. x, out: [B, C, H, W], x unscaled. sigma: a scalar, or [B, 1, 1, 1].
+def x0_from(prediction: Prediction, out: Tensor, x: Tensor, scales: Scales) -> Tensor:
+    """The network's raw output -> clean latents. x, out: [B, C, H, W], x unscaled.
 
     eps: the noise itself. v: Salimans & Ho 2022, appendix D. x0: the clean latents.
     """
     if prediction == "eps":
-        return x - out * sigma
+        return x - out * scales.sigma
     if prediction == "v":
-        return x / (sigma**2 + 1) - out * (sigma / (sigma**2 + 1) ** 0.5)
+        return x / scales.variance - out * scales.share
     return out

@@ -21,7 +21,7 @@ from modules.core.errors import Unsupported
 from modules.core.records.samplers import SAMPLERS as RECORDS
 from modules.core.request import Spacing
 from modules.sampling.generator_noise import GeneratorNoise, Generators
-from modules.sampling.parameterization import Prediction, Table, c_in, linear, scaled_linear, x0_from, zero_terminal_snr
+from modules.sampling.parameterization import Prediction, Table, c_in, linear, scaled_linear, scales, x0_from, zero_terminal_snr
 from modules.sampling.rehearsal import rehearse
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import ddim_timesteps, schedule_for
@@ -165,7 +165,7 @@ class SamplerScheduler(SchedulerMixin, ConfigMixin):
             self._start(index, sample.float(), generator)
         sigma = self._plan.asks[index].sigma
         x = sample.float()
-        x0 = x0_from(self._prediction, model_output.float(), x, sigma)
+        x0 = x0_from(self._prediction, model_output.float(), x, scales(sigma))
         assert self._sampling is not None
         try:
             following = self._sampling.send(Denoised(x0, x0, x)).x

@@ -7,7 +7,7 @@ each with a `Denoised` and gets the final latents as the generator's return valu
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -25,8 +25,7 @@ class Ask(NamedTuple):
     step: int
 
 
-@dataclass(frozen=True)
-class Denoised:
+class Denoised(NamedTuple):
     """x0: guided prediction of the clean latents. uncond: the unguided one (for CFG++). x: the input as the wrappers left it
     (A1111's DDIM family blends an inpaint mask into the network's input, and the sampler must go on from there). All [B, C, H, W]."""
 
@@ -35,8 +34,7 @@ class Denoised:
     x: Tensor
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """call: denoiser calls so far in this stage, from 0 (A1111's prompt schedules and NGMS go by it); calls: expected in all.
     index of total: schedule step, for progress. offset: steps of the passes before this one (hires)."""
 
@@ -89,11 +87,11 @@ class SamplerOptions:
 def drive(sampling: Sampling, denoise: Denoise, step: Step) -> Tensor:
     """Runs a sampler to its end."""
     answer: Denoised | None = None
+    call = step.call
     try:
         while True:
             ask = sampling.send(answer)  # type: ignore[arg-type]
-            step = replace(step, index=ask.step)
-            answer = denoise(ask.x, ask.sigma, step)
-            step = replace(step, call=step.call + 1)
+            answer = denoise(ask.x, ask.sigma, Step(call, step.calls, ask.step, step.total, step.offset))
+            call += 1
     except StopIteration as end:
         return torch.as_tensor(end.value)

@@ -32,7 +32,7 @@ def test_a_weight_without_its_part_is_refused() -> None:
 
 
 def skipped(guidance: Guidance, sigma: float = 0.5, calls: int = 8) -> list[int]:
-    return [call for call in range(calls) if skips_uncond(guidance, Step(call=call, calls=calls), sigma)]
+    return [call for call in range(calls) if skips_uncond(guidance, Step(call=call, calls=calls), torch.tensor(sigma))]
 
 
 @pytest.mark.parametrize(

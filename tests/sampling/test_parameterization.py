@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
-from modules.sampling.parameterization import Prediction, Table, c_in, downcast, linear, scaled_linear, table_of, x0_from, zero_terminal_snr
+from modules.sampling.parameterization import Prediction, Table, c_in, downcast, linear, scaled_linear, scales, table_of, x0_from, zero_terminal_snr
 
 TABLE = Table(scaled_linear())
 HALF = Table(downcast(scaled_linear()))
@@ -96,7 +96,7 @@ def test_clean_latents_come_back_from_each_prediction(prediction: Prediction) ->
     for sigma in (torch.tensor(0.05), torch.tensor(3.0), torch.tensor([0.1, 14.0]).reshape(2, 1, 1, 1)):
         a = 1 / (1 + sigma**2)
         out = {"eps": noise, "v": a.sqrt() * noise - (1 - a).sqrt() * x0, "x0": x0}[prediction]
-        assert torch.allclose(x0_from(prediction, out, x0 + sigma * noise, sigma), x0, atol=2e-5)
+        assert torch.allclose(x0_from(prediction, out, x0 + sigma * noise, scales(sigma)), x0, atol=2e-5)
 
 
 def test_scaled_input_has_unit_variance() -> None:

@@ -28,7 +28,7 @@ from modules.core.records.samplers import SAMPLERS as RECORDS
 from modules.core.request import Spacing
 from modules.sampling.guidance import combine
 from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import Table, c_in, scaled_linear, x0_from
+from modules.sampling.parameterization import Table, c_in, scaled_linear, scales, x0_from
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.scheduler import SamplerScheduler
 from modules.sampling.schedules import ddim_timesteps, schedule_for
@@ -92,7 +92,7 @@ def driven(parts: dict[str, Any], texts: dict[str, Tensor], name: str, steps: in
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
         def x0(context: Tensor) -> Tensor:
-            return x0_from("eps", parts["unet"](x * c_in(sigma), table.to_t(sigma), context).sample, x, sigma)
+            return x0_from("eps", parts["unet"](x * c_in(sigma), table.to_t(sigma), context).sample, x, scales(sigma))
 
         guided = combine([x0(texts["prompt_embeds"])], [1.0], x0(texts["negative_prompt_embeds"]), SCALE)
         return Denoised(guided, guided, x)

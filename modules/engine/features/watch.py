@@ -15,6 +15,9 @@ from modules.core.result import Cancel, Progress
 from modules.engine.feature import Feature
 from modules.sampling.step import Denoise, Denoised, Step
 
+LARGEST = 8
+"""Times by which latents are enlarged at most: a preview is no larger than its picture."""
+
 
 class Stopped(Exception):
     """Leaves the sampler between two denoiser calls. Never reaches a face. latents: the last denoised ones."""
@@ -78,7 +81,7 @@ def rgb(latents: Tensor, matrix: tuple[tuple[float, float, float], ...], side: i
     pixels = torch.einsum("chw,cr->hwr", latents[0].float().cpu(), weights)
     pixels = pixels + torch.tensor(matrix[channels] if len(matrix) > channels else (0.5, 0.5, 0.5))
     image = Image.fromarray(pixels.clamp(0, 1).mul(255).byte().numpy())
-    scale = side / max(image.size)
+    scale = min(side / max(image.size), LARGEST)
     image = image.resize((max(round(image.width * scale), 1), max(round(image.height * scale), 1)), Image.Resampling.BICUBIC)
     data = io.BytesIO()
     image.save(data, "JPEG", quality=80)

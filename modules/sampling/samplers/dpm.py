@@ -15,7 +15,7 @@ from modules.sampling.step import Ask, Noise, SamplerOptions, Sampling
 def dpm2(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sampling:
     """The midpoint rule with the midpoint taken in log sigma, over Karras et al. 2022's churn; to 0 an Euler step. Order 2."""
     for index, sigma, sigma_next in steps_of(sigmas):
-        x, sigma = churned(x, sigma, len(sigmas) - 1, noise, options)
+        x, sigma = churned(x, sigma, sigmas, noise, options)
         x = yield from _midpoint_step(x, sigma, sigma_next, index)
     return x
 

@@ -11,7 +11,7 @@ from modules.sampling.step import Ask, Noise, SamplerOptions, Sampling
 def euler(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sampling:
     """Algorithm 2 with its first-order steps only. One call a step; order 1."""
     for index, sigma, sigma_next in steps_of(sigmas):
-        x, sigma = churned(x, sigma, len(sigmas) - 1, noise, options)
+        x, sigma = churned(x, sigma, sigmas, noise, options)
         answer = yield Ask(x, sigma, index)
         x = answer.x + slope(answer, sigma) * (sigma_next - sigma)
     return x
@@ -31,7 +31,7 @@ def euler_ancestral(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOpt
 def heun(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sampling:
     """Algorithm 2: an Euler step, corrected by the mean of the slopes at both ends. Two calls a step but for the last, down to 0; order 2."""
     for index, sigma, sigma_next in steps_of(sigmas):
-        x, sigma = churned(x, sigma, len(sigmas) - 1, noise, options)
+        x, sigma = churned(x, sigma, sigmas, noise, options)
         x = yield from heun_step(x, sigma, sigma_next, index)
     return x
 

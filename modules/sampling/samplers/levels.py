@@ -42,13 +42,15 @@ def ancestral(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Te
     return (sigma_next**2 - up**2) ** 0.5, up
 
 
-def churned(x: Tensor, sigma: Tensor, steps: int, noise: Noise, options: SamplerOptions) -> tuple[Tensor, Tensor]:
-    """(x, sigma) with new noise mixed in on the way up (Karras et al. 2022, algorithm 2, lines 4 to 6).
+def churned(x: Tensor, sigma: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> tuple[Tensor, Tensor]:
+    """(x, sigma) with new noise mixed in on the way up (Karras et al. 2022, algorithm 2, lines 4 to 6). sigmas: the whole schedule.
 
-    A draw is taken even when nothing is churned: k-diffusion's samplers do, and the pictures' streams must stay in step with theirs.
+    A draw is taken also outside of the limits: k-diffusion's samplers do, and the pictures' streams must stay in step with theirs.
     """
+    if options.churn == 0:  # nothing will ever be made of the draws, for these samplers draw for nothing else
+        return x, sigma
     fresh = noise() * options.noise
-    gamma = min(options.churn / steps, MOST_CHURN) if options.tmin <= sigma <= options.tmax else 0.0
+    gamma = min(options.churn / (len(sigmas) - 1), MOST_CHURN) if options.tmin <= sigma <= options.tmax else 0.0
     if gamma == 0:
         return x, sigma
     higher = sigma * (gamma + 1)

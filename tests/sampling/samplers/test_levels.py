@@ -39,16 +39,17 @@ def test_eta_decides_how_much_is_new() -> None:
     assert all(part.isfinite() for part in ancestral(there, here, 1.0))
 
 
-def test_churn_adds_noise_within_its_bounds_and_always_draws() -> None:
+def test_churn_adds_noise_within_its_bounds_and_draws_outside_of_them_too() -> None:
     noise, sigma = Quiet(X, 1.0), torch.tensor(2.0)
-    for options in (SamplerOptions(), SamplerOptions(churn=5, tmin=3), SamplerOptions(churn=5, tmax=1)):
-        x, same = churned(X, sigma, 10, noise, options)
+    assert churned(X, sigma, torch.ones(11), noise, SamplerOptions())[0] is X and noise.drawn == 0
+    for options in (SamplerOptions(churn=5, tmin=3), SamplerOptions(churn=5, tmax=1)):
+        x, same = churned(X, sigma, torch.ones(11), noise, options)
         assert x is X and float(same) == 2.0
-    x, higher = churned(X, sigma, 10, noise, SamplerOptions(churn=2, noise=1.5))
+    x, higher = churned(X, sigma, torch.ones(11), noise, SamplerOptions(churn=2, noise=1.5))
     assert float(higher) == pytest.approx(2.4)
     assert float(x[0, 0, 0, 0]) == pytest.approx(1 + 1.5 * (2.4**2 - 4) ** 0.5)
-    assert float(churned(X, sigma, 10, noise, SamplerOptions(churn=99))[1]) == pytest.approx(2 * (1 + MOST_CHURN))
-    assert noise.drawn == 5
+    assert float(churned(X, sigma, torch.ones(11), noise, SamplerOptions(churn=99))[1]) == pytest.approx(2 * (1 + MOST_CHURN))
+    assert noise.drawn == 4
 
 
 def test_the_models_table_or_stable_diffusions() -> None:
