@@ -12,7 +12,7 @@ from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict
 from modules.core.request import GenerationRequest
 from modules.engine.anatomy import Anatomy, anatomy, moments, shares
-from modules.engine.conditioning import Conditioning
+from modules.engine.conditioning import Conditioning, spans_of
 from modules.engine.texts import entries_of
 from modules.families.family import Cond
 from modules.prompt.vocabulary import Vocabulary
@@ -93,10 +93,10 @@ def test_when_a_text_acts(prompt: str, sampler: str, expected: dict[str, tuple[t
     acting: list[str] = []
     entries = entries_of(prompt, request)
     marks = {text: Cond(torch.zeros(1, 1)) for _, text in entries}
-    texts = Conditioning([(1.0, [(end, marks[text]) for end, text in entries])], [(99, marks[entries[0][1]])], None)
+    texts = Conditioning([1.0], spans_of([[(end, marks[text]) for end, text in entries]], [(99, marks[entries[0][1]])]), None)
     calls = max(last for spans in expected.values() for _, last in spans)
     for call in range(calls):
-        cond = texts.at(call)[0][0][1]
+        cond = texts.at(call).conds[0]
         acting.append(next(text for text, mark in marks.items() if mark is cond))
     assert acting == [next(text for text, spans in found.items() if any(first <= call <= last for first, last in spans)) for call in range(1, calls + 1)]
 
