@@ -19,7 +19,7 @@ from modules.a1111.adoption import Adoption
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
-from modules.core import inputs
+from modules.core import inputs, room
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, Unavailable
 from modules.core.extras import ExtrasRequest
@@ -108,7 +108,9 @@ class App:
 
     def submit(self, request: Wish, owner: str = "", save: bool = True, saving: Mapping[str, Any] | None = None) -> Ticket:
         """Puts a request of any kind into the queue, checked. saving: settings of `core.saving` that this job has other values for. Raises EaselError."""
-        with_values(Saving(), saving or {})
+        kept = self.saving(saving or {}) if save else Saving(samples_save=False)
+        if isinstance(request, GenerationRequest) and not kept.samples_save:
+            room.check(request, "memory, for they are not saved")
         return self.queue.submit(self.settled(request), owner=owner, save=save, saving=saving)
 
     @singledispatchmethod

@@ -1,4 +1,4 @@
-"""Single values of an A1111 body that need a rule of their own: indices for names, the second pass, a pasted infotext, and how much one request may hold."""
+"""Single values of an A1111 body that need a rule of their own: indices for names, the second pass, a pasted infotext."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from modules.core.request import HIRES_UPSCALERS, GenerationRequest
 from modules.infotext.a1111 import read
 from modules.infotext.grammar import parse
 
-ROOM = 2**30
-"""Bytes that the pictures of one request may take as plain pixels: an answer holds them all at once."""
 HIRES_STRENGTH = 0.75
 """What A1111 takes where a body with `enable_hr` names none."""
 
@@ -89,15 +87,3 @@ def said_by(text: str, tab: Tab) -> dict[str, Any]:
     if tab == "img2img" and request.hires.enabled:
         said["init.strength"] = request.hires.strength
     return said if said.get("hires.enabled") else {name: value for name, value in said.items() if not name.startswith("hires.")}
-
-
-def in_memory(request: GenerationRequest) -> None:
-    """Raises InvalidRequest for more pictures than an answer can hold."""
-    hires = request.hires
-    width, height = (max(request.width, hires.width), max(request.height, hires.height)) if hires.enabled else (request.width, request.height)
-    scale = hires.scale if hires.enabled and not (hires.width or hires.height) else 1.0
-    each = int(width * scale) * int(height * scale) * 3
-    most = max(ROOM // max(each, 1), 1)
-    if request.pictures > most:
-        what = f"{request.count} x {request.batch_size} = {request.pictures} pictures of {int(width * scale)} x {int(height * scale)} are more than one answer can hold."
-        raise InvalidRequest(what, f"Ask for at most {most} at a time.", "n_iter")

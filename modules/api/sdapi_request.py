@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from modules.api.replies import renamed
-from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, in_memory, refiner_fields, said_by
+from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, refiner_fields, said_by
 from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing, foreign_name
 from modules.api.sdapi_options import Find, checked, fields_of
+from modules.core import room
 from modules.core.errors import InvalidRequest, NotFound, Unsupported
 from modules.core.params import with_values
 from modules.core.records.options import BY_OPTION, OPTIONS
@@ -73,9 +74,9 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
     try:
         values = _values(tab, given, filled, options, overrides, desk.scripts)
         request = with_values(GenerationRequest(), values)
-        in_memory(request)
+        room.check(request, "one answer")
         check_refiner(request, desk.find)
-        request = with_values(request, dict(_pictures(filled, desk.keep)))
+        request = with_values(request, dict(_pictures(filled, request.batch_size, desk.keep)))
     except InvalidRequest as error:
         raise renamed(error, foreign_name(error.field, tab)) from None
     samples, grids = (filled["save_images"] and not filled[name] for name in ("do_not_save_samples", "do_not_save_grid"))
@@ -140,14 +141,18 @@ def _sampler(given: Mapping[str, Any], filled: Mapping[str, Any], said: Mapping[
     return sampler, inside or SCHEDULES.get(given.get("scheduler") or said.get("schedule") or "Automatic").name
 
 
-def _pictures(filled: Mapping[str, Any], keep: Callable[[str, str], str]) -> Iterator[tuple[str, str]]:
-    """What was sent as pictures, kept. Last of all, so that a request that is refused leaves none behind."""
+def _pictures(filled: Mapping[str, Any], batch_size: int, keep: Callable[[str, str], str]) -> Iterator[tuple[str, Any]]:
+    """What was sent as pictures, kept. Last of all, so that a request that is refused leaves none behind. Several start pictures are a batch of that size;
+    A1111 refuses more than were asked for."""
     images = filled.get("init_images") or []
-    if len(images) > 1:
-        what = f"init_images holds {len(images)} pictures, and one request starts from one."
-        raise Unsupported(what, "Send one request for each.", "init_images")
-    if images:
-        yield "init.image", keep(images[0], "init_images")
+    if len(images) > max(batch_size, 1):
+        what = f"init_images holds {len(images)} pictures, and batch_size is {batch_size}."
+        raise InvalidRequest(what, f"Set batch_size to {len(images)}, or send one request for each.", "init_images")
+    kept = [keep(image, "init_images") for image in images]
+    if kept:
+        yield "init.image", kept[0]
+    if len(kept) > 1:
+        yield from (("init.batch", kept), ("batch_size", len(kept)))
     for name, place in (("mask", "mask.image"), ("latent_mask", "mask.latent")):
         if filled.get(name):
             yield place, keep(filled[name], name)

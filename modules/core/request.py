@@ -137,12 +137,14 @@ class Init:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     image: Annotated[str, Param("Start picture", max_length=80, hint="Empty: starts from noise.")] = ""
+    batch: Annotated[tuple[str, ...], Param("Start pictures of a batch", hint="Where each picture has its own, in order.")] = ()
     resize_mode: Annotated[ResizeMode, Param("Resize mode", hint="How the picture is brought to width and height.")] = "Just resize"
     strength: Annotated[float, Param("Denoising strength", 0, 1, 0.01, text="Denoising strength", hint="0 keeps the picture, 1 draws a new one.")] = 0.75
     noise_multiplier: Annotated[float, Param("Noise multiplier", 0, 1.5, 0.001, text="Noise multiplier")] = 1.0
     extra_noise: Annotated[float, Param("Extra noise", 0, 1, 0.01, text="Extra noise", hint="Also acts in the hires pass.")] = 0.0
     fix_steps: Annotated[bool, Param("Do exactly the steps asked for", hint="Otherwise the strength shortens them, as A1111 does.")] = False
     color_correction: Annotated[bool, Param("Colour correction", hint="Gives the result the colours of the start picture.")] = False
+    color_from: Annotated[str, Param("Picture of the colours", max_length=80, hint="For the colour correction. Empty: the start picture.")] = ""
     background: Annotated[str, Param("Background colour", max_length=9, hint="Stands behind transparent parts of the start picture.")] = "#ffffff"
     upscaler: Annotated[
         str, Param("Upscaler for the start picture", choices=IMAGE_UPSCALERS, max_length=NAME_LIMIT, hint="Where it must grow to reach width and height.")
@@ -347,7 +349,9 @@ def single(request: GenerationRequest, index: int) -> GenerationRequest:
     varied = request.variation.strength > 0
     seed = request.seed if varied else _counted(request.seed, index)
     variation = dataclasses.replace(request.variation, seed=_counted(request.variation.seed, index)) if varied else request.variation
-    return dataclasses.replace(request, seed=seed, variation=variation, count=1, batch_size=1)
+    own = request.init.batch
+    init = dataclasses.replace(request.init, image=own[index % len(own)], batch=()) if own else request.init
+    return dataclasses.replace(request, seed=seed, variation=variation, init=init, count=1, batch_size=1)
 
 
 def _counted(seed: int, index: int) -> int:

@@ -60,8 +60,9 @@ def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[Gener
     if request.init.resize_mode == "Just resize (latent upscale)" and not (where and where.crop):
         start = latents.resize(start, *stage.latent[1:])
     start = start.expand(len(requests), -1, -1, -1)
+    colors = flatten(opened(blobs.get(request.init.color_from, "init.color_from")), request.init.background) if request.init.color_from else seen
     if where is None:
-        return Canvas(start, finish=lambda image, place, result: corrected(request, image, seen))
+        return Canvas(start, finish=lambda image, place, result: corrected(request, image, colors))
     mask = masks.latent_mask(where, *stage.latent[1:])
     # A1111 fills with what the seeds alone draw first, whatever the variation seed
     noise = PictureNoise([one.seed for one in requests], stage.latent, request.noise_source, model.device).first().cpu()
@@ -71,7 +72,7 @@ def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[Gener
     original = masks.overlay_picture(source, where, upscaler)
 
     def finish(image: Image.Image, place: int, result: Tensor) -> Image.Image:
-        image = corrected(request, image, seen)
+        image = corrected(request, image, colors)
         if feature.soft:
             shown = soft.composite_mask(start[place], result.cpu(), mask, where, feature.soft, source.size)
         elif request.mask.overlay:
@@ -101,8 +102,8 @@ def fitted(request: GenerationRequest, source: Image.Image, upscaler: Upscaler |
     return source if mode is ResizeMode.LATENT else resize_image(mode, source, request.width, request.height, upscaler)
 
 
-def corrected(request: GenerationRequest, image: Image.Image, seen: Image.Image) -> Image.Image:
-    return color.correct(image, seen) if request.init.color_correction else image
+def corrected(request: GenerationRequest, image: Image.Image, colors: Image.Image) -> Image.Image:
+    return color.correct(image, colors) if request.init.color_correction else image
 
 
 def softness(request: GenerationRequest) -> soft.Softness | None:

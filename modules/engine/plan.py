@@ -77,6 +77,6 @@ def is_refined(request: GenerationRequest, which: RefinedPass) -> bool:
 def takes(request: GenerationRequest) -> list[range]:
     """Which pictures are evaluated together: one by one (bit-identical alone and in a batch), or a batch at once when the request says so
     and its sampler's steps do not depend on the whole batch."""
-    if not request.batched or SAMPLERS.get(request.sampler).alone:
+    if not request.batched or request.init.batch or SAMPLERS.get(request.sampler).alone:
         return [range(index, index + 1) for index in range(request.pictures)]
     return [range(start, start + request.batch_size) for start in range(0, request.pictures, request.batch_size)]

@@ -51,6 +51,7 @@ def resolve(
         model=card.name,
         model_hash=card.sha256,
         precision=precision(request.precision),
+        init=dataclasses.replace(request.init, image=request.init.image or next(iter(request.init.batch), "")),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
         refiner=_refiner(request, card, shelf),
     )

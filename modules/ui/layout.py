@@ -20,6 +20,8 @@ _NOWHERE: dict[str, str] = {
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "extensions": "filled in by extensions",
+    "init.batch": "given by programs; the page works on one picture at a time",
+    "init.color_from": "filled in by Loopback",
     "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
     "enlarging.networks": "filled in when the request is resolved; the menus name the upscalers",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",

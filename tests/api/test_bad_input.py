@@ -131,6 +131,7 @@ def test_values_that_are_not_usable(steady: Server, body: dict[str, Any], status
         ({"init_images": [PEAR], "mask": "aGVsbG8="}, 400, "mask"),
         ({"init_images": [PEAR], "latent_mask": "aGVsbG8="}, 400, "latent_mask"),
         ({"init_images": [PEAR, PEAR]}, 400, "init_images"),
+        ({"init_images": [PEAR, PEAR, PEAR], "batch_size": 2}, 400, "init_images"),
         ({"init_images": [PEAR], "resize_mode": 9}, 400, "resize_mode"),
         ({"init_images": [PEAR], "resize_mode": 1.5}, 422, "resize_mode.int"),
         ({"init_images": [PEAR], "mask": PEAR, "inpainting_fill": "sky"}, 400, "inpainting_fill"),

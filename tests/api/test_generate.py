@@ -186,3 +186,15 @@ def test_a_picture_is_kept_and_started_from(server: Server, form: bool) -> None:
 def test_what_is_no_picture_is_not_kept(server: Server) -> None:
     assert server.client.post("/v1/inputs", content=b"no picture").json()["error"] == "BadPicture"
     assert not server.app.paths.inputs.exists()
+
+
+def test_pictures_that_are_not_saved_must_fit_into_memory(server: Server) -> None:
+    wish = {"count": 200, "width": 2048, "height": 2048, "steps": 1}
+    server.app.settings.change("samples_save", False)
+    refused = server.client.post("/v1/jobs", json=wish)
+    assert (refused.status_code, refused.json()["field"]) == (400, "count")
+    server.app.settings.change("samples_save", True)
+    server.app.painter.gate.clear()
+    accepted = submit(server.client, **wish)
+    server.client.post(f"/v1/jobs/{accepted['id']}/cancel")
+    server.app.painter.gate.set()

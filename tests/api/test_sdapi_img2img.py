@@ -13,12 +13,14 @@ import httpx
 import pytest
 from PIL import Image
 
+from modules.core.request import single
 from modules.infotext import files
 from tests.api.conftest import Server
 from tests.api.painting import PREVIEW, colour, encoded
 from tests.api.test_sdapi import SMALL, draw, picture
 
 PEAR = encoded(Image.new("RGB", (64, 64), "green"))
+PLUM = encoded(Image.new("RGB", (64, 64), "purple"))
 MASK = encoded(Image.new("L", (64, 64), 255))
 
 
@@ -196,6 +198,14 @@ def test_pictures_are_fetched_only_where_the_settings_say_so(server: Server) -> 
     opened = server.client.post("/sdapi/v1/img2img", json=body)
     assert opened.status_code == 400
     assert "not at a public address" in opened.json()["detail"]
+
+
+def test_several_start_pictures_are_a_batch_with_one_each(server: Server) -> None:
+    reply = change(server.client, init_images=[PEAR, PLUM], batch_size=3)
+    seen = server.app.painter.seen[-1]
+    kept = [single(seen, index).init.image for index in range(2)]
+    assert seen.batch_size == 2 and len(reply["images"]) == 2 and len(set(kept)) == 2
+    assert [server.app.blobs.get(reference) for reference in kept] == [base64.b64decode(PEAR), base64.b64decode(PLUM)]
 
 
 def test_a_photograph_keeps_its_bytes(server: Server) -> None:

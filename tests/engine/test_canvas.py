@@ -161,6 +161,25 @@ def test_a_picture_of_a_batch_is_identical_from_its_own_request(draw: Draw, star
     assert draw(**to_dict(second.request)).pictures[0].data == second.data
 
 
+@pytest.mark.parametrize("batched", [False, True])
+def test_each_picture_of_a_batch_may_have_its_own_start(draw: Draw, engine: Engine, start: str, batched: bool) -> None:
+    other = engine.blobs.put(png(Image.new("RGB", (64, 64), "navy")))
+    first, second = draw(init={"batch": [start, other]}, batch_size=2, batched=batched).pictures
+    assert (first.request.init.image, second.request.init.image, second.request.init.batch) == (start, other, ())
+    for picture in (first, second):
+        assert draw(**to_dict(picture.request)).pictures[0].data == picture.data
+
+
+def test_colours_may_come_from_another_picture(draw: Draw, engine: Engine, start: str) -> None:
+    navy = engine.blobs.put(png(Image.new("RGB", (16, 16), "navy")))
+    plain, own, other = (
+        pixels(draw(init={"image": start, **values}).pictures[0]).reshape(-1, 3).mean(0)
+        for values in ({}, {"color_correction": True}, {"color_correction": True, "color_from": navy})
+    )
+    assert not np.allclose(plain, own, atol=1) and not np.allclose(own, other, atol=1)
+    assert other.argmax() == 2, "blue"
+
+
 @pytest.mark.parametrize(
     ("values", "error"),
     [

@@ -174,6 +174,15 @@ def test_a_lora_that_cannot_be_loaded_is_left_out_and_said(draw: Draw) -> None:
     assert np.array_equal(pixels(result.pictures[0]), pixels(draw(prompt="a cat ").pictures[0]))
 
 
+def test_saved_pictures_leave_the_memory(draw: Draw) -> None:
+    told: list[Picture | Progress] = []
+    saved = draw(report=told.append, save=True, count=3)
+    assert all(picture.path and not picture.held for picture in saved.pictures)
+    assert all(not event.held for event in told if isinstance(event, Picture))
+    unsaved = draw(save=False, count=3)
+    assert all(np.array_equal(pixels(one), pixels(other)) for one, other in zip(saved.pictures, unsaved.pictures, strict=True))
+
+
 def test_a_full_or_closed_folder_loses_no_picture(engine: Engine, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = tmp_path / "outputs"
     blocked.write_text("a file where the folder should be")

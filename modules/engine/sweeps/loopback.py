@@ -85,7 +85,9 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
 
 
 def _part(whole: GenerationRequest, seed: int, strength: float) -> GenerationRequest:
-    return plain(whole, seed=seed, count=1, batch_size=1, init=replace(whole.init, strength=strength))
+    """Colours are corrected by the first start picture, as it was given, in every loop."""
+    colors = whole.init.image if whole.init.color_correction else ""
+    return plain(whole, seed=seed, count=1, batch_size=1, init=replace(whole.init, strength=strength, color_from=colors, batch=()))
 
 
 SCRIPT = ScriptRecord(name="Loopback", tabs=("img2img",), arguments=Arguments, places=("loops", "final_strength", "curve", "interrogate"), sweep=sweep)

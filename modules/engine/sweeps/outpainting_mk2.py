@@ -109,7 +109,8 @@ def _part(whole: GenerationRequest, work: Extension, blur: tuple[int, int], seed
         area="Whole picture",
     )
     width, height = work.image.size
-    return plain(whole, seed=seed, width=width, height=height, init=replace(whole.init, image=tools.keep(work.image, passing=True)), mask=mask)
+    init = replace(whole.init, image=tools.keep(work.image, passing=True), batch=())
+    return plain(whole, seed=seed, width=width, height=height, init=init, mask=mask)
 
 
 def _settled(request: GenerationRequest, arguments: Arguments, tools: Tools) -> tuple[GenerationRequest, list[Direction], tuple[int, ...]]:

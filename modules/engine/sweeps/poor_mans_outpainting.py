@@ -54,7 +54,7 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
             content=arguments.content,
             area="Whole picture",
         )
-        init = replace(whole.init, image=tools.keep(tile, passing=True))
+        init = replace(whole.init, image=tools.keep(tile, passing=True), batch=())
         part = plain(whole, seed=advanced(whole.seed, index), count=1, batch_size=1, init=init, mask=masking)
         result = yield Part(part, of=len(jobs), save=False)
         for picture in result.pictures:

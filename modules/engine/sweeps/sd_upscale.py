@@ -74,7 +74,7 @@ def _part(whole: GenerationRequest, repeat: int, index: int, reference: str) -> 
     """The request of one tile. A1111 draws them in batches whose first seeds count up by one, so the batches' seeds overlap."""
     batch, place = divmod(index, whole.batch_size)
     seed = advanced(whole.seed, repeat + batch)
-    return single(plain(whole, seed=seed, init=replace(whole.init, image=reference)), place)
+    return single(plain(whole, seed=seed, init=replace(whole.init, image=reference, batch=())), place)
 
 
 SCRIPT = ScriptRecord(

@@ -50,6 +50,13 @@ def test_several_batches_begin_anew_and_keep_their_last(studio: Studio) -> None:
     assert [picture.request for picture in result.pictures[1:]] == [studio.asked[1], studio.asked[3]]
 
 
+@pytest.mark.parametrize("corrects", [True, False])
+def test_every_loop_takes_its_colours_from_the_first_start_picture(studio: Studio, corrects: bool) -> None:
+    start = studio.start()
+    studio.draw("Loopback", {"loops": 3}, init={**start, "color_correction": corrects})
+    assert [one.init.color_from for one in studio.asked] == [start["image"] if corrects else ""] * 3
+
+
 def test_a_single_loop_has_no_grid(studio: Studio) -> None:
     assert len(studio.draw("Loopback", {"loops": 1}, init=studio.start()).pictures) == 1
 
