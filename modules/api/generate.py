@@ -101,13 +101,15 @@ def router(app: App, pictures: Pictures) -> APIRouter:
 
     @routes.post("/rerun", openapi_extra=takes(bytes, "image/*"))
     async def rerun(request: Request) -> JSONResponse:
-        """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored."""
+        """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored,
+        `index` which of the run's pictures it was."""
         reading = await in_few(app.take_picture, await _upload(request))
         wish = reading.again
         if wish is None:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
         rows = [{"key": row.key, "value": row.value, "state": row.state, "note": row.note} for row in reading.rows]
-        return await _submitted(app, request, lambda: wish, source=reading.source or "Easel", rows=rows, hints=list(reading.notes))
+        told = {"source": reading.source or "Easel", "index": reading.index, "rows": rows, "hints": list(reading.notes)}
+        return await _submitted(app, request, lambda: wish, **told)
 
     return routes
 

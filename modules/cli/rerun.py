@@ -160,7 +160,8 @@ def why(reading: Reading, request: Wish, picture: Picture, facts: Mapping[str, s
         clauses.append("no recorded fact differs")
     else:
         clauses.append("the file records no facts of the machine that made it")
-    if lost := [row.key for row in reading.rows if row.state != "restored"]:
+    set_anew = {called for name in changes for called in (named(GenerationRequest, name).param.text, named(GenerationRequest, name).param.label)}
+    if lost := [row.key for row in reading.rows if row.state != "restored" and row.key not in set_anew]:
         clauses.append(f"not restored as they were: {', '.join(lost)}")
     return clauses
 
