@@ -9,12 +9,13 @@ from collections.abc import Mapping
 
 from modules.extension import PROMPT_LIMIT, TEXTS, Extension, GenerationRequest, JsonValue, Note, Place
 
+from .grammar import is_name
 from .picking import Picker, TooMuch
-from .shelf import Shelf
+from .shelf import Shelf, glance
 
-KEPT = 100
+KEPT = 50
 """Choices of one text that are recorded, and characters of each."""
-LONG = 300
+LONG = 120
 NETWORK = re.compile(r"<[^<>]*>")
 SHOWN = 4
 """Lines of a file that are shown beside its name."""
@@ -52,7 +53,7 @@ class Wildcards(Extension):
         return dataclasses.replace(request, prompt=after["prompt"], negative_prompt=after["negative_prompt"], hires=hires, extensions=record)
 
     def insertions(self) -> Mapping[str, str]:
-        return {f"__{name}__": about(self._shelf.lines(path).texts) for name, path in self._shelf.names().items()}
+        return {f"__{name}__": about(*glance(path)) for name, path in self._shelf.names().items() if is_name(name)}
 
     def _complain(self, picker: Picker, text: str, note: Note) -> None:
         for name in picker.unknown:
@@ -66,7 +67,8 @@ class Wildcards(Extension):
             note(f"The wildcard __{name}__ leads back to itself, so it stands in the prompt as it is.")
 
 
-def about(texts: tuple[str, ...]) -> str:
-    """ "24: cat, dog, fox, owl …" """
+def about(texts: tuple[str, ...], whole: bool) -> str:
+    """ "24: cat, dog, fox, owl …"; without the number of a long file."""
     shown = ", ".join(text[:40] for text in texts[:SHOWN])
-    return f"{len(texts)}: {shown}{' …' if len(texts) > SHOWN else ''}" if texts else "empty"
+    count = f"{len(texts)}: " if whole else ""
+    return f"{count}{shown}{' …' if len(texts) > SHOWN or not whole else ''}" if texts else "empty"

@@ -62,6 +62,11 @@ def weighted(line: str) -> tuple[float, str]:
     return (float(found[1]), line[found.end() :].strip()) if found else (1.0, line.strip())
 
 
+def is_name(name: str) -> bool:
+    """Whether a prompt can name it."""
+    return parse(f"__{name}__") == (Wildcard(name, f"__{name}__"),)
+
+
 class _Reader:
     """partner: place of an opening brace -> place of its closing one. bars: inside of which square brackets a | belongs to A1111's alternation."""
 

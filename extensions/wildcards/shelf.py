@@ -17,6 +17,8 @@ FILES = 20_000
 """Files that are listed."""
 BYTES = 16 * 2**20
 """Of one file; a longer one is read up to there."""
+GLANCE = 2**11
+"""Bytes that are read of a file to say what is in it."""
 LEVELS = 8
 """Folders inside folders."""
 
@@ -79,6 +81,18 @@ class Shelf:
         with self._lock:
             self._read[path] = (stamp, found)
         return found
+
+
+def glance(path: Path) -> tuple[tuple[str, ...], bool]:
+    """The first lines of a file, and whether they are all of it; without keeping any."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(GLANCE + 1)
+    except OSError:
+        return (), True
+    whole = len(data) <= GLANCE
+    texts = read(data[:GLANCE].decode("utf-8-sig", "replace")).texts
+    return texts if whole else texts[:-1], whole
 
 
 def read(text: str) -> Lines:

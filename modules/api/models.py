@@ -15,6 +15,7 @@ from modules.core.options import Options
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import IMAGE_UPSCALERS, LATENT_UPSCALERS
+from modules.extension.shelf import Entry
 from modules.prompt.styles import Style
 
 NOT_BUILT: Mapping[str, Any] = {
@@ -22,9 +23,14 @@ NOT_BUILT: Mapping[str, Any] = {
     "/loras": [],
     "/hypernetworks": [],
     "/face-restorers": [],
-    "/extensions": [],
 }
 """Lists that clients fetch when they connect and that hold nothing yet."""
+
+
+def extensions(found: Iterable[Entry]) -> list[dict[str, Any]]:
+    """`[{name, remote, branch, commit_hash, version, commit_date, enabled}]`; none of ours comes from a repository."""
+    nowhere = {"remote": "", "branch": "", "commit_hash": "", "commit_date": 0}
+    return [{"name": one.name, **nowhere, "version": one.version, "enabled": one.state == "on"} for one in found]
 
 
 def samplers() -> list[dict[str, Any]]:

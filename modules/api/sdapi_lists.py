@@ -57,6 +57,11 @@ def router(app: App, options: Options) -> APIRouter:
         """The table of styles, as `styles` of a request names them."""
         return JSONResponse(models.styles(await in_thread(app.styles)))
 
+    @routes.get("/extensions")
+    async def extensions() -> JSONResponse:
+        """Those of Easel; the ones that failed or are switched off are not enabled."""
+        return JSONResponse(models.extensions(await in_thread(app.extensions.entries)))
+
     @routes.get("/scripts")
     async def script_names() -> JSONResponse:
         return JSONResponse(scripts.lists())

@@ -78,9 +78,15 @@ def test_script_info_describes_each_place_of_the_arguments(steady: Server) -> No
     assert soft[3] | {"minimum": 1, "maximum": 32, "step": 0.5} == soft[3]
 
 
-@pytest.mark.parametrize("name", ["sd-vae", "loras", "hypernetworks", "face-restorers", "realesrgan-models", "extensions"])
+@pytest.mark.parametrize("name", ["sd-vae", "loras", "hypernetworks", "face-restorers", "realesrgan-models"])
 def test_what_is_not_built_is_an_empty_list(steady: Server, name: str) -> None:
     assert fetched(steady, name) == []
+
+
+def test_extensions(steady: Server) -> None:
+    (row,) = fetched(steady, "extensions")
+    assert set(row) == {"name", "remote", "branch", "commit_hash", "version", "commit_date", "enabled"}
+    assert (row["name"], row["enabled"]) == ("wildcards", True)
 
 
 def test_styles(server: Server) -> None:

@@ -79,6 +79,17 @@ def test_a_template_that_grows_too_long_stays_as_it_stands(extensions: Extension
     assert prepared(extensions, prompt="{a|b}" + "x" * (PROMPT_LIMIT - 5))[1] == []
 
 
-def test_the_page_is_offered_what_there_is(extensions: Extensions) -> None:
+def test_the_page_is_offered_what_there_is(extensions: Extensions, tmp_path: Path) -> None:
+    for name in ("hair (long)", "a__b", "_x"):
+        (tmp_path / "wildcards" / f"{name}.txt").write_text("no prompt can name it", "utf-8")
+    (tmp_path / "wildcards" / "long.txt").write_text("word\n" * 5000, "utf-8")
     offered = extensions.insertions()
-    assert offered["__animal__"] == "3: cat, dog, owl" and list(offered) == ["__animal__", "__grow__"]
+    assert offered["__animal__"] == "3: cat, dog, owl" and offered["__long__"] == "word, word, word, word …"
+    assert list(offered) == ["__animal__", "__grow__", "__long__"]
+
+
+def test_the_longest_record_is_kept(extensions: Extensions) -> None:
+    """Beyond the limit of what may be recorded the extension would fail, and be switched off."""
+    text = '{"|"}' * 1900
+    made, notes = prepared(extensions, prompt=text, negative_prompt=text, hires__prompt=text, hires__negative_prompt='{"\n|"\t}' * 1500)
+    assert notes == [] and made.extensions and extensions.entries()[0].state == "on"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extensions.wildcards.shelf import Lines, Shelf, read
+from extensions.wildcards.shelf import GLANCE, Lines, Shelf, glance, read
 
 
 @pytest.fixture
@@ -94,3 +94,12 @@ def test_a_file_in_another_encoding_does_not_stop_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("\ufeffcafé\n".encode() + b"\xe9t\xe9\n")
     found = Shelf((tmp_path,)).look_up()("a")
     assert found and found.texts[0] == "café" and len(found.texts) == 2
+
+
+def test_a_glance_reads_the_beginning_of_a_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("# remark\n2::cat\ndog\n", "utf-8")
+    (tmp_path / "long.txt").write_text("a line of it\n" * GLANCE, "utf-8")
+    assert glance(tmp_path / "short.txt") == (("cat", "dog"), True)
+    texts, whole = glance(tmp_path / "long.txt")
+    assert set(texts) == {"a line of it"} and not whole and len(texts) * 13 <= GLANCE
+    assert glance(tmp_path / "gone.txt") == ((), True)
