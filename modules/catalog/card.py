@@ -38,6 +38,12 @@ class Card:
         return self.sha256[:10]
 
     @property
+    def native(self) -> int:
+        """Side of the pictures that suit it, in pixels, as its own card says; 0 where it says nothing and its family's holds."""
+        sides = [self.defaults.get(name) for name in ("width", "height")]
+        return min((side for side in sides if isinstance(side, int)), default=0)
+
+    @property
     def title(self) -> str:
         """As A1111 shows it in its menu: `name.safetensors [abcdef1234]`."""
         return f"{self.path.name} [{self.short_hash}]" if self.sha256 else self.path.name

@@ -35,6 +35,7 @@ Precision = Literal["auto", "fp32", "fp16", "bf16"]
 ResizeMode = Literal["Just resize", "Crop and resize", "Resize and fill", "Just resize (latent upscale)"]
 MaskedContent = Literal["fill", "original", "latent noise", "latent nothing"]
 MaskArea = Literal["Whole picture", "Only masked"]
+OutpaintFill = Literal["shaped noise", "stretched edges", "latent noise"]
 RefinedPass = Literal["second pass", "first pass", "both passes"]
 LATENT_UPSCALERS = ("Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)", "Latent (nearest-exact)")
 IMAGE_UPSCALERS = ("None", "Lanczos", "Nearest")
@@ -184,6 +185,41 @@ class Mask:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outpaint:
+    """The start picture grows at its sides, and what is new is drawn. Width and height follow from it. It keeps its pixels but for the feather."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    left: Annotated[int, Param("Pixels to the left", 0, 8192, 8, usual=512, text="Outpaint left")] = 0
+    right: Annotated[int, Param("Pixels to the right", 0, 8192, 8, usual=512, text="Outpaint right")] = 0
+    up: Annotated[int, Param("Pixels above", 0, 8192, 8, usual=512, text="Outpaint up")] = 0
+    down: Annotated[int, Param("Pixels below", 0, 8192, 8, usual=512, text="Outpaint down")] = 0
+    fill: Annotated[
+        OutpaintFill,
+        Param("Fill", text="Outpaint fill", hint="What the new parts start from: noise in the picture's manner, its edges drawn out, or nothing of it."),
+    ] = "shaped noise"
+    strength: Annotated[
+        float,
+        Param("Denoising strength", 0, 1, 0.01, hint="How freely the new parts are drawn; low keeps near their fill. Latent noise is always drawn whole."),
+    ] = 0.8
+    continuity: Annotated[
+        float,
+        Param(
+            "Continuity",
+            0,
+            1,
+            0.05,
+            text="Outpaint continuity",
+            hint="High: the picture simply goes on. Low: the prompt may put new things into the new parts.",
+        ),
+    ] = 0.5
+    feather: Annotated[int, Param("Feather, pixels", 0, 256, 1, usual=64, text="Outpaint feather", hint="How far the old picture passes into the new.")] = 8
+
+    @property
+    def grows(self) -> bool:
+        return bool(self.left or self.right or self.up or self.down)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hires:
     """A second pass at a larger size. Empty fields repeat the first pass's value."""
 
@@ -310,6 +346,7 @@ class GenerationRequest:
     guidance: Guidance = field(default_factory=Guidance)
     init: Init = field(default_factory=Init)
     mask: Mask = field(default_factory=Mask)
+    outpaint: Outpaint = field(default_factory=Outpaint)
     hires: Hires = field(default_factory=Hires)
     refiner: Refiner = field(default_factory=Refiner)
     enlarging: Enlarging = field(default_factory=Enlarging)
@@ -342,6 +379,11 @@ class GenerationRequest:
     @property
     def marks(self) -> Mapping[str, str]:
         return {"dtype": self.precision.replace("auto", ""), "model hash": self.model_hash}
+
+    @property
+    def outpaints(self) -> bool:
+        """Whether a start picture grows."""
+        return bool(self.init.image) and self.outpaint.grows
 
 
 def single(request: GenerationRequest, index: int) -> GenerationRequest:

@@ -1,120 +1,36 @@
-"""What a run starts from and how its pictures are finished: noise alone, a start picture, or a masked part of one (parity rule 7.6).
+"""What pictures are drawn on: what a stage starts from, what bends its steps, how its pictures are finished, and what the next stage is drawn on.
 
 txt2img, img2img, inpaint and outpaint differ in nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
 from torch import Tensor
 
-from modules.core.blobs import Blobs
-from modules.core.records.samplers import SAMPLERS
-from modules.core.request import GenerationRequest
 from modules.engine.feature import Feature
-from modules.engine.features.inpaint import InpaintMask
 from modules.engine.plan import Stage
-from modules.families.family import Family, Model
-from modules.imaging import color, fill, latents, masks, overlay, pixels, soft
-from modules.imaging.background import flatten
-from modules.imaging.opening import opened
-from modules.imaging.resize import ResizeMode, Upscaler, resize_image
-from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import table_of
-
-MODES = {
-    "Just resize": ResizeMode.STRETCH,
-    "Crop and resize": ResizeMode.CROP,
-    "Resize and fill": ResizeMode.FILL,
-    "Just resize (latent upscale)": ResizeMode.LATENT,
-}
+from modules.engine.relay import Relay
 
 Finish = Callable[[Image.Image, int, Tensor], Image.Image]
 """(decoded picture, its place in the batch, its latents [C, h, w]) -> the finished picture."""
+Onward = Callable[["Canvas", Stage, Tensor, Relay], "Canvas"]
+"""(the canvas, the next stage, latents of the one before, whose turn it is) -> the next stage's canvas."""
+
+
+def _last(canvas: Canvas, stage: Stage, latents: Tensor, relay: Relay) -> Canvas:
+    raise ValueError(f"{stage.name} follows a stage that nothing follows")
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """latents: what the first stage starts from, [B, C, h, w], or None for noise. features: what bends its steps. settle: last touch on the latents."""
+    """latents: what the stage starts from, [B, C, h, w], or None for noise. features: what bends its steps. settle: last touch on the latents."""
 
     latents: Tensor | None = None
     features: tuple[Feature, ...] = ()
     settle: Callable[[Tensor], Tensor] = lambda latents: latents
     finish: Finish = lambda image, place, latents: image
-
-
-def prepare(family: Family, model: Model, stage: Stage, requests: Sequence[GenerationRequest], blobs: Blobs, upscaler: Upscaler | None = None) -> Canvas:
-    """The canvas of pictures that are evaluated together. upscaler: for a start picture that must grow. Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
-    request = requests[0]
-    if not request.init.image:
-        return Canvas()
-    source = flatten(opened(blobs.get(request.init.image, "init.image")), request.init.background)
-    where = region(request, source, blobs)
-    seen = masks.network_picture(source, where, upscaler) if where else fitted(request, source, upscaler)
-    if where and request.mask.content != "original":
-        seen = fill.fill(seen, where.latent)
-    start = family.encode_image(model, pixels.to_tensor([seen]))
-    if request.init.resize_mode == "Just resize (latent upscale)" and not (where and where.crop):
-        start = latents.resize(start, *stage.latent[1:])
-    start = start.expand(len(requests), -1, -1, -1)
-    colors = flatten(opened(blobs.get(request.init.color_from, "init.color_from")), request.init.background) if request.init.color_from else seen
-    if where is None:
-        return Canvas(start, finish=lambda image, place, result: corrected(request, image, colors))
-    mask = masks.latent_mask(where, *stage.latent[1:])
-    # A1111 fills with what the seeds alone draw first, whatever the variation seed
-    noise = PictureNoise([one.seed for one in requests], stage.latent, request.noise_source, model.device).first().cpu()
-    start = latents.masked_content(request.mask.content, start, mask, noise)
-    table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
-    feature = InpaintMask(start, mask, softness(request), SAMPLERS.get(request.sampler).timesteps, table)
-    original = masks.overlay_picture(source, where, upscaler)
-
-    def finish(image: Image.Image, place: int, result: Tensor) -> Image.Image:
-        image = corrected(request, image, colors)
-        if feature.soft:
-            shown = soft.composite_mask(start[place], result.cpu(), mask, where, feature.soft, source.size)
-        elif request.mask.overlay:
-            shown = where.overlay
-        else:
-            return image
-        return overlay.finish(image, overlay.original(original, shown), where.crop)
-
-    return Canvas(start, (feature,), feature.settle, finish)
-
-
-def region(request: GenerationRequest, source: Image.Image, blobs: Blobs) -> masks.Region | None:
-    """What of the start picture is drawn anew; None for all of it."""
-    wish = request.mask
-    if not wish.image:
-        return None
-    rounding = wish.round and not wish.soft.enabled
-    rule = masks.MaskRule(invert=wish.invert, blur=(wish.blur_x, wish.blur_y), only_masked=wish.area == "Only masked", padding=wish.padding, rounding=rounding)
-    apart = opened(blobs.get(wish.latent, "mask.latent")) if wish.latent else None
-    mask = opened(blobs.get(wish.image, "mask.image"))
-    return masks.region(mask, source.size, request.width, request.height, rule, MODES[request.init.resize_mode], apart)
-
-
-def fitted(request: GenerationRequest, source: Image.Image, upscaler: Upscaler | None = None) -> Image.Image:
-    """The start picture as the autoencoder sees it; a latent resize comes after it."""
-    mode = MODES[request.init.resize_mode]
-    return source if mode is ResizeMode.LATENT else resize_image(mode, source, request.width, request.height, upscaler)
-
-
-def corrected(request: GenerationRequest, image: Image.Image, colors: Image.Image) -> Image.Image:
-    return color.correct(image, colors) if request.init.color_correction else image
-
-
-def softness(request: GenerationRequest) -> soft.Softness | None:
-    wish = request.mask.soft
-    if not wish.enabled:
-        return None
-    return soft.Softness(
-        bias=wish.bias,
-        preservation=wish.preservation,
-        contrast=wish.contrast,
-        influence=wish.influence,
-        threshold=wish.threshold,
-        difference_contrast=wish.difference_contrast,
-    )
+    onward: Onward = _last

@@ -53,9 +53,10 @@ def _acting(entries: Scheduled, call: int) -> Cond:
 
 
 def conditioning(
-    family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor], first: GenerationRequest | None = None
+    family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor], first: GenerationRequest | None = None, silent: int = 0
 ) -> Conditioning:
-    """Encodes both prompts of a stage's request. first: the request of the pass before, for a second one."""
+    """Encodes both prompts of a stage's request. first: the request of the pass before, for a second one. silent: calls in which the empty text acts alone,
+    before the prompts begin to."""
 
     def scheduled(text: str) -> Scheduled:
         entries = entries_of(text, request, first)
@@ -71,7 +72,11 @@ def conditioning(
             done[text] = scheduled(text)
     empty = family.encode(model, [""], request.text, {})[0] if request.guidance.pad_conds else None
     negative = scheduled(read_prompt(request.negative_prompt, request))
-    return Conditioning([weight for _, weight in parts], spans_of([done[text] for text, _ in parts], negative), empty)
+    spans = spans_of([done[text] for text, _ in parts], negative)
+    if silent:
+        silence = family.encode(model, [""], request.text, {})[0]
+        spans.insert(0, Span(silent - 1, (silence,) * len(parts), silence))
+    return Conditioning([weight for _, weight in parts], spans, empty)
 
 
 def fitted(span: Span, empty: Cond | None) -> tuple[tuple[Cond, ...], Cond]:

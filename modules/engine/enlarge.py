@@ -6,11 +6,21 @@ import torch
 from torch import Tensor
 
 from modules.core.request import LATENT_UPSCALERS
+from modules.engine.canvas import Canvas, Onward
 from modules.engine.features.watch import Stopped
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.imaging import latents, pixels
 from modules.imaging.resize import ResizeMode, Upscaler, resize_image
+
+
+def enlarging(upscaler: Upscaler | None) -> Onward:
+    """The way on to the second pass. upscaler: of pictures."""
+
+    def onward(canvas: Canvas, stage: Stage, first: Tensor, relay: Relay) -> Canvas:
+        return Canvas(enlarge(stage, first, relay, upscaler), finish=canvas.finish)
+
+    return onward
 
 
 def enlarge(stage: Stage, first: Tensor, relay: Relay, upscaler: Upscaler | None) -> Tensor:

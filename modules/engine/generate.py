@@ -30,8 +30,7 @@ from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
 from modules.engine import upscaler_names
-from modules.engine.canvas import Canvas, prepare
-from modules.engine.enlarge import enlarge
+from modules.engine.canvas import Canvas
 from modules.engine.extras import Extras
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
@@ -39,6 +38,7 @@ from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
 from modules.engine.keep import Keeper
 from modules.engine.models import Models
+from modules.engine.outpaint import sized
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.refiner import refiner_of
@@ -46,6 +46,7 @@ from modules.engine.relay import Relay
 from modules.engine.resolve import Shelf, drawn, resolve
 from modules.engine.sample import sample, steps_of
 from modules.engine.save import Saver
+from modules.engine.start import prepare
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import NamedUpscaler, Tools
 from modules.engine.texts import styled
@@ -171,7 +172,7 @@ class Engine:
         return NamedUpscaler(found.name, upscaler_names.recorded(found, self.shelf), enlarge)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
-        return resolve(request, self.shelf, self.machine.precision, self.styles)
+        return resolve(sized(request, self.blobs), self.shelf, self.machine.precision, self.styles)
 
     def _ready(self, request: GenerationRequest) -> Ready:
         return ready(request, lambda wish: drawn(styled(wish, self.styles)), self.prepare)
@@ -218,7 +219,7 @@ class Engine:
         pace = Pace(self.looks().preview_interval)
         features: list[Feature] = [Tiling()] if request.tiling else []
         with Relay(self.models, request.precision, card, refiner, self._vectors(request), features) as relay:
-            stages = plan(request, relay.record)
+            stages = plan(request, relay.record, card.native)
             report(Progress("encoding", 0, request.pictures))
             for stage in stages:
                 relay.texts(stage)
@@ -253,22 +254,18 @@ class Engine:
         how, done = Cancel.NONE, 0
         upscaler = self._upscaler(request, lambda pieces, of: report(Progress("upscaling", take.start, request.pictures, done, total)), cancel)
         try:
-            canvas = prepare(relay.acting.family, relay.acting.model, stages[0], requests, self.blobs, upscaler)
+            canvas = prepare(relay, stages[0], requests, self.blobs, upscaler)
             latents = canvas.latents
             if kept:
                 latents = kept.latents.to(relay.bare.device)
                 relay.turn = relay.refiner if kept.refined and relay.refiner else relay.lead
             for stage in todo:
-                if stage.first_pass is not None and latents is not None:
-                    latents = enlarge(stage, latents, relay, upscaler)
+                if stage is not stages[0] and latents is not None:
+                    canvas = canvas.onward(canvas, stage, latents, relay)
+                    latents = canvas.latents
                 relay.turn = relay.lead
-                bending = [
-                    *relay.features,
-                    *(canvas.features if stage.first_pass is None else ()),
-                    self._watch(relay.bare, take, request, done, total, report, cancel, pace),
-                ]
-                latents = self._stage(stage, relay, requests, bending, latents)
-                latents = canvas.settle(latents) if stage.first_pass is None else latents
+                bending = [*relay.features, *canvas.features, self._watch(relay.bare, take, request, done, total, report, cancel, pace)]
+                latents = canvas.settle(self._stage(stage, relay, requests, bending, latents))
                 self.first_passes.keep(stage, requests, latents, relay.turn is relay.refiner)
                 done += steps_of(stage)
         except Stopped as stop:

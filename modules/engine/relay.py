@@ -20,6 +20,7 @@ from modules.engine.feature import Feature
 from modules.engine.handover import due, handing_over
 from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage
+from modules.engine.sample import silent_calls
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.memory.placement import rest
@@ -79,7 +80,7 @@ class Relay:
         key = stage.name, self.turn.sha256
         if key not in self._texts:
             acting = self.acting
-            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass)
+            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass, silent_calls(stage))
         return self._texts[key]
 
     def denoiser(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, single
 from modules.engine.plan import Stage
 from modules.families.family import Model
 from modules.sampling.noise import PictureNoise
@@ -84,6 +84,13 @@ def steps_of(stage: Stage) -> int:
     return lengths(stage)[1]
 
 
+def silent_calls(stage: Stage) -> int:
+    """Denoiser calls of a stage before its prompts begin to act; as many as leave out the negative prompt for the same share (`guidance.skips_uncond`)."""
+    if not stage.silent:
+        return 0
+    return int(stage.silent * steps_of(stage) * (2 if SAMPLERS.get(stage.request.sampler).second_order else 1)) + 1
+
+
 def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> Tensor:
     """What the sampler is handed: scaled noise, or latents with noise upon them (parity-more 22 for the two multipliers)."""
     request = stage.request
@@ -119,7 +126,8 @@ def options_of(request: GenerationRequest, record: SamplerRecord, table: Table, 
 
 
 def noise_of(stage: Stage, model: Model, requests: Sequence[GenerationRequest], whole: tuple[float, float]) -> PictureNoise:
-    """Each stage draws anew from the same seeds, at its own size."""
+    """Each stage draws anew, at its own size: from the same seeds, but for the windows of a growing picture."""
+    requests = [single(request, stage.offset) for request in requests] if stage.offset else requests
     first = requests[0]
     return PictureNoise(
         [request.seed for request in requests],

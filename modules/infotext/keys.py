@@ -28,6 +28,10 @@ PAINTED = (
     "This picture was made from another picture and a mask (inpainting), and neither is in the file. The values that acted on them are restored;"
     " to repeat the picture, give both again. Without them Easel starts from noise."
 )
+GROWN = (
+    "This picture was made from another one that grew at its sides (outpainting), which is not in the file. The values that acted on it are restored;"
+    " to repeat the picture, give the start picture again. Without it Easel starts from noise."
+)
 INIT = "This acted on the start picture, which is not in the file."
 INIT_ONLY = "Acts only where a picture is made from another one."
 MASK = "This acted on the masked part; neither the start picture nor its mask is in the file."

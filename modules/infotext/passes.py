@@ -24,6 +24,7 @@ Words = Mapping[str, tuple[str, str]]
 SAME = {"", "none", "default", "same as primary", "use same sampler", "use same scheduler", "use same checkpoint", "use same choices", "built-in"}
 """Values of a second pass that repeat the first one's."""
 MASKED = {"mask blur", "mask mode", "mask rounding", "masked content", "inpaint area", "masked area padding", "soft inpainting enabled"}
+GROWN = {"outpaint left", "outpaint right", "outpaint up", "outpaint down"}
 BLUR = "Not named, as where there is none; or it was not the same in both directions."
 BEFORE = "Before 1.2 Size was that of the second pass, and this that of the first."
 _METHODS: Mapping[str, str] = {
@@ -93,7 +94,10 @@ def _started(draft: Draft, words: Words) -> set[str]:
     """Values that act on a start picture and its mask."""
     masked = bool(MASKED & set(words))
     key, strength = words.get("denoising strength", ("", ""))
-    if key and number(strength) == 0 and not masked and draft.source != "Easel":
+    if GROWN & set(words):
+        draft.take(key, "outpaint.strength", strength or None)
+        draft.say(keys.GROWN)
+    elif key and number(strength) == 0 and not masked and draft.source != "Easel":
         draft.leave(key, strength, keys.INIT_ONLY)  # older versions wrote a 0 where nothing was begun from
     elif key or masked:
         begun(draft, key, strength or None, masked=masked)

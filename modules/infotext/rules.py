@@ -28,6 +28,9 @@ SOFT: Mapping[str, str] = {
 }
 """Keys of soft inpainting, in their order -> fields of `request.mask.soft`."""
 
+OUTPAINT: Mapping[str, str] = {f"Outpaint {name}": name for name in ("left", "right", "up", "down", "fill", "continuity", "feather")}
+"""Easel's own keys of a picture that grew -> fields of `request.outpaint`."""
+
 
 def _records(request: GenerationRequest) -> list[SamplerRecord]:
     return [run.record for run in runs(request) if run.record]
@@ -100,6 +103,12 @@ def _soft(name: str) -> Rule:
     return rule
 
 
+def _outpainted(name: str) -> Rule:
+    """Said only of pictures that grew: the sides that did, and how."""
+    always = ("fill", "continuity", "feather")
+    return lambda request: value if request.outpaints and ((value := getattr(request.outpaint, name)) or name in always) else None
+
+
 def _hires(value: Callable[[GenerationRequest], Any]) -> Rule:
     """Said only when there is a second pass."""
     return lambda request: (value(request) or None) if second_pass(request) else None
@@ -121,6 +130,8 @@ def _unlike(name: str) -> Callable[[GenerationRequest], object]:
 
 
 def _strength(request: GenerationRequest) -> object:
+    if request.outpaints:
+        return float(request.outpaint.strength)
     if request.init.image:
         return float(request.init.strength)
     return float(request.hires.strength) if request.hires.enabled else None
@@ -172,6 +183,7 @@ RULES: Mapping[str, Rule] = {
     "Inpaint area": _masked(lambda request: request.mask.area == "Only masked" and "Only masked"),
     "Masked area padding": _masked(lambda request: str(request.mask.padding) if request.mask.area == "Only masked" else None),
     "Masked content": _masked(lambda request: request.mask.content != "original" and request.mask.content),
+    **{key: _outpainted(name) for key, name in OUTPAINT.items()},
     "Hires sampler": _hires(_unlike("sampler")),
     "Hires prompt": _hires(_other("prompt")),
     "Hires negative prompt": _hires(_other("negative_prompt")),

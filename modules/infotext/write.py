@@ -14,7 +14,7 @@ from modules.core.levels import Levels
 from modules.core.params import Field, value_of, walk
 from modules.core.request import GenerationRequest
 from modules.infotext.grammar import EXACT_NEGATIVE, EXACT_PROMPT, NEGATIVE, quote, split
-from modules.infotext.rules import RULES, SOFT
+from modules.infotext.rules import OUTPAINT, RULES, SOFT
 from modules.infotext.runs import second_pass
 
 FIRST = (
@@ -28,7 +28,7 @@ SCRIPTS = (
 )  # fmt: skip
 """Scripts write these before the picture is begun, so they stand ahead of all that drawing it adds. They come through `extra`."""
 THEN = (
-    *SCRIPTS, *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", "Hires sampler", "Hires prompt",
+    *SCRIPTS, *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", *OUTPAINT, "Hires sampler", "Hires prompt",
     "Hires negative prompt", "Hires schedule type", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Old prompt editing timelines",
     "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
     "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",

@@ -31,7 +31,7 @@ _NOWHERE: dict[str, str] = {
 HIDDEN: dict[str, dict[str, str]] = {
     "txt2img": {
         **_NOWHERE,
-        **{field.name: "belongs to the form for work on pictures" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask")},
+        **{field.name: "belongs to the form for work on pictures" for field in walk(GenerationRequest) if field.path[0] in ("init", "mask", "outpaint")},
     },
     "img2img": {
         **_NOWHERE,

@@ -82,6 +82,7 @@ KINDS: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
     ({"hires.enabled": True}, ("", "hires.", "solver.")),
     ({"refiner.checkpoint": "fine 2", "hires.enabled": True}, ("", "refiner.")),
     ({"init.image": REFERENCE}, ("", "init.")),
+    ({"init.image": REFERENCE, "outpaint.left": 64}, ("", "outpaint.", "init.")),
     ({"init.image": REFERENCE, "mask.image": REFERENCE}, ("mask.", "init.")),
     ({"init.image": REFERENCE, "mask.image": REFERENCE, "mask.soft.enabled": True}, ("", "mask.soft.")),
 )

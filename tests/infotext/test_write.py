@@ -166,6 +166,13 @@ SOFT_LINE = (
             + "Masked content: latent nothing, Version: v",
         ),
         (PAINTED | {"mask__soft__enabled": True}, PLAIN + "Denoising strength: 0.6, " + SOFT_LINE + "Mask blur: 4, Version: v"),
+        (BEGUN | {"outpaint__fill": "latent noise", "outpaint__feather": 3}, PLAIN + "Denoising strength: 0.6, Version: v"),
+        ({"outpaint__left": 64}, PLAIN + "Version: v"),
+        (
+            BEGUN | {"outpaint__left": 64, "outpaint__down": 8, "outpaint__feather": 0, "outpaint__strength": 0.9},
+            PLAIN
+            + "Denoising strength: 0.9, Outpaint left: 64, Outpaint down: 8, Outpaint fill: stretched edges, Outpaint continuity: 0.5, Outpaint feather: 0, Version: v",
+        ),
         ({"script__name": "X/Y/Z plot", "script__args": {"x_type": "Steps"}, "styles": ("a",)}, PLAIN + "Version: v"),
     ],
 )
@@ -232,6 +239,7 @@ def test_templates_are_said_in_words_and_the_whole_record_as_json() -> None:
 ACTING: dict[str, dict[str, Any]] = {
     "init.": {"init.image": REFERENCE},
     "mask.": {"init.image": REFERENCE, "mask.image": REFERENCE, "mask.area": "Only masked", "mask.soft.enabled": True},
+    "outpaint.": {"init.image": REFERENCE, "outpaint.up": 8},
     "hires.": {"hires.enabled": True},
     "refiner.": {"refiner.checkpoint": "r", "hires.enabled": True},
 }
@@ -244,6 +252,7 @@ def test_every_declared_key_is_written(name: str) -> None:
     other: dict[str, Any] = {
         "sampler": "Heun", "schedule": "Simple", "text.emphasis": "No norm", "noise_source": "NV", "spacing.noise_schedule": "Zero Terminal SNR",
         "embeddings": {"e": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
+        "outpaint.fill": "latent noise",
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
         "extensions": {"one": {"a": 1}},
@@ -269,8 +278,12 @@ def beyond(request: GenerationRequest) -> dict[str, Any]:
     """What the text carries of a start picture, a mask and a second pass; the pictures themselves are not in it."""
     kept: dict[str, Any] = {}
     init, mask, hires = request.init, request.mask, request.hires
+    if request.outpaints:
+        kept |= {field.name: value_of(request, field) for field in walk(GenerationRequest) if field.path[0] == "outpaint"}
+    elif init.image:
+        kept["init.strength"] = init.strength
     if init.image:
-        kept |= {"init.strength": init.strength, "init.noise_multiplier": init.noise_multiplier}
+        kept |= {"init.noise_multiplier": init.noise_multiplier}
     if init.image or hires.enabled:
         kept["init.extra_noise"] = init.extra_noise
     if init.image and mask.image and traced(request):
@@ -294,7 +307,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept = {
         field.name: value_of(request, field)
         for field in walk(GenerationRequest)
-        if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "hires", "refiner")
+        if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "outpaint", "hires", "refiner")
     }
     kept |= beyond(request)
     kept["schedule"] = "Automatic" if request.spacing.sigmas else resolved_schedule(request.sampler, request.schedule)
