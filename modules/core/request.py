@@ -195,12 +195,12 @@ class Outpaint:
     down: Annotated[int, Param("Pixels below", 0, 8192, 8, usual=512, text="Outpaint down")] = 0
     fill: Annotated[
         OutpaintFill,
-        Param("Fill", text="Outpaint fill", hint="What the new parts start from: noise in the picture's manner, its edges drawn out, or nothing of it."),
-    ] = "shaped noise"
+        Param("Fill", text="Outpaint fill", hint="What the new parts start from: noise in the manner of the picture, its edges drawn out, or nothing of it."),
+    ] = "stretched edges"
     strength: Annotated[
         float,
         Param("Denoising strength", 0, 1, 0.01, hint="How freely the new parts are drawn; low keeps near their fill. Latent noise is always drawn whole."),
-    ] = 0.8
+    ] = 0.75
     continuity: Annotated[
         float,
         Param(

@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import batch, finished, inputs, layout, modes, panel, scripts
+from modules.ui import batch, finished, inputs, layout, modes, outpaint, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -79,6 +79,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
             form.put(name, visible="hidden", container=False)
         slots["batch"] = batch.build(form)
         _mask(form)
+        outpaint.build(form)
         _resize(form)
         layout.sampling(form)
         layout.checkboxes(form)
