@@ -1,6 +1,6 @@
 """A start picture grows: window after window is drawn beside what is there and joined to it (`imaging.windows`, `margins`, `seam`).
 
-Each window is an inpainting of its own, so every sampler, feature and model serves. Why so: docs/decisions/0005-outpainting-in-windows.md.
+Each window is an inpainting of its own, so every sampler, feature and model serves. Why so: docs/decisions/0006-outpainting-in-windows.md.
 """
 
 from __future__ import annotations

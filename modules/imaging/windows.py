@@ -1,6 +1,6 @@
 """Where a picture grows, in windows that the network can hold: side by side, each no larger than suits the model. Numbers only; no pictures, no torch.
 
-Why so: docs/decisions/0005-outpainting-in-windows.md.
+Why so: docs/decisions/0006-outpainting-in-windows.md.
 """
 
 from __future__ import annotations
