@@ -252,7 +252,7 @@ class Engine:
         report(Progress("sampling", take.start, request.pictures, 0, total))
         relay.turn = relay.lead
         how, done = Cancel.NONE, 0
-        upscaler = self._upscaler(request, lambda pieces, of: report(Progress("upscaling", take.start, request.pictures, done, total)), cancel)
+        upscaler = self._upscaler(request, lambda pieces, of: report(Progress("enlarging", take.start, request.pictures, done, total)), cancel)
         try:
             canvas = prepare(relay, stages[0], requests, self.blobs, upscaler)
             latents = canvas.latents

@@ -14,12 +14,13 @@ from gradio.components import Component
 from starlette.routing import Route
 
 from modules.app import App
-from modules.core.request import GenerationRequest
+from modules.core.wish import Wish
 from modules.ui import (
     adopting,
     compare,
     defaults,
     extensions,
+    extras,
     finished,
     img2img,
     inputs,
@@ -57,6 +58,7 @@ SCRIPTS = (
     "modes.js",
     "batch.js",
     "sends.js",
+    "extras.js",
     "scripts.js",
     "gallery.js",
     "keep.js",
@@ -72,7 +74,7 @@ SCRIPTS = (
     "extensions.js",
     "adopting.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -103,7 +105,7 @@ def page(app: App) -> Page:
     form = Form(start, "txt2img", layout.IDS, menu.looks(app))
     editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app))
 
-    def submit(request: GenerationRequest, user: str) -> str:
+    def submit(request: Wish, user: str) -> str:
         ticket = app.submit(request, owner=user, save=app.settings.value.samples_save)
         pictures.hold(ticket)
         return ticket.id
@@ -124,6 +126,8 @@ def page(app: App) -> Page:
                 finished.build(app, first, pictures, submit, talk)
             for id, name in (("img2img", "img2img"), ("inpaint", "Inpaint / Outpaint")):
                 gr.Tab(name, elem_id=f"tab_{id}", id=id)
+            with gr.Tab("Extras", elem_id="tab_extras", id="extras", render_children=True):
+                third = extras.build(app, submit, first.reader, talk)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
                 png_info.build(first.reader, talk)
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
@@ -138,11 +142,11 @@ def page(app: App) -> Page:
                 editing.share(name, form.widgets[name])
             second = img2img.build(app, editing, submit, talk)
         panels = [first, second]
-        last = menu.build(app, [one.form for one in panels], refresh, talk)
+        last = menu.build(app, [one.form for one in panels], refresh, talk, [third.form])
         starts.wire([one.form for one in panels], talk)
         styles.wire([(one.styles, one.form) for one in panels], app, talk)
         opens = tabs.arrange(place, app.settings.value)
-        for one in panels:
+        for one in (*panels, third):
             panel.keep(one)
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
@@ -153,18 +157,19 @@ def page(app: App) -> Page:
                 updates |= panel.restored(one, noted) or defaults.fresh(app, one.form)
             for chosen in (one.form.widgets["styles"] for one in panels):
                 updates[chosen] = styles.listed(app, updates.get(chosen, {}).get("value", ()))
+            updates |= panel.restored(third, noted)
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
             for other in (one.form.widgets["refiner.checkpoint"] for one in panels):
                 updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
             return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
 
-        boxes = dict.fromkeys(box for one in panels for box in one.form.inputs)
+        boxes = dict.fromkeys(box for one in (*panels, third) for box in one.form.inputs)
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
-        for one in panels:
+        for one in (*panels, third):
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app)]
-    return Page(blocks, launch(app, panels, opens), [route for some in routes for route in some])
+    return Page(blocks, launch(app, [*panels, third], opens), [route for some in routes for route in some])
 
 
 def launch(app: App, panels: Sequence[Panel], opens: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.errors import BadPicture, InvalidRequest
+from modules.core.extras import ExtrasRequest
 from modules.core.params import value_of, walk
-from modules.core.request import GenerationRequest, Hires
+from modules.core.request import Hires
 from modules.core.result import digest
 from modules.infotext import files
 from modules.infotext.read import Reading
@@ -45,7 +46,8 @@ class Comparison:
     async def differences(self, request: Request) -> Response:
         """?a=JOB/NUMBER&b=JOB/NUMBER -> {rows: [{label, a, b}]}, what differs in the order of the request's fields."""
         first, second = [await self._reading(request, request.query_params.get(name, "")) for name in ("a", "b")]
-        return JSONResponse({"rows": differences(first.request, second.request)})
+        alike = type(first.again) is type(second.again)
+        return JSONResponse({"rows": differences(first.again, second.again) if alike else differences(first.request, second.request)})
 
     async def before(self, request: Request) -> Response:
         """The start picture of one that was made from another; the first pass of one that was enlarged, where such a picture was kept. Empty: there is none."""
@@ -54,7 +56,10 @@ class Comparison:
         return Response(found[0], media_type=found[1], headers=FILE_HEADERS) if found else Response(status_code=204)
 
     def _earlier(self, data: bytes) -> tuple[bytes, str] | None:
-        wish = self.app.read_picture(data).request
+        reading = self.app.read_picture(data)
+        if isinstance(reading.wish, ExtrasRequest):
+            return self.inputs.shown(reading.wish.images[0].removeprefix("sha256:"))
+        wish = reading.request
         if wish.init.image:
             return self.inputs.shown(wish.init.image.removeprefix("sha256:"))
         if not wish.hires.enabled:
@@ -69,7 +74,7 @@ class Comparison:
 
     async def _reading(self, request: Request, name: str) -> Reading:
         reading = await run_in_threadpool(self.app.read_picture, await self._data(request, name))
-        if not reading.source:
+        if not reading.again:
             raise BadPicture(UNKNOWN_START, "Its file carries no parameters.")
         return reading
 
@@ -83,10 +88,11 @@ class Comparison:
         return data
 
 
-def differences(first: GenerationRequest, second: GenerationRequest) -> list[dict[str, Any]]:
-    """The parameters that differ, each with both values as text."""
+def differences(first: Any, second: Any) -> list[dict[str, Any]]:
+    """The parameters in which two requests of one kind differ, each with both values as text."""
     rows = []
-    for field in walk(GenerationRequest):
+    kind: type = type(first)
+    for field in walk(kind):
         a, b = value_of(first, field), value_of(second, field)
         if a != b and field.name not in WHOLE_RUN:
             rows.append({"name": field.name, "label": field.param.label, "a": told(a), "b": told(b)})

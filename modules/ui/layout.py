@@ -157,7 +157,7 @@ def prompt_hint(example: str) -> str:
     return f"Prompt, for example: {example}\n{KEYS}" if example else f"Prompt\n{KEYS}"
 
 
-def row(form: Form[GenerationRequest], *names: str, **look: Any) -> list[Component]:
+def row(form: Form[Any], *names: str, **look: Any) -> list[Component]:
     with gr.Row(elem_classes="easel-row"):
         return [form.put(name, **look) for name in names]
 

@@ -52,7 +52,7 @@ def looks(app: App) -> dict[str, dict[str, Any]]:
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
     "refiner.checkpoint": refiners,
     "hires.upscaler": lambda app: [(name, name) for name in (*LATENT_UPSCALERS, *app.upscaler_names())],
-    "init.upscaler": lambda app: [(name, name) for name in app.upscaler_names()],
+    **dict.fromkeys(("init.upscaler", "upscaler", "second"), lambda app: [(name, name) for name in app.upscaler_names()]),
 }
 """Parameters whose menus list files, and their entries."""
 
@@ -71,11 +71,11 @@ def suited(app: App, model: str) -> tuple[GenerationRequest, list[str]]:
     return request, [name for name in dict.fromkeys((*SUITED, *advised)) if name not in ("model", "model_hash", "prompt", "seed")]
 
 
-def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button, talk: Talk) -> gr.Textbox:
-    """Wires the menu, which all forms share, and its button. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
+def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button, talk: Talk, further: Sequence[Form[Any]] = ()) -> gr.Textbox:
+    """Wires the menu, which all forms share, and its button. further: forms that have menus of files and no checkpoint. -> the hidden box that holds the model that was chosen last; whoever sets the menu sets it too."""
     menu = forms[0].widgets["model"]
     boxes = dict.fromkeys(box for form in forms for box in form.inputs)
-    others = {form.widgets[name]: entries_of for form in forms for name, entries_of in MENUS.items() if name in form.widgets}
+    others = {form.widgets[name]: entries_of for form in (*forms, *further) for name, entries_of in MENUS.items() if name in form.widgets}
     last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:

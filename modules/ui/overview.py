@@ -129,7 +129,7 @@ class Overview:
                 "url": f"jobs/{job.id}/pictures/{number}/{quote(self.pictures.name(record))}",
                 "thumb": f"jobs/{job.id}/thumbs/{number}",
                 "name": self.pictures.name(record),
-                "seed": str(record.seed),
+                "seed": str(record.seed) if request.steps else "",
                 "width": record.width,
                 "height": record.height,
                 "infotext": record.infotext,

@@ -1,6 +1,6 @@
 """A panel: one form with its prompts and buttons on top, its settings on the left and its pictures on the right, as A1111 has them.
 
-txt2img and img2img are two of them; each has A1111's element ids with its own prefix. Knows no tab: what stands among the settings, and what Generate does, is told by the
+txt2img and img2img are two of them, and Extras shares what is not about prompts; each has A1111's element ids with its own prefix. Knows no tab: what stands among the settings, and what Generate does, is told by the
 tab's own file. Everything that can happen without the server (counters, seeds, swap, progress, pictures) happens in `assets/panel.js`, `gallery.js` and `live.js`.
 """
 
@@ -66,7 +66,7 @@ class Panel:
     """form: its widgets. reader: what reads pictures into it. generate: its button, for the tab's own file to wire. accordions: those of `layout` that stand in it.
     styles: the buttons of its styles, wired once all panels are there."""
 
-    form: Form[GenerationRequest]
+    form: Form[Any]
     reader: Reader
     generate: gr.Button
     accordions: layout.Accordions
@@ -171,7 +171,8 @@ def _told(what: str, panel: Panel, parts: Mapping[str, Component]) -> str:
 
 def usual(panel: Panel) -> dict[str, dict[str, Any]]:
     """Element id of each accordion -> name of each parameter in it -> what its widget holds while nobody has touched it."""
-    declared = {field.name: field for field in walk(GenerationRequest)}
+    kind: type = type(panel.form.start)
+    declared = {field.name: field for field in walk(kind)}
     return {
         f"{panel.prefix}_{elem_id}": {name: fields.shown(declared[name], declared[name].default)["value"] for names in rows for name in names}
         for _, elem_id, rows in panel.accordions

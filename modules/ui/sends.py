@@ -41,6 +41,7 @@ TARGETS: tuple[Target, ...] = (
     Target("txt2img", "✏️", "txt2img", "txt2img"),
     Target("img2img", "🖼️", "img2img", "img2img"),
     Target("inpaint", "🎨", "inpaint", "img2img", sizes=False),
+    Target("extras", "📐", "Extras"),
 )
 BY_ID = {target.id: target for target in TARGETS}
 
@@ -57,7 +58,8 @@ def row() -> str:
 
 
 def _button(target: Target, id: str, classes: str, shown: str) -> str:
-    said = "Send the parameters to txt2img" if target.id == "txt2img" else f"Send the picture and its parameters to {target.label}"
+    taken = "the picture" if not target.panel else "the parameters" if target.id == "txt2img" else "the picture and its parameters"
+    said = f"Send {taken} to {target.label}"
     return f'<button type="button" id="{id}" class="{classes} easel-send" data-target="{target.id}" title="{said}" aria-label="{said}">{shown}</button>'
 
 

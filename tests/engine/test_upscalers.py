@@ -123,7 +123,7 @@ class Stop:
         self.looks = 0
 
     def report(self, event: Progress | Picture) -> None:
-        self.seen |= isinstance(event, Progress) and event.phase == "upscaling"
+        self.seen |= isinstance(event, Progress) and event.phase in ("enlarging", "upscaling")
 
     def cancel(self) -> Cancel:
         self.looks += self.seen

@@ -96,7 +96,7 @@ def checked(browser: Browser, address: str) -> Iterator[Tab]:
     hosts = {urlsplit(url).netloc for url in tab.asked if urlsplit(url).scheme in ("http", "https", "ws")}
     tab.page.context.close()
     assert hosts <= {urlsplit(address).netloc}, f"the page asked another host: {hosts}"
-    assert tab.wrong == []
+    assert tab.wrong == [], "\n".join(tab.wrong)
 
 
 def pixels(data: bytes) -> bytes:

@@ -51,7 +51,7 @@
     };
 
     // Selector -> the upload field, or the canvas, that takes what is dropped there.
-    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-batch", () => easel.studio.batch], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
+    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-batch", (element) => element.batch], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
     const carries = (data) => data && (data.types.includes("Files") || data.types.includes("text/uri-list"));
     const zoneOf = (event) => {
         if (!(event.target instanceof Element)) return null;
@@ -99,7 +99,8 @@
         }
     }, true);
     easel.when("#pnginfo_zone", (zone) => {
-        const choose = () => document.querySelector('#pnginfo_file input[type="file"]').click();
+        // While a file is being read, the field is not there.
+        const choose = () => document.querySelector('#pnginfo_file input[type="file"]')?.click();
         zone.addEventListener("click", choose);
         zone.addEventListener("keydown", (event) => {
             if (event.key === "Enter" || event.key === " ") {

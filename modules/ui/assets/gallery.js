@@ -9,6 +9,8 @@
         image.style.maxHeight = `min(100%, ${height * MAGNIFIED}px)`;
     };
 
+    const seeded = ({ seed }) => seed ? `, seed ${seed}` : "";
+
     const furnish = (panel) => {
         const { prefix, find } = panel;
         const part = (name) => easel.byId(`${name}_${prefix}`);
@@ -110,7 +112,7 @@
                 const at = place.children.length;
                 const image = easel.make("img", { src: picture.thumb, alt: "", loading: "lazy", width: 64, height: 64 });
                 const broken = picture.complete ? {} : { class: "incomplete", title: "interrupted, not saved" };
-                const name = `Picture ${at + 1}, seed ${picture.seed}${picture.complete ? "" : ", interrupted, not saved"}`;
+                const name = `Picture ${at + 1}${seeded(picture)}${picture.complete ? "" : ", interrupted, not saved"}`;
                 place.append(easel.make("button", { type: "button", "data-job": detail.id, "data-number": picture.number, "aria-label": name, ...broken, onclick: () => select(at, true) }, image));
             });
         };
@@ -123,7 +125,7 @@
             const stage = find(".easel-stage");
             const image = find(".shown");
             if (image.getAttribute("src") !== picture.url) image.src = picture.url;
-            image.alt = `Picture ${at + 1} of ${detail.pictures.length}, seed ${picture.seed}`;
+            image.alt = `Picture ${at + 1} of ${detail.pictures.length}${seeded(picture)}`;
             limit(image, picture);
             image.hidden = false;
             stage.classList.add("filled");
@@ -235,7 +237,7 @@
         viewed = panel;
         const image = lightbox.querySelector("img");
         image.src = panel.shown.url;
-        image.alt = `Seed ${panel.shown.seed}`;
+        image.alt = panel.shown.seed ? `Seed ${panel.shown.seed}` : panel.shown.name;
         lightbox.classList.toggle("single", alone);
         if (!lightbox.open) {
             document.body.append(lightbox);

@@ -22,6 +22,7 @@
         },
         img2img: edited("img2img"),
         inpaint: edited("inpaint"),
+        extras: (picture) => easel.extras.load(picture.reference),
     };
 
     // bring(): -> {reference, width, height} of the picture that is meant.
