@@ -41,7 +41,7 @@ from modules.ui import (
 )
 from modules.ui.defaults import Defaults
 from modules.ui.form import Form
-from modules.ui.panel import Panel
+from modules.ui.panel import Formed
 from modules.ui.pictures import Pictures
 from modules.ui.settings import Section
 from modules.ui.talk import QUIET, Talk
@@ -127,7 +127,7 @@ def page(app: App) -> Page:
             for id, name in (("img2img", "img2img"), ("inpaint", "Inpaint / Outpaint")):
                 gr.Tab(name, elem_id=f"tab_{id}", id=id)
             with gr.Tab("Extras", elem_id="tab_extras", id="extras", render_children=True):
-                third = extras.build(app, submit, first.reader, talk)
+                third = extras.build(app, submit, talk)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
                 png_info.build(first.reader, talk)
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
@@ -142,11 +142,12 @@ def page(app: App) -> Page:
                 editing.share(name, form.widgets[name])
             second = img2img.build(app, editing, submit, talk)
         panels = [first, second]
+        formed: list[Formed] = [*panels, third]
         last = menu.build(app, [one.form for one in panels], refresh, talk, [third.form])
         starts.wire([one.form for one in panels], talk)
         styles.wire([(one.styles, one.form) for one in panels], app, talk)
         opens = tabs.arrange(place, app.settings.value)
-        for one in (*panels, third):
+        for one in formed:
             panel.keep(one)
         kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
@@ -163,16 +164,16 @@ def page(app: App) -> Page:
                 updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
             return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
 
-        boxes = dict.fromkeys(box for one in (*panels, third) for box in one.form.inputs)
+        boxes = dict.fromkeys(box for one in formed for box in one.form.inputs)
         loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
-        for one in (*panels, third):
+        for one in formed:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app)]
-    return Page(blocks, launch(app, [*panels, third], opens), [route for some in routes for route in some])
+    return Page(blocks, launch(app, formed, opens), [route for some in routes for route in some])
 
 
-def launch(app: App, panels: Sequence[Panel], opens: str) -> dict[str, Any]:
+def launch(app: App, panels: Sequence[Formed], opens: str) -> dict[str, Any]:
     """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -19,8 +20,6 @@ from modules.core.extras import MOST, ExtrasRequest
 from modules.core.params import with_values
 from modules.ui import batch, finished, layout, menu, panel, sends
 from modules.ui.form import Form
-from modules.ui.panel import Panel
-from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Said, Talk, in_order
 
 PREFIX = "extras"
@@ -58,7 +57,14 @@ SOURCE = """
 """
 
 
-def build(app: App, submit: Callable[[ExtrasRequest, str], str], reader: Reader, talk: Talk) -> Panel:
+@dataclass(frozen=True)
+class Tab:
+    form: Form[ExtrasRequest]
+    accordions: layout.Accordions = ACCORDIONS
+    prefix: str = PREFIX
+
+
+def build(app: App, submit: Callable[[ExtrasRequest, str], str], talk: Talk) -> Tab:
     """Makes the tab in the current place of the page. submit(request, user) puts a request into the queue and gives the job's id."""
     form = Form(ExtrasRequest(upscaler="Lanczos"), PREFIX, IDS, menu.looks(app))
     with gr.Row(elem_id=f"{PREFIX}_columns", elem_classes="easel-columns", equal_height=False):
@@ -87,7 +93,7 @@ def build(app: App, submit: Callable[[ExtrasRequest, str], str], reader: Reader,
     read = {items, *form.inputs}
     fill = f"async (...values) => await window.easel.extras.prepare(values, {in_order(read).index(items)})"
     talk.on(generate.click, on_generate, read, explain=form.explain, js=fill)
-    return Panel(form, reader, generate, ACCORDIONS)
+    return Tab(form)
 
 
 def _settings(form: Form[ExtrasRequest]) -> None:

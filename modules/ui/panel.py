@@ -10,7 +10,7 @@ import html
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 from gradio.components import Component
@@ -61,12 +61,23 @@ COUNTER = """<span class="counter" title="Tokens used of those that fit">0/75</s
 <button type="button" class="weights" title="Look at the tokens and what their weights do" aria-label="Tokens and weights">⚖️</button>"""
 
 
+class Formed(Protocol):
+    """What the browser keeps over a reload and marks: a panel, or a tab with a form of its own."""
+
+    @property
+    def form(self) -> Form[Any]: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def accordions(self) -> layout.Accordions: ...
+
+
 @dataclass(frozen=True)
 class Panel:
     """form: its widgets. reader: what reads pictures into it. generate: its button, for the tab's own file to wire. accordions: those of `layout` that stand in it.
     styles: the buttons of its styles, wired once all panels are there."""
 
-    form: Form[Any]
+    form: Form[GenerationRequest]
     reader: Reader
     generate: gr.Button
     accordions: layout.Accordions
@@ -153,23 +164,23 @@ def _prompt(form: Form[GenerationRequest], name: str, row: str, counter: str, hi
         gr.HTML(COUNTER, elem_id=f"{form.prefix}_{counter}", elem_classes="easel-counter")
 
 
-def keep(panel: Panel) -> None:
+def keep(panel: Formed) -> None:
     """Every change of a box but the prompts' is noted in the browser (those it notes by itself), so that a reload loses nothing. Sends nothing."""
     parts = {name: part for name, part in panel.form.parts().items() if name not in ("prompt", "negative_prompt")}
     gr.on([part.change for part in parts.values()], None, [*parts.values()], None, js=_told("keep", panel, parts), show_progress="hidden")
 
 
-def mark(panel: Panel, loaded: Dependency) -> Dependency:
+def mark(panel: Formed, loaded: Dependency) -> Dependency:
     """After a load, accordions in which something is set are marked, as at every change (assets/panel.js). Sends nothing."""
     parts = panel.form.parts()
     return loaded.then(None, [*parts.values()], None, js=_told("mark", panel, parts), show_progress="hidden")
 
 
-def _told(what: str, panel: Panel, parts: Mapping[str, Component]) -> str:
+def _told(what: str, panel: Formed, parts: Mapping[str, Component]) -> str:
     return f"(...values) => window.easel.panels.{panel.prefix}.{what}({json.dumps([*parts])}, values)"
 
 
-def usual(panel: Panel) -> dict[str, dict[str, Any]]:
+def usual(panel: Formed) -> dict[str, dict[str, Any]]:
     """Element id of each accordion -> name of each parameter in it -> what its widget holds while nobody has touched it."""
     kind: type = type(panel.form.start)
     declared = {field.name: field for field in walk(kind)}
@@ -179,7 +190,7 @@ def usual(panel: Panel) -> dict[str, dict[str, Any]]:
     }
 
 
-def restored(panel: Panel, text: str) -> dict[Component, Any]:
+def restored(panel: Formed, text: str) -> dict[Component, Any]:
     """Updates for what the browser had noted of all panels before a reload: JSON, by prefix."""
     try:
         noted = json.loads(text) if text else {}
