@@ -102,7 +102,7 @@ def _of_file(found: Header, config: Path | None) -> Recognised:
 
 
 def _ldm_kind(found: Header) -> str:
-    """What a checkpoint with an LDM UNet is; "" for Stable Diffusion 1.x with four input channels."""
+    """What a checkpoint with an LDM UNet is; "" for Stable Diffusion 1.x with four input channels, or nine (inpainting)."""
     label = found.shape(f"{UNET}label_emb.0.0.weight")
     if label or _starts(found.tensors, "conditioner.embedders."):
         return LABELS.get(label[1] if len(label) == 2 else 0, "an SDXL or unCLIP model")
@@ -110,7 +110,7 @@ def _ldm_kind(found: Header) -> str:
     first_shape = found.shape(f"{UNET}input_blocks.0.0.weight")
     channels = first_shape[1] if len(first_shape) == 4 else 0
     version = "Stable Diffusion 2.x" if second else "Stable Diffusion 1.x"
-    if channels != 4:
+    if channels != 4 and not (channels == 9 and not second):
         return f"{CHANNELS.get(channels, f'a model with {channels} input channels')} ({version})"
     return f"a {version} model" if second else ""
 
@@ -165,7 +165,7 @@ def _of_folder(path: Path) -> Recognised:
     channels, width = unet.get("in_channels"), unet.get("cross_attention_dim")
     if width == 1024 or unet.get("addition_embed_type") or unet.get("class_embed_type"):
         return Recognised("", trouble=f"This is a Stable Diffusion 2.x or another later model. {SUPPORTED}")
-    if channels != 4:
+    if channels not in (4, 9):
         what = CHANNELS.get(channels, "a model with other input channels") if isinstance(channels, int) else "a model without a number of input channels"
         return Recognised("", trouble=f"This is {what}. {SUPPORTED}")
     told = folders.config(path, "scheduler").get("prediction_type", "epsilon")

@@ -146,6 +146,17 @@ class Init:
     fix_steps: Annotated[bool, Param("Do exactly the steps asked for", hint="Otherwise the strength shortens them, as A1111 does.")] = False
     color_correction: Annotated[bool, Param("Colour correction", hint="Gives the result the colours of the start picture.")] = False
     color_from: Annotated[str, Param("Picture of the colours", max_length=80, hint="For the colour correction. Empty: the start picture.")] = ""
+    mask_weight: Annotated[
+        float,
+        Param(
+            "Inpainting conditioning mask strength",
+            0,
+            1,
+            0.01,
+            text="Conditional mask weight",
+            hint="How much of the masked part is hidden from an inpainting model.",
+        ),
+    ] = 1.0
     background: Annotated[str, Param("Background colour", max_length=9, hint="Stands behind transparent parts of the start picture.")] = "#ffffff"
     upscaler: Annotated[
         str, Param("Upscaler for the start picture", choices=IMAGE_UPSCALERS, max_length=NAME_LIMIT, hint="Where it must grow to reach width and height.")

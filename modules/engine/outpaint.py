@@ -18,6 +18,7 @@ from modules.core.errors import BadModelFile, InvalidRequest
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest, single
 from modules.engine.canvas import Canvas
+from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.plan import LARGEST, Stage, growth
 from modules.engine.relay import Relay
@@ -129,7 +130,10 @@ def _canvas(relay: Relay, stage: Stage, window: Window, requests: Sequence[Gener
         assert later.window is not None  # the plan of a growing picture has nothing but windows
         return _canvas(relay, later, later.window, requests, sheets)
 
-    return Canvas(start, (feature,), feature.settle, finish, onward)
+    hidden = torch.from_numpy(~known)[None, None].float()
+    whole = pixels.to_tensor([Image.fromarray(part) for part, _ in parts])
+    channels = inpaint_model.seen(relay, whole, hidden, 1.0)
+    return Canvas(start, (*channels, feature), feature.settle, finish, onward)
 
 
 def _encoded(relay: Relay, parts: Sequence[Pixels]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from modules.core.request import GenerationRequest
 from modules.engine import outpaint
 from modules.engine.canvas import Canvas
 from modules.engine.enlarge import enlarging
+from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
@@ -36,7 +38,7 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
     Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
     request = requests[0]
     if not request.init.image:
-        return Canvas(onward=enlarging(upscaler))
+        return Canvas(features=inpaint_model.blank(relay, stage.latent), onward=enlarging(upscaler))
     if stage.window:
         return outpaint.begun(relay, stage, stage.window, requests, blobs)
     family, model = relay.acting.family, relay.acting.model
@@ -49,9 +51,13 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
     if request.init.resize_mode == "Just resize (latent upscale)" and not (where and where.crop):
         start = latents.resize(start, *stage.latent[1:])
     start = start.expand(len(requests), -1, -1, -1)
+    hidden = torch.ones(1, 1, seen.height, seen.width) if where is None else masks.pixel_mask(where)
+    channels = inpaint_model.seen(relay, pixels.to_tensor([seen]), hidden, request.init.mask_weight)
+    if channels and start.shape[2:] != channels[0].beside.shape[2:]:
+        channels = (inpaint_model.resized(channels[0], *stage.latent[1:]),)
     colors = flatten(opened(blobs.get(request.init.color_from, "init.color_from")), request.init.background) if request.init.color_from else seen
     if where is None:
-        return Canvas(start, finish=lambda image, place, result: corrected(request, image, colors))
+        return Canvas(start, channels, finish=lambda image, place, result: corrected(request, image, colors))
     mask = masks.latent_mask(where, *stage.latent[1:])
     # A1111 fills with what the seeds alone draw first, whatever the variation seed
     noise = PictureNoise([one.seed for one in requests], stage.latent, request.noise_source, model.device).first().cpu()
@@ -70,7 +76,7 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
             return image
         return overlay.finish(image, overlay.original(original, shown), where.crop)
 
-    return Canvas(start, (feature,), feature.settle, finish)
+    return Canvas(start, (*channels, feature), feature.settle, finish)
 
 
 def region(request: GenerationRequest, source: Image.Image, blobs: Blobs) -> masks.Region | None:

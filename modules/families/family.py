@@ -26,19 +26,21 @@ class Cond:
 @dataclass(frozen=True)
 class NetworkCall:
     """One call of the denoising network: x [N, C, H, W] already scaled to the network's input, timesteps [N], context [N, T, D].
-    extra: what features and families add (ControlNet residuals, pooled text), as keyword arguments of the network."""
+    extra: what features and families add (ControlNet residuals, pooled text), as keyword arguments of the network.
+    beside: further input channels [N, c, H, W] for a network that takes them; others leave them aside."""
 
     x: Tensor
     timesteps: Tensor
     context: Tensor
     extra: Mapping[str, Any] = field(default_factory=dict)
+    beside: Tensor | None = None
 
 
 @dataclass
 class Model:
     """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
     they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
-    vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied."""
+    vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied. beside: input channels of the network beyond the latents' own (5 of an inpainting model)."""
 
     card: Card
     record: FamilyRecord
@@ -49,6 +51,7 @@ class Model:
     dtype: Any
     vae_dtype: Any
     scale: float
+    beside: int = 0
 
 
 class Family(Protocol):

@@ -39,6 +39,7 @@ class StableDiffusion1:
             dtype=dtype,
             vae_dtype=vae_dtype or dtype,
             scale=parts.scale,
+            beside=parts.unet.config.in_channels - self.record.latent_channels,
         )
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
@@ -65,7 +66,13 @@ class StableDiffusion1:
         return [Cond(context) for context in contexts]
 
     def predict(self, model: Model, call: NetworkCall) -> Tensor:
-        return model.parts["unet"](call.x, call.timesteps, encoder_hidden_states=call.context, return_dict=False, **call.extra)[0]
+        x = call.x
+        if model.beside:
+            if call.beside is None:
+                what = f"{model.card.name} is an inpainting model; it cannot take over from one that is none."
+                raise Unsupported(what, "Choose another refiner, or none.", "refiner.checkpoint")
+            x = torch.cat([x, call.beside.to(x.device, x.dtype)], 1)
+        return model.parts["unet"](x, call.timesteps, encoder_hidden_states=call.context, return_dict=False, **call.extra)[0]
 
     def decode(self, model: Model, latents: Tensor) -> Tensor:
         with torch.no_grad():

@@ -149,6 +149,12 @@ def overlay_picture(image: Image.Image, where: Region, upscaler: Upscaler | None
     return image if where.crop is not None else resize_image(where.resize_mode, image, where.width, where.height, upscaler)
 
 
+def pixel_mask(where: Region) -> Tensor:
+    """[1, 1, height, width] float32 in pixels of what the network works at, 1 = repainted; 0 and 1 only when the rule rounds (halves to even)."""
+    array = np.asarray(where.mask.convert("L"), np.float32) / 255
+    return torch.from_numpy(np.around(array) if where.rounding else array)[None, None]
+
+
 def latent_mask(where: Region, height: int, width: int) -> Tensor:
     """[1, height, width] float32 in latents, 1 = repainted; 0 and 1 only when the rule rounds (halves to even)."""
     array = np.asarray(where.latent.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255

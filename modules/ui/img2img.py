@@ -38,7 +38,12 @@ FURTHER: layout.Accordions = (
     (
         "Start picture",
         "init",
-        (("init.noise_multiplier", "init.extra_noise"), ("init.upscaler", "init.background"), ("init.color_correction", "init.fix_steps")),
+        (
+            ("init.noise_multiplier", "init.extra_noise"),
+            ("init.upscaler", "init.background"),
+            ("init.mask_weight",),
+            ("init.color_correction", "init.fix_steps"),
+        ),
     ),
 )
 GROUP_OF = {"soft": "mask", "mask_further": "mask"}

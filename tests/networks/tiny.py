@@ -25,10 +25,11 @@ VAE_LEVELS = (32, 32, 32, 32)
 """Four of them, so that a latent stands for 8 x 8 pixels as in the real ones."""
 
 
-def parts(seed: int = 0, linear: bool = False) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
-    """Weights that fp16 holds exactly. linear: projections of attention as in later checkpoints."""
+def parts(seed: int = 0, linear: bool = False, channels: int = 4) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
+    """Weights that fp16 holds exactly. linear: projections of attention as in later checkpoints. channels: that the UNet takes; 9 of an inpainting model."""
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
+        in_channels=channels,
         block_out_channels=LEVELS,
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

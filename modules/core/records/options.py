@@ -112,7 +112,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="uni_pc_skip_type", default="time_uniform", neutral=("time_uniform",), refused="another UniPC spacing"),
     Option(name="uni_pc_order", default=3, neutral=(3,), refused="another UniPC order"),
     Option(name="uni_pc_lower_order_final", default=True, neutral=(True,), refused="UniPC without a lower final order"),
-    Option(name="inpainting_mask_weight", default=1.0),
+    Option(name="inpainting_mask_weight", default=1.0, field="init.mask_weight", tab="img2img"),
     Option(name="face_restoration_model", default="CodeFormer"),
     Option(name="code_former_weight", default=0.5),
     Option(name="send_seed", default=True),

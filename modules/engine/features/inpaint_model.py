@@ -1,0 +1,50 @@
+"""What an inpainting model sees beside the latents: the mask, and the picture without what the mask hides (Rombach et al. 2022, section 4.5).
+
+Rule: A1111's. Where nothing is known, as in txt2img, all is masked and the picture is grey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from modules.engine.feature import Feature
+from modules.engine.relay import Relay
+from modules.families.family import NetworkCall
+from modules.sampling.step import Step
+
+
+@dataclass(frozen=True)
+class InpaintChannels(Feature):
+    """beside: [1 or B, 5, h, w]: the mask (1 = drawn anew), then latents of the masked picture."""
+
+    beside: Tensor
+
+    def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
+        """A picture's rows stand side by side, one for each conditioning."""
+        return replace(call, beside=self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0))
+
+
+def blank(relay: Relay, latent: tuple[int, int, int]) -> tuple[InpaintChannels, ...]:
+    """Where no picture is known; nothing for a model that sees no mask. latent: (channels, height, width)."""
+    height, width = latent[1] * relay.record.multiple, latent[2] * relay.record.multiple
+    return seen(relay, torch.zeros(1, 3, height, width), torch.ones(1, 1, height, width), 1.0)
+
+
+def seen(relay: Relay, pixels: Tensor, mask: Tensor, weight: float) -> tuple[InpaintChannels, ...]:
+    """pixels: [B, 3, H, W] in -1..1. mask: [1, 1, H, W], 1 = drawn anew. weight: how much of it is hidden, 0 to 1. Nothing for a model that sees no mask."""
+    if not relay.acting.model.beside:
+        return ()
+    latents = relay.encode_image(torch.lerp(pixels, pixels * (1 - mask), weight))
+    shown = interpolate(mask, size=latents.shape[2:]).expand(len(latents), -1, -1, -1)
+    return (InpaintChannels(torch.cat([shown, latents], 1)),)
+
+
+def resized(channels: InpaintChannels, height: int, width: int) -> InpaintChannels:
+    """For a start picture whose latents are resized: the mask's cells as they are, the latents as those."""
+    mask, latents = channels.beside[:, :1], channels.beside[:, 1:]
+    size = (height, width)
+    return InpaintChannels(torch.cat([interpolate(mask, size=size), interpolate(latents, size=size, mode="bilinear")], 1))
