@@ -134,7 +134,8 @@ def choices_of(app: App, tab: Tab, name: str) -> list[str]:
     if axis.choices:
         return [*axis.choices, *(app.upscaler_files() if axis.name == "Hires upscaler" else ())]
     try:
-        return list(app.styles()) if axis.name == "Styles" else [card.name for card in app.library.checkpoints() if not card.trouble]
+        none = ["None"] if axis.name.startswith("Refiner") else []
+        return list(app.styles()) if axis.name == "Styles" else [*none, *(card.name for card in app.library.checkpoints() if not card.trouble)]
     except EaselError:  # an unreadable styles.csv says so where styles are chosen
         return []
 
