@@ -59,6 +59,7 @@ def requests(count: int, usual: GenerationRequest, blobs: Blobs, refiner: str, u
         lambda wish: drawn(wish | start() | larger(draw, upscaler)),
         lambda wish: drawn(wish | hires(draw, upscaler) | refined(draw, refiner) | {"refiner.passes": some(draw, "refiner.passes")}),
         lambda wish: enlarged(draw, pictures, upscaler),
+        lambda wish: drawn(wish | start() | grown(draw)),
     )
     found = [modes[index % len(modes)](plain(draw, samplers[index % len(samplers)])) for index in range(count)]
     always: Wish = {"steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2}
@@ -146,6 +147,15 @@ def larger(draw: Draw, upscaler: str) -> Wish:
         ("Poor man's outpainting", {"pixels": 16, "directions": ["right"]}),
     ))  # fmt: skip
     return small | {"script.name": name, "script.args": args}
+
+
+def grown(draw: Draw) -> Wish:
+    """Outpainting, at one side or several."""
+    sides = draw.sample(("left", "right", "up", "down"), draw.randint(1, 3))
+    return {f"outpaint.{side}": draw.choice((16, 40)) for side in sides} | {
+        "outpaint.fill": some(draw, "outpaint.fill"), "outpaint.feather": draw.choice((0, 8)), "outpaint.strength": draw.choice((0.6, 0.9)),
+        "outpaint.continuity": draw.choice((0.0, 0.5)),
+    }  # fmt: skip
 
 
 def enlarged(draw: Draw, pictures: list[str], upscaler: str) -> ExtrasRequest:

@@ -17,7 +17,7 @@ from tests.conftest import Command
 from tests.networks import small, tiny
 from tests.rerunning import requests
 
-COUNT = int(os.environ.get("EASEL_RERUNS", "10"))
+COUNT = int(os.environ.get("EASEL_RERUNS", "11"))
 EACH = 2
 """Pictures of one run that are made again: the first, a grid where there is one, and the last."""
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Hires, Refiner
+from modules.core.request import Enlarging, GenerationRequest, Hires, Refiner
 from modules.engine.plan import Stage
 from modules.memory.cache import ByteCache
 
@@ -39,7 +39,8 @@ class FirstPasses:
 
     def find(self, stages: Sequence[Stage], requests: Sequence[GenerationRequest]) -> Kept | None:
         """The first pass of a plan that has a second one. requests: of the single pictures evaluated together."""
-        return self._held.get(_key(stages[0], requests)) if len(stages) > 1 else None
+        second = len(stages) > 1 and stages[1].first_pass is not None
+        return self._held.get(_key(stages[0], requests)) if second else None
 
     def keep(self, stage: Stage, requests: Sequence[GenerationRequest], latents: Tensor, refined: bool) -> None:
         """The finished latents of a stage, where another request may begin with the same: those of a first pass from noise."""
@@ -58,4 +59,4 @@ def _key(stage: Stage, requests: Sequence[GenerationRequest]) -> str:
 def _deciding(stage: Stage, request: GenerationRequest) -> GenerationRequest:
     """The request without what acts on later passes only."""
     refiner = replace(request.refiner, passes=Refiner().passes) if stage.refined else Refiner()
-    return replace(request, hires=Hires(), refiner=refiner)
+    return replace(request, hires=Hires(), enlarging=Enlarging(), refiner=refiner)

@@ -18,7 +18,7 @@ from modules.engine.generate import Engine
 from modules.engine.save import Outputs
 from modules.families.family import Model, NetworkCall
 from modules.families.sd1 import StableDiffusion1
-from tests.networks import tiny
+from tests.networks import small, tiny
 
 YAML_V = "model: {params: {scale_factor: 0.5, parameterization: v}}"
 PLAIN = {"prompt": "a cat", "width": 64, "height": 64, "steps": 4, "seed": 1, "sampler": "DPM++ 2M", "model": "tiny"}
@@ -28,6 +28,7 @@ def engine_of_two(data: Path) -> Engine:
     folder = data / "models" / "Stable-diffusion"
     tiny.save_single(folder / "tiny.safetensors", tiny.ldm_tensors(*tiny.parts()))
     tiny.save_single(folder / "other.safetensors", tiny.ldm_tensors(*tiny.parts(seed=1)), YAML_V)
+    small.save(data / "models" / "ESRGAN" / "2x-small.safetensors", small.esrgan(scale=2))
     library = Library(Paths(data=data, models=data / "models"), HashCache(data / "hashes.db"))
     return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"))
 

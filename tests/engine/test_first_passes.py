@@ -32,6 +32,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Engine:
         ({"refiner__checkpoint": "other", "refiner__switch_at": 0.5}, {"hires__upscaler": "Nearest", "refiner__passes": "first pass"}),
         ({"refiner__checkpoint": "other", "refiner__switch_at": 0.5}, {"hires__upscaler": "None", "refiner__passes": "both passes"}),
         ({}, {"hires__upscaler": "Latent", "refiner__checkpoint": "other"}),
+        ({}, {"hires__upscaler": "2x-small", "enlarging__tile": 32}),
     ],
 )
 def test_the_second_pass_goes_on_from_the_kept_first(two: Engine, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], later: dict[str, Any]) -> None:
