@@ -26,6 +26,7 @@ from modules.ui import (
     inputs,
     layout,
     live,
+    localization,
     menu,
     modes,
     panel,
@@ -41,6 +42,7 @@ from modules.ui import (
 )
 from modules.ui.defaults import Defaults
 from modules.ui.form import Form
+from modules.ui.localization import Catalogue
 from modules.ui.panel import Formed
 from modules.ui.pictures import Pictures
 from modules.ui.settings import Section
@@ -170,11 +172,15 @@ def page(app: App) -> Page:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app)]
-    return Page(blocks, launch(app, formed, opens), [route for some in routes for route in some])
+    catalogue = localization.load(app.paths, app.settings.value.localization)
+    if catalogue:
+        localization.apply(blocks, catalogue)
+    return Page(blocks, launch(app, formed, opens, catalogue), [route for some in routes for route in some])
 
 
-def launch(app: App, panels: Sequence[Formed], opens: str) -> dict[str, Any]:
-    """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. They are part of the page, so a subpath or a login cannot come between.
+def launch(app: App, panels: Sequence[Formed], opens: str, catalogue: Catalogue | None = None) -> dict[str, Any]:
+    """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. catalogue: of the page's language, None in English.
+    They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}
     usual = {one.prefix: panel.usual(one) for one in panels}
@@ -185,7 +191,11 @@ def launch(app: App, panels: Sequence[Formed], opens: str) -> dict[str, Any]:
         "opens": opens,
         "modes": [asdict(mode) for mode in modes.MODES],
     }
-    scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS)
+    files = list(SCRIPTS)
     styles = "\n".join([*((ASSETS / name).read_text("utf-8") for name in STYLES), modes.styles()])
+    if catalogue:
+        given["localization"] = {"language": catalogue.language, "texts": dict(catalogue.texts)}
+        files, styles = ["localization.js", *files], localization.styles(styles, catalogue)
+    scripts = "\n".join((ASSETS / name).read_text("utf-8") for name in files)
     head = f"<link rel='icon' href='{ICON}'>\n<style>\n{styles}</style>\n<script>\nwindow.easel = {json.dumps(given).replace('<', chr(92) + 'u003c')};\n{scripts}</script>"
     return {"theme": theme(), "head": head, "footer_links": []}

@@ -15,7 +15,7 @@ from gradio.components import Component
 from modules.app import App
 from modules.core.params import value_of, walk
 from modules.core.settings import SECTIONS, Settings
-from modules.ui import quick
+from modules.ui import localization, quick
 from modules.ui.fields import Choices
 from modules.ui.form import Form
 from modules.ui.tabs import KEPT
@@ -115,7 +115,7 @@ def menus(app: App, models: list[tuple[str, str]], tabs: Sequence[str]) -> dict[
         "quicksettings_list": with_others(quick.offered(), now.quicksettings_list),
         "ui_tab_order": with_others([(name, name) for name in tabs], now.ui_tab_order),
         "hidden_tabs": with_others([(name, name) for name in tabs if name != KEPT], now.hidden_tabs),
-        "localization": ["None"],
+        "localization": with_others([(name, name) for name in localization.names(app.paths)], (now.localization,)),
     }
 
 

@@ -1,7 +1,8 @@
-"""Settings in a real browser: sections, the search, the header's controls, and tabs in the order that a person chose."""
+"""A page as a person has set it up, in a real browser: in German, tabs in their own order, controls in the header; and the tab Settings with its search."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, expect
 
+from modules.core.paths import PROJECT
 from tests.ui.page import browsing, find_chromium, opened, serving
 
-CHOSEN = {"quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"], "ui_tab_order": ["PNG Info"], "hidden_tabs": ["Queue"]}
+CHOSEN = {"localization": "de_DE", "quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"], "ui_tab_order": ["PNG Info"], "hidden_tabs": ["Queue"]}
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="there is no chromium")
 
@@ -41,7 +43,7 @@ def shown(page: Page) -> list[str]:
 
 def test_tabs_stand_as_they_were_chosen_and_the_first_is_open(page: Page) -> None:
     expect(page.locator("#tab_pnginfo-button")).to_have_attribute("aria-selected", "true")
-    assert page.locator("#tabs [role=tab]:visible").all_text_contents()[:2] == ["PNG Info", "txt2img"]
+    assert page.locator("#tabs [role=tab]:visible").all_text_contents()[:2] == ["PNG-Info", "txt2img"]
     assert page.locator("#tab_queue-button").count() == 0
 
 
@@ -56,16 +58,16 @@ def test_the_header_holds_what_was_chosen(page: Page) -> None:
 def test_one_section_at_a_time_and_a_search_over_all(page: Page) -> None:
     page.click("#tab_settings-button")
     page.click("#settings_nav button[data-section=settings_live_previews]")
-    assert shown(page) == ["Live previews"]
-    page.fill("#settings_search", "jpeg quality")
-    expect(page.locator("#settings_found")).to_have_text("1 found")
-    assert shown(page) == ["Saving images/grids"]
+    assert shown(page) == ["Live-Vorschau"]
+    page.fill("#settings_search", "jpeg_quality")
+    expect(page.locator("#settings_found")).to_have_text("1 gefunden")
+    assert shown(page) == ["Speichern von Bildern/Rastern"]
     page.fill("#settings_search", "outdir_save")
     expect(page.locator("#setting_outdir_save")).to_be_visible()
     page.fill("#settings_search", "no such setting")
-    expect(page.locator("#settings_found")).to_have_text("Nothing is called that.")
+    expect(page.locator("#settings_found")).to_have_text("So heißt nichts.")
     page.press("#settings_search", "Escape")
-    assert shown(page) == ["Live previews"]
+    assert shown(page) == ["Live-Vorschau"]
     page.click("#settings_nav button[data-section=settings_]")
     assert len(shown(page)) > 7
     page.click("#settings_nav button[data-section=settings_defaults]")
@@ -81,3 +83,31 @@ def test_every_control_of_settings_has_a_name(page: Page) -> None:
         .map((one) => one.outerHTML.slice(0, 200))"""
     )
     assert nameless == []
+
+
+def test_the_page_speaks_german(page: Page) -> None:
+    assert page.get_attribute("html", "lang") == "de-DE"
+    page.click("#tab_txt2img-button")
+    expect(page.locator("#txt2img_generate")).to_have_text("Generieren")
+    assert (page.get_attribute("#txt2img_prompt textarea", "placeholder") or "").startswith("Prompt, zum Beispiel: ")
+    assert page.get_attribute("#txt2img_clear_prompt", "title") == "Prompt leeren"
+    page.fill("#txt2img_prompt textarea", "Settings")
+    assert page.input_value("#txt2img_prompt textarea") == "Settings", "what people write is theirs"
+    page.click("#tab_settings-button")
+    page.click("#settings_submit")
+    expect(page.locator("#easel_messages")).to_contain_text("Nichts wurde geändert.")
+
+
+def test_no_english_is_left_where_there_is_german(page: Page) -> None:
+    tree = json.loads((PROJECT / "localizations" / "de_DE.json").read_text("utf-8"))
+    english = {text for text, word in tree.items() if text != word} - set(tree.values())
+    for tab in ("txt2img", "img2img", "pnginfo", "settings", "extensions"):
+        page.click(f"#tab_{tab}-button")
+        page.wait_for_function(f"() => document.querySelector('#tab_{tab}-button').getAttribute('aria-selected') === 'true'")
+        shown = page.evaluate(
+            """() => { const words = []; const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            for (let node = walker.nextNode(); node; node = walker.nextNode())
+                if (node.parentElement.checkVisibility() && !node.parentElement.closest('textarea, script, style')) words.push(node.data.replace(/\\s+/g, ' ').trim());
+            return words; }"""
+        )
+        assert sorted(set(shown) & english) == [], tab
