@@ -58,6 +58,7 @@ SCRIPTS = (
     "files.js",
     "panel.js",
     "modes.js",
+    "outpaint.js",
     "batch.js",
     "sends.js",
     "extras.js",
