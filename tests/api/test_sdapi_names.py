@@ -8,7 +8,21 @@ from modules.core.params import named, value_of, walk, with_values
 from modules.core.records.options import OPTIONS, Option
 from modules.core.request import GenerationRequest
 
-NOT_A1111S = {"model_hash", "batched", "precision", "embeddings", "extensions", "as_is", "solver.named", "spacing.sigmas", "refiner.checkpoint_hash"}
+NOT_A1111S = {
+    "model_hash",
+    "batched",
+    "precision",
+    "embeddings",
+    "extensions",
+    "as_is",
+    "solver.named",
+    "spacing.sigmas",
+    "refiner.checkpoint_hash",
+    "enlarging.networks",
+    "init.batch",
+    "init.color_from",
+}
+NOT_A1111S |= {field.name for field in walk(GenerationRequest) if field.path[0] == "outpaint"}
 """Fields that A1111's clients have no word for."""
 OF_SCRIPTS = {"script.name", "script.args", *(f"mask.soft.{name}" for name in SOFT_ARGUMENTS)}
 """Fields that `script_name`, `script_args` and `alwayson_scripts` reach."""
