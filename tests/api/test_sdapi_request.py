@@ -354,7 +354,7 @@ def test_one_field_of_a_mask(body: dict[str, Any], field: str, value: object) ->
     [
         ({"init_images": []}, NotFound, "init_images"),
         ({"init_images": None}, NotFound, "init_images"),
-        ({"init_images": ["a", "b"]}, Unsupported, "init_images"),
+        ({"init_images": ["a", "b"]}, InvalidRequest, "init_images"),
         ({"resize_mode": 4}, InvalidRequest, "resize_mode"),
         ({"resize_mode": -1}, InvalidRequest, "resize_mode"),
         ({"resize_mode": "stretch"}, InvalidRequest, "resize_mode"),

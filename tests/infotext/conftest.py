@@ -15,6 +15,7 @@ from modules.core.params import Field, literal_names, walk, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_LIMIT, GenerationRequest
+from modules.infotext.own import REFERENCES
 
 SCRAPS = (
     "a cat", "(a:1.2)", "[b]", "[c:d:0.5]", "Negative prompt: x", "Negative prompt:", "Steps: 1, Sampler: Euler, Seed: 3, Size: 4x5", '"', "\\", "\n", "\r\n",
@@ -45,7 +46,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.sampled_from([*SAMPLERS.names(), field.default])
     if field.name in ("schedule", "hires.schedule"):
         return st.sampled_from([*SCHEDULES.names(), field.default])
-    if field.name in ("init.image", "mask.image", "mask.latent"):
+    if field.name in REFERENCES:
         return st.sampled_from(["", REFERENCE])
     if field.name == "init.background":
         return st.sampled_from(["#ffffff", "#000", "black"])
