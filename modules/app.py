@@ -36,7 +36,7 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.core.wish import Wish
-from modules.engine import extras_names, upscaler_names
+from modules.engine import extras_names, face_names, upscaler_names
 from modules.engine.anatomy import anatomy
 from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
@@ -158,6 +158,10 @@ class App:
     def upscaler_files(self) -> list[str]:
         """Those of them that are files."""
         return list(dict.fromkeys(card.name for card in self.library.upscalers() if not card.trouble and card.name not in HIRES_UPSCALERS))
+
+    def missing_faces(self) -> dict[str, str]:
+        """Parameter of `core.extras.Faces` -> which files its network still needs and where; "" where it can be used."""
+        return face_names.missing(self.library)
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""

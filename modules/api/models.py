@@ -15,6 +15,7 @@ from modules.core.options import Options
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import IMAGE_UPSCALERS, LATENT_UPSCALERS
+from modules.engine.face_names import RESTORERS
 from modules.extension.shelf import Entry
 from modules.prompt.styles import Style
 
@@ -22,7 +23,6 @@ NOT_BUILT: Mapping[str, Any] = {
     "/sd-vae": [],
     "/loras": [],
     "/hypernetworks": [],
-    "/face-restorers": [],
 }
 """Lists that clients fetch when they connect and that hold nothing yet."""
 
@@ -80,6 +80,13 @@ def real_esrgan(cards: Iterable[Card]) -> list[dict[str, Any]]:
     return [
         {"name": card.name, "path": str(card.path), "scale": card.scale or 4} for card in cards if card.family.startswith("Real-ESRGAN") and not card.trouble
     ]
+
+
+def face_restorers(cards: Iterable[Card], missing: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`[{name, cmd_dir}]` of those that can be used. missing: as `App.missing_faces` tells it."""
+    usable = {RESTORERS[name].family for name, hint in missing.items() if not hint}
+    folders = {card.family: str(card.path.parent) for card in cards if not card.trouble}
+    return [{"name": family, "cmd_dir": folder} for family, folder in sorted(folders.items()) if family in usable]
 
 
 def latent_upscalers() -> list[dict[str, Any]]:

@@ -37,6 +37,11 @@ def router(app: App, options: Options) -> APIRouter:
         """Those among them that are Real-ESRGAN's."""
         return JSONResponse(models.real_esrgan(await in_thread(app.library.upscalers)))
 
+    @routes.get("/face-restorers")
+    async def face_restorers() -> JSONResponse:
+        """Those whose files are here, for extras."""
+        return JSONResponse(await in_thread(lambda: models.face_restorers(app.library.faces(), app.missing_faces())))
+
     @routes.get("/latent-upscale-modes")
     async def latent_upscale_modes() -> JSONResponse:
         """Those that enlarge latents, for hires fix alone."""

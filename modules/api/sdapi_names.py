@@ -57,7 +57,7 @@ SHARED: tuple[Name, ...] = (
     Name(name="cfg_scale", kind=float, default=7.0, field="cfg_scale"),
     Name(name="width", kind=int, default=512, field="width"),
     Name(name="height", kind=int, default=512, field="height"),
-    Name(name="restore_faces", kind=bool, passed_over="Faces were not restored: there is no model for it here."),
+    Name(name="restore_faces", kind=bool, passed_over="Faces were not restored: only extras do that here."),
     Name(name="tiling", kind=bool, field="tiling"),
     Name(name="do_not_save_samples", kind=bool, default=False),
     Name(name="do_not_save_grid", kind=bool, default=False),

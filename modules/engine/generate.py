@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -32,6 +32,9 @@ from modules.core.saving import Saving
 from modules.engine import upscaler_names
 from modules.engine.canvas import Canvas
 from modules.engine.extras import Extras
+from modules.engine.extras_names import ExtrasShelf
+from modules.engine.extras_steps import Steps
+from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
@@ -51,6 +54,7 @@ from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import NamedUpscaler, Tools
 from modules.engine.texts import styled
 from modules.engine.upscalers import Upscalers, Watched
+from modules.engine.warm import Warm
 from modules.engine.weighing import weigh
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
@@ -71,6 +75,10 @@ NAN_REMEDY = "Start with --no-half-vae or --no-half, or try another checkpoint."
 VERSIONED = ("torch", "diffusers", "transformers", "compel", "pillow")
 
 
+class Catalog(Shelf, ExtrasShelf, Protocol):
+    """What the engine asks of the catalog."""
+
+
 @dataclass
 class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
@@ -78,7 +86,7 @@ class Engine:
     note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture. converted: where pickles lie that became
     safetensors."""
 
-    shelf: Shelf
+    shelf: Catalog
     outputs: Saver
     blobs: Blobs
     options: DeviceOptions = field(default_factory=DeviceOptions)
@@ -92,10 +100,11 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
-        self.upscalers = Upscalers(self.shelf, self.machine, self.converted)
+        self.networks = Warm(self.shelf, self.machine, self.converted)
+        self.upscalers = Upscalers(self.networks)
         self.models = Models(self.machine, self.options)
         self.first_passes = FirstPasses()
-        self.extras = Extras(self.shelf, self.upscalers, self.machine, self.blobs, self.outputs, self.saving, self.facts)
+        self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
@@ -115,7 +124,7 @@ class Engine:
     def unload(self) -> None:
         """Lets go of every model."""
         self.models.unload()
-        self.upscalers.unload()
+        self.networks.unload()
 
     @torch.inference_mode()
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:

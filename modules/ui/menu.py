@@ -11,7 +11,8 @@ from gradio.components import Component
 
 from modules.app import App
 from modules.core.errors import EaselError
-from modules.core.params import value_of, walk
+from modules.core.extras import ExtrasRequest
+from modules.core.params import named, value_of, walk
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest
 from modules.engine.refiner import refiner_of
 from modules.ui import layout
@@ -45,8 +46,16 @@ def refiner_here(app: App, request: GenerationRequest) -> str:
 
 
 def looks(app: App) -> dict[str, dict[str, Any]]:
-    """Menus of files in the forms, by parameter."""
-    return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()}
+    """What hangs on files in the forms, by parameter: menus that list them, and sliders that are dead without them."""
+    return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()} | sliders(app)
+
+
+def sliders(app: App) -> dict[str, dict[str, Any]]:
+    """Face networks' sliders, by parameter: dead, and saying what to put where, while a file is missing."""
+    hints = app.missing_faces()
+    found = {f"faces.{name}": {"interactive": not hint, "info": hint or named(ExtrasRequest, f"faces.{name}").param.hint} for name, hint in hints.items()}
+    weight = named(ExtrasRequest, "faces.codeformer_weight").param.hint
+    return found | {"faces.codeformer_weight": {"interactive": not hints["codeformer"], "info": weight}}
 
 
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
@@ -101,10 +110,12 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
         update = listed(found, values[menu])
         others_now = {other: listed(entries_of(app), values[other]) for other, entries_of in others.items()}
+        others_now |= {form.widgets[name]: gr.update(**look) for form in further for name, look in sliders(app).items() if name in form.widgets}
         return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
     talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])
-    talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others])
+    dead = [form.widgets[name] for form in further for name in sliders(app) if name in form.widgets]
+    talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others, *dead])
     return last
 
 

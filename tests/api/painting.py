@@ -30,11 +30,14 @@ from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.saving import Saving
 from modules.engine.extras import Extras
+from modules.engine.extras_steps import Steps
+from modules.engine.faces import FaceRestorers
 from modules.engine.keep import Keeper
 from modules.engine.save import Outputs
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Tools
 from modules.engine.upscalers import Upscalers
+from modules.engine.warm import Warm
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine
@@ -54,8 +57,9 @@ class Painter:
         self.loaded = True
         machine = Machine("cpu", False, False)
         blobs = Blobs(outputs.parent / "inputs")
-        upscalers = Upscalers(library, machine, outputs / "converted")
-        self.extras = Extras(library, upscalers, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict)
+        networks = Warm(library, machine, outputs / "converted")
+        steps = Steps(library, Upscalers(networks), FaceRestorers(networks))
+        self.extras = Extras(steps, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict)
 
     def warm(self) -> str:
         self.loaded = True

@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from tests.api.conftest import Server
 from tests.api.painting import encoded
 from tests.api.test_sdapi import draw, picture
+from tests.networks import small, small_faces
 
 PEAR = Image.new("RGB", (40, 24), (10, 200, 30))
 
@@ -110,3 +111,20 @@ def test_photographs_are_taken_upright(steady: Server) -> None:
 def test_describing_a_picture_is_said_not_to_be_built(steady: Server) -> None:
     reply = steady.client.post("/sdapi/v1/interrogate", json={"image": encoded(PEAR), "model": "clip"})
     assert (reply.status_code, reply.json()["error"]) == (400, "Unsupported")
+
+
+def test_faces_are_restored_once_their_files_are_here(server: Server) -> None:
+    source, models = small_faces.crowd((20, 30)), server.app.paths.models
+    body = {"image": encoded(source), "codeformer_visibility": 1, "codeformer_weight": 0.5}
+    reply = server.client.post("/sdapi/v1/extra-single-image", json=body)
+    assert reply.status_code == 404 and "Put codeformer.pth into models/Codeformer." in reply.text
+    small.save(models / "GFPGAN" / "detection_Resnet50_Final.safetensors", small_faces.detector())
+    small.save(models / "Codeformer" / "codeformer.safetensors", small_faces.codeformer())
+    server.client.post("/sdapi/v1/refresh-checkpoints")
+    listed = server.client.get("/sdapi/v1/face-restorers").json()
+    assert listed == [{"name": "CodeFormer", "cmd_dir": str(models / "Codeformer")}]
+    reply = server.client.post("/sdapi/v1/extra-single-image", json=body).json()
+    left, top, right, bottom = small_faces.square(20, 30)
+    changed = ImageChops.difference(picture(reply["image"]), source).getbbox()
+    assert changed and changed[0] >= left and changed[1] >= top and changed[2] <= right and changed[3] <= bottom
+    assert "CodeFormer weight: 0.5" in reply["html_info"]

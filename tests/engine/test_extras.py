@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,50 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modules.catalog.hashes import HashCache
-from modules.catalog.scan import Library
-from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture, InvalidRequest, NotFound
 from modules.core.extras import ExtrasRequest
-from modules.core.params import from_dict, to_dict, with_values
-from modules.core.paths import Paths
+from modules.core.params import from_dict, to_dict
 from modules.core.request import GenerationRequest
-from modules.core.result import Cancel, Picture, Progress
-from modules.core.saving import Saving
-from modules.engine.extras import Extras, Made
-from modules.engine.save import Outputs
-from modules.engine.upscalers import Upscalers
+from modules.core.result import Cancel, Progress
 from modules.imaging.resize import UPSCALERS, upscale
 from modules.infotext import files
 from modules.infotext.read import read
-from modules.memory.device import Machine
-from tests.networks import small
+from tests.engine.extras_studio import Studio, image, noise, same
 
 PARAMETERS = "a pear\nSteps: 20, Sampler: Euler, CFG scale: 7.0, Seed: 5, Size: 40x24"
-
-
-class Studio:
-    """make(...) runs an extras request over `images`."""
-
-    def __init__(self, data: Path) -> None:
-        small.save(data / "models" / "ESRGAN" / "2x-small.safetensors", small.esrgan(scale=2))
-        self.library = Library(Paths(data=data, models=data / "models"), HashCache(None))
-        self.blobs = Blobs(data / "inputs")
-        self.outputs = data / "outputs"
-        machine = Machine("cpu", False, False)
-        upscalers = Upscalers(self.library, machine, data / "converted")
-        saving: Callable[[Any], Saving] = lambda values: with_values(Saving(), values)  # noqa: E731
-        self.extras = Extras(self.library, upscalers, machine, self.blobs, Outputs(self.outputs), saving, lambda: {"machine": "a test"})
-        self.events: list[Progress | Picture] = []
-
-    def make(self, *images: Image.Image | bytes, save: bool = False, saving: dict[str, Any] | None = None, **values: Any) -> Made:
-        kept = [self.blobs.put(image if isinstance(image, bytes) else files.encode(image, "")) for image in images]
-        return self.again(from_dict(ExtrasRequest, {"images": kept, **values}), save=save, saving=saving)
-
-    def again(
-        self, request: ExtrasRequest, cancel: Callable[[], Cancel] = lambda: Cancel.NONE, save: bool = False, saving: dict[str, Any] | None = None
-    ) -> Made:
-        return self.extras.run(request, self.events.append, cancel, save, saving)
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +32,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def studio(place: Path) -> Studio:
     return Studio(place)
-
-
-def noise(width: int = 40, height: int = 24, mode: str = "RGB", seed: int = 0) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)).convert(mode)
-
-
-def image(picture: Picture) -> Image.Image:
-    return Image.open(io.BytesIO(picture.data))
-
-
-def same(one: Made, other: Made) -> bool:
-    return all(image(a).tobytes() == image(b).tobytes() for a, b in zip(one.pictures, other.pictures, strict=True))
 
 
 def test_a_network_enlarges_and_the_same_request_gives_the_same_picture(studio: Studio) -> None:

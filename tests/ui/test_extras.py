@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,7 +15,7 @@ from modules.core.params import walk
 from modules.infotext import files
 from modules.ui import extras
 from modules.ui.build import Page
-from tests.networks import small
+from tests.networks import small, small_faces
 from tests.ui.conftest import DrawnApp
 from tests.ui.pressing import built_page, ids, press
 
@@ -75,3 +76,21 @@ def test_names_and_how_many() -> None:
     assert extras.wanted(ExtrasRequest(), json.dumps([{**one, "name": "a/b.tar.png"}])).names == ("b.tar",)
     with pytest.raises(InvalidRequest, match="more than one job takes"):
         extras.wanted(ExtrasRequest(), json.dumps([one] * (MOST + 1)))
+
+
+def test_faces_sliders_are_dead_until_their_files_are_here(tmp_path: Path) -> None:
+    for app, page in built_page(tmp_path):
+        blocks = {block.elem_id: block for block in page.blocks.blocks.values()}
+        gfpgan, codeformer, weight = (blocks[f"extras_{name}"] for name in ("gfpgan_visibility", "codeformer_visibility", "codeformer_weight"))
+        assert not gfpgan.interactive and not codeformer.interactive and not weight.interactive
+        assert "Put GFPGANv1.4.pth into models/GFPGAN." in gfpgan.info and "models/Codeformer" in codeformer.info
+        items = json.dumps([{"name": "", "image": kept(app, "red")}])
+        assert press(page, "extras_generate", extras_items=items, extras_codeformer_visibility=0.5)[1]["job"], "a remembered value does not stand in the way"
+        assert app.queue.jobs()[0].request.faces.codeformer == 0
+        small.save(tmp_path / "models" / "Codeformer" / "codeformer.safetensors", small_faces.codeformer())
+        small.save(tmp_path / "models" / "Codeformer" / "detection_Resnet50_Final.safetensors", small_faces.detector())
+        updates, _ = press(page, "refresh_sd_model_checkpoint")
+        assert updates["extras_codeformer_visibility"]["interactive"] and updates["extras_codeformer_weight"]["interactive"]
+        assert not updates["extras_gfpgan_visibility"]["interactive"]
+        press(page, "extras_generate", extras_items=items, extras_codeformer_visibility=0.5)
+        assert app.queue.jobs()[-1].request.faces.codeformer == 0.5

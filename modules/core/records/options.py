@@ -84,7 +84,7 @@ OPTIONS: tuple[Option, ...] = (
         for field in walk(Saving)
         if field.name != "return_grid"
     ),
-    Option(name="face_restoration", default=False, passed_over="Faces were not restored: there is no model for it here."),
+    Option(name="face_restoration", default=False, passed_over="Faces were not restored: only extras do that here."),
     Option(name="return_mask", default=False, refused="the mask as a further picture"),
     Option(name="return_mask_composite", default=False, refused="the mask as a further picture"),
     Option(name="upscaler_for_img2img", default="None", field="init.upscaler", tab="img2img"),

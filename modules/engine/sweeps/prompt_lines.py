@@ -56,7 +56,7 @@ LEFT: Mapping[str, str] = {
     "outpath_grids": FOLDER,
     "prompt_for_display": "the picture's own prompt is shown",
     "do_not_save_grid": "there is no grid",
-    "restore_faces": "repairing faces is not built yet",
+    "restore_faces": "only extras restore faces",
 }
 """Names that are understood and not taken."""
 

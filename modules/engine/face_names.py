@@ -1,0 +1,78 @@
+"""Which files restore faces: a restorer of each kind, and the network that finds faces for both. No torch: a request is checked before it waits in the queue.
+
+Of several files of a kind the last by name acts, so that GFPGANv1.4 goes before v1.3. A request that ran before names its files by hash, and no other will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from modules.catalog.card import Card
+from modules.core.errors import NotFound
+from modules.core.extras import Faces
+
+
+class Wanted(NamedTuple):
+    """family: in the catalog, and A1111's name. hint: what to do where there is none."""
+
+    family: str
+    hint: str
+
+
+RESTORERS: Mapping[str, Wanted] = {
+    "gfpgan": Wanted("GFPGAN", "Put GFPGANv1.4.pth into models/GFPGAN."),
+    "codeformer": Wanted("CodeFormer", "Put codeformer.pth into models/Codeformer."),
+}
+"""By parameter of `Faces`."""
+DETECTOR = Wanted("RetinaFace", "Put detection_Resnet50_Final.pth into models/GFPGAN.")
+
+
+class FaceShelf(Protocol):
+    """What finding asks of the catalog."""
+
+    def faces(self) -> list[Card]: ...
+    def hashed(self, card: Card) -> Card: ...
+
+
+class Pair(NamedTuple):
+    restorer: Card
+    detector: Card
+
+
+def missing(shelf: FaceShelf) -> dict[str, str]:
+    """Parameter of `Faces` -> what to do before it can act; "" where everything is there."""
+    return {name: " ".join(one.hint for one in (wanted, DETECTOR) if not _usable(one.family, shelf)) for name, wanted in RESTORERS.items()}
+
+
+def acting(faces: Faces) -> list[str]:
+    """The parameters of `Faces` that are not 0, in the order in which they act."""
+    return [name for name in RESTORERS if getattr(faces, name)]
+
+
+def find(name: str, faces: Faces, shelf: FaceShelf) -> Pair:
+    """The files of a parameter of `Faces`. Raises NotFound."""
+    return Pair(*(_found(*wanted, name, faces, shelf) for wanted in (RESTORERS[name], DETECTOR)))
+
+
+def recorded(faces: Faces, shelf: FaceShelf) -> dict[str, str]:
+    """What `Faces.networks` says of the files that act. Raises what `find` raises."""
+    return {card.name: shelf.hashed(card).sha256 for name in acting(faces) for card in find(name, faces, shelf)}
+
+
+def _usable(family: str, shelf: FaceShelf) -> list[Card]:
+    return [card for card in shelf.faces() if card.family == family and not card.trouble]
+
+
+def _found(family: str, hint: str, name: str, faces: Faces, shelf: FaceShelf) -> Card:
+    usable = _usable(family, shelf)
+    if not usable:
+        broken = "".join(f" {card.path.name} cannot be used: {card.trouble}" for card in shelf.faces() if card.trouble)
+        raise NotFound(f"There is no {family} network here, without which no face is restored.{broken}", hint, f"faces.{name}")
+    if not faces.networks:
+        return usable[-1]
+    for card in usable:
+        if shelf.hashed(card).sha256 in faces.networks.values():
+            return card
+    told = ", ".join(f"{known} ({sha256[:10]})" for known, sha256 in faces.networks.items())
+    raise NotFound(f"The {family} network that this was made with is not here; it was one of {told}.", hint, f"faces.{name}")

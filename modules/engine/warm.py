@@ -1,0 +1,60 @@
+"""Small networks beside the model that draws (upscalers, face networks), kept warm within one budget. Loads a file through the function that it is given; knows no kind of network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from modules.catalog.card import Card
+from modules.memory.cache import ByteCache
+from modules.memory.device import Machine
+from modules.memory.placement import emptied
+from modules.networks import pickles
+
+BUDGET = 2**30
+"""Bytes of networks that stay: most upscalers have some 70 MB, face restorers 350."""
+
+
+class Hashed(Protocol):
+    def hashed(self, card: Card) -> Card: ...
+
+
+class Sized(Protocol):
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        ...
+
+
+N = TypeVar("N", bound=Sized)
+
+
+@dataclass
+class Warm:
+    """shelf: the catalog. converted: where safetensors made of pickles are kept."""
+
+    shelf: Hashed
+    machine: Machine
+    converted: Path
+    _held: ByteCache[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._held = ByteCache(BUDGET, lambda: emptied(self.machine))
+
+    def loaded(self, card: Card, load: Callable[[Path], N], how: str = "") -> N:
+        """The network of a file, from memory where it is still there. load: takes a safetensors file. how: what beside the file decides what `load` makes.
+        Raises BadModelFile, OutputTrouble, and what `load` raises."""
+        card = self.shelf.hashed(card)
+        key = f"{card.sha256}|{how}"
+        held: N | None = self._held.get(key)
+        if held is None:
+            self._held.make_room(card.size)
+            path = card.path if card.path.suffix.lower() == ".safetensors" else pickles.converted(card.path, card.sha256, self.converted)
+            held = load(path)
+            self._held.put(key, held, held.size)
+        return held
+
+    def unload(self) -> None:
+        self._held.clear()
