@@ -159,8 +159,8 @@ class App:
         """Those of them that are files."""
         return list(dict.fromkeys(card.name for card in self.library.upscalers() if not card.trouble and card.name not in HIRES_UPSCALERS))
 
-    def missing_faces(self) -> dict[str, str]:
-        """Parameter of `core.extras.Faces` -> which files its network still needs and where; "" where it can be used."""
+    def missing_faces(self) -> dict[str, list[str]]:
+        """Parameter of `core.extras.Faces` -> the files that it still needs, each with its place; none where it can be used."""
         return face_names.missing(self.library)
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:

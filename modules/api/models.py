@@ -82,9 +82,9 @@ def real_esrgan(cards: Iterable[Card]) -> list[dict[str, Any]]:
     ]
 
 
-def face_restorers(cards: Iterable[Card], missing: Mapping[str, str]) -> list[dict[str, Any]]:
+def face_restorers(cards: Iterable[Card], missing: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     """`[{name, cmd_dir}]` of those that can be used. missing: as `App.missing_faces` tells it."""
-    usable = {RESTORERS[name].family for name, hint in missing.items() if not hint}
+    usable = {RESTORERS[name].family for name, files in missing.items() if not files}
     folders = {card.family: str(card.path.parent) for card in cards if not card.trouble}
     return [{"name": family, "cmd_dir": folder} for family, folder in sorted(folders.items()) if family in usable]
 

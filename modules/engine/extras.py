@@ -19,12 +19,11 @@ from modules.core.extras import ExtrasRequest, one
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.saving import Saving
 from modules.engine import extras_names
-from modules.engine.extras_steps import Steps
+from modules.engine.extras_steps import Steps, Told
 from modules.engine.features.watch import Stopped
 from modules.engine.keep import Files
 from modules.engine.names import FORBIDDEN, safe
 from modules.engine.save import Destination, Saver
-from modules.engine.upscalers import Watched
 from modules.imaging.opening import opened
 from modules.infotext import files, postprocessed
 from modules.memory.device import Machine, is_out_of_memory
@@ -64,7 +63,7 @@ class Extras:
         for index in range(request.pictures):
             report(Progress("loading", index, request.pictures))
             try:
-                picture, said = self._picture(one(request, index), index, Watched(partial(_told, report, index, request.pictures), cancel))
+                picture, said = self._picture(one(request, index), index, partial(_told, report, index, request.pictures), cancel)
             except Stopped as stop:
                 stopped = stop.how
                 if stopped is Cancel.STOP:
@@ -85,15 +84,15 @@ class Extras:
             raise BadPicture("None of the pictures could be made.", notes[0])
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
 
-    def _picture(self, request: ExtrasRequest, index: int, watched: Watched) -> tuple[Picture[ExtrasRequest], list[str]]:
+    def _picture(self, request: ExtrasRequest, index: int, told: Told, cancel: Callable[[], Cancel]) -> tuple[Picture[ExtrasRequest], list[str]]:
         """request: of this picture alone. -> the picture, and what the user should know. Raises Stopped, EaselError."""
-        if (how := watched.cancel()) is not Cancel.NONE:
+        if (how := cancel()) is not Cancel.NONE:
             raise Stopped(how, None)
         data = self.blobs.get(request.images[0], "images")
         image = opened(data)
         failure = None
         try:
-            made = self.steps.made(image, request, watched)
+            made = self.steps.made(image, request, told, cancel)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -102,7 +101,7 @@ class Extras:
         if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
             self.steps.upscalers.networks.unload()
             raise failure
-        watched.told(1, 1)
+        told("saving", 1, 1)
         said = postprocessed.text(made.done)
         try:
             source = files.read(data)
@@ -120,8 +119,8 @@ def destination(request: ExtrasRequest, index: int, saving: Saving) -> Destinati
     return Destination(seed=0, kind=FOLDER, folder=folder, name=name, numbered=not name)
 
 
-def _told(report: Report, index: int, pictures: int, done: int, of: int) -> None:
-    report(Progress("upscaling", index, pictures, done, of))
+def _told(report: Report, index: int, pictures: int, phase: str, done: int, of: int) -> None:
+    report(Progress(phase, index, pictures, done, of))
 
 
 def _called(request: ExtrasRequest, index: int) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from modules.core.errors import InvalidRequest
 from modules.core.extras import ExtrasRequest
+from modules.core.result import Cancel
 from modules.engine import extras_names, face_names
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.faces import FaceRestorers
 from modules.engine.upscalers import Upscalers, Watched
 from modules.imaging.opening import LARGEST, MOST
 from modules.imaging.resize import Upscaler, upscale
+
+Told = Callable[[str, int, int], None]
+"""Takes the progress: the phase's name, pieces, of how many."""
 
 
 @dataclass
@@ -31,11 +36,12 @@ class Steps:
     upscalers: Upscalers
     faces: FaceRestorers
 
-    def made(self, image: Image.Image, request: ExtrasRequest, watched: Watched) -> Made:
+    def made(self, image: Image.Image, request: ExtrasRequest, told: Told, cancel: Callable[[], Cancel]) -> Made:
         """Raises Stopped when somebody cancels, EaselError."""
         upscalers = [field for field in extras_names.FIELDS if field == "upscaler" or request.second_visibility]
         steps = [*upscalers, *face_names.acting(request.faces)]
-        parts = {step: _part(watched, number, len(steps)) for number, step in enumerate(steps)}
+        phases = ["upscaling" if step in upscalers else "restoring faces" for step in steps]
+        parts = {step: Watched(_part(told, phases[number], number, len(steps)), cancel) for number, step in enumerate(steps)}
         made = Made(image.convert("RGBA" if image.has_transparency_data else "RGB"))
         self._enlarge(made, request, [(field, parts[field]) for field in upscalers])
         for name in face_names.acting(request.faces):
@@ -67,13 +73,13 @@ class Steps:
             made.done["CodeFormer weight"] = f"{weight:g}"
 
 
-def _part(watched: Watched, number: int, of: int) -> Watched:
+def _part(told: Told, phase: str, number: int, of: int) -> Callable[[int, int], None]:
     """Of step `number` among `of`."""
 
-    def told(pieces: int, total: int) -> None:
-        watched.told(number * total + pieces, of * total)
+    def tell(pieces: int, total: int) -> None:
+        told(phase, number * total + pieces, of * total)
 
-    return Watched(told, watched.cancel)
+    return tell
 
 
 def _sized(image: Image.Image, request: ExtrasRequest, upscaler: Upscaler) -> tuple[Image.Image, dict[str, object]]:

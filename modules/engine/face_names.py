@@ -14,18 +14,23 @@ from modules.core.extras import Faces
 
 
 class Wanted(NamedTuple):
-    """family: in the catalog, and A1111's name. hint: what to do where there is none."""
+    """family: in the catalog, and A1111's name. folder, file: where the file that A1111 fetches belongs."""
 
     family: str
-    hint: str
+    folder: str
+    file: str
+
+    @property
+    def remedy(self) -> str:
+        return f"Put {self.file} into {self.folder}."
 
 
 RESTORERS: Mapping[str, Wanted] = {
-    "gfpgan": Wanted("GFPGAN", "Put GFPGANv1.4.pth into models/GFPGAN."),
-    "codeformer": Wanted("CodeFormer", "Put codeformer.pth into models/Codeformer."),
+    "gfpgan": Wanted("GFPGAN", "models/GFPGAN", "GFPGANv1.4.pth"),
+    "codeformer": Wanted("CodeFormer", "models/Codeformer", "codeformer.pth"),
 }
 """By parameter of `Faces`."""
-DETECTOR = Wanted("RetinaFace", "Put detection_Resnet50_Final.pth into models/GFPGAN.")
+DETECTOR = Wanted("RetinaFace", "models/GFPGAN", "detection_Resnet50_Final.pth")
 
 
 class FaceShelf(Protocol):
@@ -40,9 +45,9 @@ class Pair(NamedTuple):
     detector: Card
 
 
-def missing(shelf: FaceShelf) -> dict[str, str]:
-    """Parameter of `Faces` -> what to do before it can act; "" where everything is there."""
-    return {name: " ".join(one.hint for one in (wanted, DETECTOR) if not _usable(one.family, shelf)) for name, wanted in RESTORERS.items()}
+def missing(shelf: FaceShelf) -> dict[str, list[str]]:
+    """Parameter of `Faces` -> the files that it still needs, each with its place; none where it can act."""
+    return {name: [f"{one.folder}/{one.file}" for one in (wanted, DETECTOR) if not _usable(one.family, shelf)] for name, wanted in RESTORERS.items()}
 
 
 def acting(faces: Faces) -> list[str]:
@@ -52,7 +57,7 @@ def acting(faces: Faces) -> list[str]:
 
 def find(name: str, faces: Faces, shelf: FaceShelf) -> Pair:
     """The files of a parameter of `Faces`. Raises NotFound."""
-    return Pair(*(_found(*wanted, name, faces, shelf) for wanted in (RESTORERS[name], DETECTOR)))
+    return Pair(*(_found(wanted, name, faces, shelf) for wanted in (RESTORERS[name], DETECTOR)))
 
 
 def recorded(faces: Faces, shelf: FaceShelf) -> dict[str, str]:
@@ -64,15 +69,15 @@ def _usable(family: str, shelf: FaceShelf) -> list[Card]:
     return [card for card in shelf.faces() if card.family == family and not card.trouble]
 
 
-def _found(family: str, hint: str, name: str, faces: Faces, shelf: FaceShelf) -> Card:
-    usable = _usable(family, shelf)
+def _found(wanted: Wanted, name: str, faces: Faces, shelf: FaceShelf) -> Card:
+    usable = _usable(wanted.family, shelf)
     if not usable:
         broken = "".join(f" {card.path.name} cannot be used: {card.trouble}" for card in shelf.faces() if card.trouble)
-        raise NotFound(f"There is no {family} network here, without which no face is restored.{broken}", hint, f"faces.{name}")
+        raise NotFound(f"There is no {wanted.family} network here, without which no face is restored.{broken}", wanted.remedy, f"faces.{name}")
     if not faces.networks:
         return usable[-1]
     for card in usable:
         if shelf.hashed(card).sha256 in faces.networks.values():
             return card
     told = ", ".join(f"{known} ({sha256[:10]})" for known, sha256 in faces.networks.items())
-    raise NotFound(f"The {family} network that this was made with is not here; it was one of {told}.", hint, f"faces.{name}")
+    raise NotFound(f"The {wanted.family} network that this was made with is not here; it was one of {told}.", wanted.remedy, f"faces.{name}")

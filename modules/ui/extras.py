@@ -88,7 +88,7 @@ def build(app: App, submit: Callable[[ExtrasRequest, str], str], talk: Talk) -> 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
         if not values[items]:  # the browser could not bring the pictures, and has said so
             return Answer()
-        dead = {f"faces.{name}": 0.0 for name, hint in app.missing_faces().items() if hint}  # a browser may remember a value from when the file was here
+        dead = {f"faces.{name}": 0.0 for name, files in app.missing_faces().items() if files}  # a browser may remember a value from when the file was here
         return Answer(said=Said(job=submit(wanted(with_values(form.collect(values), dead), values[items]), user), panel=PREFIX))
 
     read = {items, *form.inputs}

@@ -52,10 +52,12 @@ def looks(app: App) -> dict[str, dict[str, Any]]:
 
 def sliders(app: App) -> dict[str, dict[str, Any]]:
     """Face networks' sliders, by parameter: dead, and saying what to put where, while a file is missing."""
-    hints = app.missing_faces()
-    found = {f"faces.{name}": {"interactive": not hint, "info": hint or named(ExtrasRequest, f"faces.{name}").param.hint} for name, hint in hints.items()}
+    found = {}
+    for name, files in app.missing_faces().items():
+        usual = named(ExtrasRequest, f"faces.{name}").param.hint
+        found[f"faces.{name}"] = {"interactive": not files, "info": f"Needs {', '.join(files)}" if files else usual}
     weight = named(ExtrasRequest, "faces.codeformer_weight").param.hint
-    return found | {"faces.codeformer_weight": {"interactive": not hints["codeformer"], "info": weight}}
+    return found | {"faces.codeformer_weight": {"interactive": found["faces.codeformer"]["interactive"], "info": weight}}
 
 
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {

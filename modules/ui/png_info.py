@@ -95,7 +95,13 @@ def table(reading: Reading, model_note: str) -> str:
             f'<tr class="{html.escape(kind, quote=True)}"><th scope="row">{html.escape(row.key)}</th><td>{html.escape(str(row.value))}{note}</td><td class="state">{state}</td></tr>'
         )
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*reading.notes, *([model_note] if model_note else [])))
-    title = f"Made with {html.escape(reading.source)}" if reading.source else "Made by Extras" if reading.again else "There are no generation parameters in this file"
+    title = (
+        f"Made with {html.escape(reading.source)}"
+        if reading.source
+        else "Made by Extras"
+        if reading.again
+        else "There are no generation parameters in this file"
+    )
     head = '<thead><tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">In Easel</th></tr></thead>'
     body = f'<table class="easel-table">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
     return f"<h3>{title}</h3>{f'<ul>{notes}</ul>' if notes else ''}{body}"

@@ -122,10 +122,9 @@ def test_interrupt_acts_between_faces(studio: Studio) -> None:
 
 
 def test_what_is_missing_is_said_with_its_place(studio: Studio, tmp_path: Path) -> None:
-    assert face_names.missing(studio.library) == {"gfpgan": "Put GFPGANv1.4.pth into models/GFPGAN.", "codeformer": ""}
+    assert face_names.missing(studio.library) == {"gfpgan": ["models/GFPGAN/GFPGANv1.4.pth"], "codeformer": []}
     bare = Studio(tmp_path)
-    hints = face_names.missing(bare.library)
-    assert hints["codeformer"] == "Put codeformer.pth into models/Codeformer. Put detection_Resnet50_Final.pth into models/GFPGAN."
+    assert face_names.missing(bare.library)["codeformer"] == ["models/Codeformer/codeformer.pth", "models/GFPGAN/detection_Resnet50_Final.pth"]
     with pytest.raises(NotFound, match="no GFPGAN network here.*Put GFPGANv1.4.pth") as caught:
         bare.make(crowd(), faces={"gfpgan": 0.5})
     assert caught.value.field == "faces.gfpgan"

@@ -83,7 +83,7 @@ def test_faces_sliders_are_dead_until_their_files_are_here(tmp_path: Path) -> No
         blocks = {block.elem_id: block for block in page.blocks.blocks.values()}
         gfpgan, codeformer, weight = (blocks[f"extras_{name}"] for name in ("gfpgan_visibility", "codeformer_visibility", "codeformer_weight"))
         assert not gfpgan.interactive and not codeformer.interactive and not weight.interactive
-        assert "Put GFPGANv1.4.pth into models/GFPGAN." in gfpgan.info and "models/Codeformer" in codeformer.info
+        assert gfpgan.info == "Needs models/GFPGAN/GFPGANv1.4.pth, models/GFPGAN/detection_Resnet50_Final.pth" and "models/Codeformer" in codeformer.info
         items = json.dumps([{"name": "", "image": kept(app, "red")}])
         assert press(page, "extras_generate", extras_items=items, extras_codeformer_visibility=0.5)[1]["job"], "a remembered value does not stand in the way"
         assert app.queue.jobs()[0].request.faces.codeformer == 0

@@ -13,10 +13,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modules.core.errors import BadPicture
+from modules.core.extras import ExtrasRequest
 from modules.core.params import to_dict, with_values
 from modules.core.request import GenerationRequest
-from modules.infotext import files, write
-from modules.infotext.read import Reading, read_text
+from modules.infotext import files, postprocessed, write
+from modules.infotext.read import Reading, read, read_text
 from modules.infotext.reading import Row
 from modules.ui import png_info, txt2img
 from modules.ui.form import OVERRIDES, Form
@@ -220,3 +221,11 @@ def test_without_a_prompt_history_the_arrow_takes_no_earlier_picture(app: DrawnA
     app.until(app.submit(GenerationRequest(prompt="a cat", steps=2, width=64, height=64)).id, "done")
     app.options = dataclasses.replace(app.options, prompt_history=False)
     assert "no earlier picture" in reader.on_arrow(values(reader, prompt=""), "").said.text
+
+
+def test_a_photograph_made_larger_is_called_by_its_name() -> None:
+    wish = ExtrasRequest(images=("sha256:" + "0" * 64,), upscaler="Lanczos")
+    tree = postprocessed.document(wish, {"machine": "a test"}, None, "1")
+    made = files.read(files.encode(Image.new("RGB", (8, 8)), "", tree))
+    assert "<h3>Made by Extras</h3>" in png_info.table(read(made), "")
+    assert "no generation parameters" in png_info.table(read(files.read(files.encode(Image.new("RGB", (8, 8)), ""))), "")
