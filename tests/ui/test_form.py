@@ -18,7 +18,7 @@ from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, is_optional, literal_names, to_dict, walk, with_values
 from modules.core.request import GenerationRequest, Script
 from modules.engine.sweeps import SWEEPS
-from modules.ui import layout, scripts
+from modules.ui import fields, layout, scripts
 from modules.ui.form import Choice, Form
 
 FORMED = [field for field in walk(GenerationRequest) if not all(field.name in hidden for hidden in layout.HIDDEN.values())]
@@ -58,6 +58,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
     if field.type is str:
         return st.text(st.characters(exclude_categories=["Cs"]), max_size=min(40, field.param.max_length or 40))
+    if fields.is_several(field):
+        return st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=3).map(tuple)
     low, high = field.param.minimum, field.param.maximum
     if field.type is int:
         return st.integers(int(low or 0), int(high or 0))
