@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest, OutputTrouble
@@ -100,6 +100,7 @@ def test_what_is_not_usable_is_refused_and_nothing_changes(path: Path, name: str
 ODD = ["${oc.env:HOME}", "${", "\\${theme}", "???", "null", "yes", "1e3", "[1", "a: b", "\x85", "\ufeff", "---", "", " "]
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=400) | st.sampled_from(ODD))
 def test_any_text_comes_back_as_it_was(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
