@@ -178,7 +178,7 @@ def test_a_giant_picture_is_refused_before_it_is_decoded(steady: Server, place: 
             400,
             "upscaling_resize_w",
         ),
-        ("extra-single-image", {"image": PEAR, "codeformer_visibility": 1}, 400, "codeformer_visibility"),
+        ("extra-single-image", {"image": PEAR, "codeformer_visibility": 1}, 404, "codeformer_visibility"),
         ("extra-batch-images", {}, 422, "imageList"),
         ("extra-batch-images", {"imageList": [{"name": "a"}]}, 422, "imageList.0.data"),
         ("extra-batch-images", {"imageList": [{"data": PEAR}, {"data": "aGVsbG8="}]}, 400, "imageList.1"),
