@@ -34,6 +34,10 @@ LARGER = (
     '<button type="button" id="{prefix}_upscale" class="tool" title="Draw this picture larger with the hires settings"'
     ' aria-label="Draw this picture larger with the hires settings">✨</button>'
 )
+ONWARD = (
+    '<button type="button" id="{prefix}_continue" class="tool wide"'
+    ' title="Put this picture on the canvas as the next start; the form stays as it is">🔁 Continue from this result</button>'
+)
 PACKED = (
     '<button type="button" id="{prefix}_save_with_inputs" class="tool wide"'
     ' title="Save with the start picture and the mask inside the file, so that it can be made again elsewhere">🎒 With inputs</button>'
@@ -46,7 +50,7 @@ CLEAN = (
 
 def buttons(prefix: str) -> str:
     """Of the row under a panel's gallery."""
-    return ((LARGER if prefix == "txt2img" else PACKED) + CLEAN).format(prefix=prefix)
+    return ((LARGER if prefix == "txt2img" else ONWARD + PACKED if prefix == "img2img" else PACKED) + CLEAN).format(prefix=prefix)
 
 
 def build(app: App, panel: Panel, pictures: Pictures, submit: Submit, talk: Talk) -> None:

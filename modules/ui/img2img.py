@@ -94,6 +94,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         layout.seeds(form)
         layout.accordions(form, seldom, GROUP_OF)
         scripts.build(app, form, "img2img", talk)
+        _grouped(form)
 
     def on_generate(values: Mapping[Component, Any], user: str) -> Answer:
         mode = modes.BY_ID.get(str(values[slot]))
@@ -156,6 +157,14 @@ def scaled(length: int, scale: float) -> int:
 def fresh(request: GenerationRequest) -> GenerationRequest:
     """What a new form for pictures starts with: as suits the model, without what only txt2img has."""
     return replace(request, hires=GenerationRequest().hires)
+
+
+def _grouped(form: Form[GenerationRequest]) -> None:
+    """Every widget whose parameter acts in some modes alone is shown in those alone."""
+    for group, acts in modes.GROUPS.items():
+        for name, widget in form.widgets.items():
+            if acts.prefixes and name.startswith(acts.prefixes):
+                widget.elem_classes = [*widget.elem_classes, f"easel-group-{group}"]
 
 
 def _mask(form: Form[GenerationRequest]) -> None:

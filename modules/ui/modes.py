@@ -42,6 +42,10 @@ MASKED = ("inpaint", "inpaint_sketch", "inpaint_upload")
 """Modes that do nothing without a mask."""
 
 
+DRAWN_OVER = tuple(mode.id for mode in MODES if mode.id != "outpaint")
+"""Modes that draw the start picture anew. What grows is drawn beside it, with a strength of its own."""
+
+
 @dataclass(frozen=True)
 class Group:
     """modes: in which these parameters act. prefixes: of the parameters' names; elsewhere they keep their defaults in the request."""
@@ -53,7 +57,8 @@ class Group:
 GROUPS: dict[str, Group] = {
     "mask": Group((*MASKED, "batch"), ("mask.",)),
     "batch": Group(("batch",)),
-    "resize": Group(tuple(mode.id for mode in MODES if mode.id != "outpaint")),
+    "resize": Group(DRAWN_OVER),
+    "strength": Group(DRAWN_OVER, ("init.strength", "init.mask_weight", "init.upscaler", "init.color_correction")),
     "outpaint": Group(("outpaint",), ("outpaint.",)),
 }
 """Widgets of a group carry the class `easel-group-<name>` and are shown only in its modes."""

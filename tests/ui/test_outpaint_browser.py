@@ -1,4 +1,4 @@
-"""Outpainting in a real browser: each side by one click, the size told beforehand, and the old picture untouched."""
+"""Outpainting in a real browser: a frame by mouse, keys and touch, each side by one click, the size told beforehand, and the old picture untouched."""
 
 from __future__ import annotations
 
@@ -35,11 +35,117 @@ def tab(browser: Browser, address: str) -> Iterator[Tab]:
         yield tab
 
 
-def test_each_side_by_one_click(tab: Tab) -> None:
-    image = painting.ramp(96, 64)
+def png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG")
-    give(tab, "outpaint", out.getvalue())
+    return out.getvalue()
+
+
+def grown(tab: Tab) -> list[int]:
+    return [int(float(tab.value(f"outpaint_{side}"))) for side in ("left", "right", "up", "down")]
+
+
+def drag(tab: Tab, side: str, by: float) -> None:
+    """Moves a side of the frame outwards by some pixels of the picture, with the mouse."""
+    box = tab.page.locator(f".easel-frame-handle[aria-label^={side}]").bounding_box()
+    assert box is not None
+    scale = tab.page.evaluate("window.easel.studio.canvas().view().scale")
+    way = {"Left": (-1, 0), "Right": (1, 0), "Upper": (0, -1), "Lower": (0, 1)}[side]
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.page.mouse.move(x, y)
+    tab.page.mouse.down()
+    tab.page.mouse.move(x + way[0] * by * scale, y + way[1] * by * scale, steps=4)
+    tab.page.mouse.up()
+
+
+def frame(tab: Tab) -> tuple[int, int, int, int]:
+    """How far the frame that is seen lies beyond the picture that is seen, in its pixels: left, right, up, down."""
+    script = """() => { const canvas = window.easel.studio.canvas(); const { scale } = canvas.view();
+        const [inner, outer] = ['.paper', '.easel-frame'].map((one) => canvas.stage.querySelector(one).getBoundingClientRect());
+        return [inner.left - outer.left, outer.right - inner.right, inner.top - outer.top, outer.bottom - inner.bottom].map((length) => Math.round(length / scale)); }"""
+    left, right, up, down = tab.page.evaluate(script)
+    return left, right, up, down
+
+
+def test_the_frame_by_mouse_and_keys(tab: Tab) -> None:
+    give(tab, "outpaint", png(painting.ramp(300, 200)))
+    tab.page.click(".easel-grow button[data-side=none]")
+    drag(tab, "Right", 50)
+    assert grown(tab) == [0, 20, 0, 0], "to 320, a multiple of 64"
+    drag(tab, "Left", 100)
+    drag(tab, "Upper", 40)
+    drag(tab, "Lower", 70)
+    assert grown(tab) == [128, 20, 56, 64] and frame(tab) == (128, 20, 56, 64), "448 x 320, and what is seen is what the sliders say"
+    expect(tab.page.locator(".easel-grown")).to_have_text("300 × 200 → 448 × 320")
+    drag(tab, "Left", -400)
+    assert grown(tab)[0] == 0, "a side never cuts into the picture"
+    tab.page.keyboard.down("Shift")
+    drag(tab, "Right", 10)
+    tab.page.keyboard.up("Shift")
+    assert grown(tab)[1] == 32, "finely: a multiple of 8"
+    tab.fill(outpaint_down=8)
+    tab.box("outpaint_down").press("Tab")
+    tab.until("() => document.querySelector(\".easel-frame-handle[aria-label^='Lower']\").getAttribute('aria-valuenow') === '8'")
+    assert frame(tab) == (0, 32, 56, 8), "the frame follows the sliders"
+
+    tab.page.click(".easel-grow button[data-side=none]")
+    handle = tab.page.locator(".easel-frame-handle[aria-label^=Right]")
+    handle.focus()
+    tab.page.keyboard.press("ArrowRight")
+    assert grown(tab) == [0, 84, 0, 0] and frame(tab)[1] == 84
+    tab.page.keyboard.press("Shift+ArrowLeft")
+    assert grown(tab)[1] == 80
+    tab.page.keyboard.press("ArrowUp")
+    assert grown(tab)[1] == 148
+    expect(handle).to_have_attribute("aria-valuetext", "148 pixels")
+    tab.page.keyboard.press("Home")
+    assert grown(tab) == [0, 0, 0, 0]
+
+
+def test_the_frame_by_touch(browser: Browser, address: str) -> None:
+    tab = Tab(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab.prefix = "img2img"
+    give(tab, "outpaint", png(painting.ramp(256, 256)))
+    handle = tab.page.locator(".easel-frame-handle[aria-label^=Lower]")
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    assert box is not None and box["height"] >= 44, "wide enough for a finger"
+    touch = tab.page.context.new_cdp_session(tab.page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    scale = tab.page.evaluate("window.easel.studio.canvas().view().scale")
+    before = tab.page.evaluate("scrollY")
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for part in range(1, 5):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y + 70 * scale * part / 4}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    tab.until("() => document.querySelector('#img2img_outpaint_down input[type=number]').value === '64'")
+    assert tab.page.evaluate("scrollY") == before, "the page does not move with the finger"
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.wrong == []
+    tab.page.context.close()
+
+
+def test_continuing_from_a_result(tab: Tab) -> None:
+    tab.page.click("#tab_inpaint-button")
+    give(tab, "outpaint", png(painting.ramp(64, 64)))
+    expect(tab.page.locator("#img2img_denoising_strength")).to_be_hidden()
+    tab.page.click(".easel-grow button[data-side=none]")
+    tab.page.click(".easel-grow button[data-side=right]")
+    tab.fill(prompt="a house in a meadow", steps=1, seed=5)
+    for width in (128, 192):
+        tab.until_shown(tab.generate())
+        assert Image.open(io.BytesIO(tab.picture())).size == (width, 64)
+        tab.page.click("#img2img_continue")
+        tab.until(f"() => window.easel.studio.canvas().picture.width === {width}")
+        assert grown(tab) == [0, 64, 0, 0], "the form stays as it is, so the next click grows on"
+        expect(tab.page.locator(".easel-grown")).to_have_text(f"{width} × 64 → {width + 64} × 64")
+    tab.page.click("#tab_img2img-button")
+    expect(tab.page.locator("#img2img_denoising_strength")).to_be_visible()
+
+
+def test_each_side_by_one_click(tab: Tab) -> None:
+    image = painting.ramp(96, 64)
+    give(tab, "outpaint", png(image))
     tab.fill(prompt="a house in a meadow", steps=2, seed=5)
     for side, size in (("left", (160, 64)), ("right", (160, 64)), ("up", (96, 128)), ("down", (96, 128))):
         tab.page.click(".easel-grow button[data-side=none]")

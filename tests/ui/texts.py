@@ -93,7 +93,7 @@ def of_tools() -> set[str]:
 
 LITERAL = re.compile(r'//[^\n]*|/\*.*?\*/|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)
 BEGINS = re.compile(r"(\W+ )?[A-Z]|[\u2713\u2715\u201c(=+]|\{0\} [a-z]")
-CODE = re.compile(r"[#=\[\]<>\\`*]|;(?! )|--|px\b|\.(?=\w+$)|\(\{|[\w-]+: \w+\)$|^\w+/\w|^(Arrow\w+|Enter|Escape|Tab|Files)$")
+CODE = re.compile(r"[#=\[\]<>\\`*]|;(?! )|--|px\b|\.(?=\w+$)|\(\{|[\w-]+: \w+\)$|^\w+/\w|^(Arrow\w+|Enter|Escape|Tab|Home|Files)$")
 """Of what is no text for people: selectors, styles, names of keys."""
 
 
