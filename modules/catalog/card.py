@@ -7,12 +7,65 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["checkpoint", "embedding", "upscaler", "face restorer", "unknown"]
+Kind = Literal[
+    "checkpoint",
+    "transformer",
+    "unet",
+    "lora",
+    "locon",
+    "loha",
+    "lokr",
+    "dora",
+    "oft",
+    "glora",
+    "full",
+    "ia3",
+    "lora-lcm",
+    "controlnet",
+    "controlnet-union",
+    "controlnet-lllite",
+    "control-lora",
+    "t2i-adapter",
+    "ip-adapter",
+    "clip-vision",
+    "text-encoder",
+    "vae",
+    "vae-approx",
+    "embedding",
+    "upscaler",
+    "face restorer",
+    "hypernetwork",
+    "motion-module",
+    "unknown",
+]
+"""What a file is."""
+
+LORAS: tuple[Kind, ...] = ("lora", "locon", "loha", "lokr", "dora", "oft", "glora", "full", "ia3", "lora-lcm")
+GROUPS: Mapping[str, tuple[Kind, ...]] = {
+    "checkpoint": ("checkpoint", "transformer", "unet"),
+    "lora": (*LORAS, "control-lora"),
+    "vae": ("vae",),
+    "vae-approx": ("vae-approx",),
+    "controlnet": ("controlnet", "controlnet-union", "controlnet-lllite", "control-lora", "t2i-adapter"),
+    "ip-adapter": ("ip-adapter",),
+    "clip-vision": ("clip-vision",),
+    "text-encoder": ("text-encoder",),
+    "embedding": ("embedding",),
+    "upscaler": ("upscaler",),
+    "face restorer": ("face restorer",),
+    "hypernetwork": ("hypernetwork",),
+}
+"""What people look for under one name -> the kinds of file that it may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """path: a file, or a diffusers folder. name: file stem or folder name. family: a record's name, of an upscaler its architecture; "" when not recognised.
+    """path: a file, or a diffusers folder. name: file stem or folder name.
+    architecture: the word for what it is made for or of ("sd1-inpainting", "flux-dev", "clip-g", "esrgan"); "" when not recognised.
+    family: the record that loads it ("sd1", "sdxl", ...), "pipeline" for a diffusers folder that only its own pipeline can run, of an upscaler its
+    architecture as A1111 writes it; "" when there is none. variant: "inpainting", "depth", "vpred", ...; "" for the plain one.
+    prediction: "eps", "v", "x0", "flow" or "edm"; guessed: nothing in the file says so, and the card beside it may.
+    precision: the type of most of its weights ("fp16", "fp8", "nf4", "q4_0"). tensors: how many. metadata: texts of its maker, cut to a readable length.
     sha256: full hex, "" until it was computed; of a folder: of its weight files' hashes (see `catalog.hashes`). config: the yaml beside it, if any.
     trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
     scale: of an upscaler, how many times larger; 0 when only loading it can tell.
@@ -21,8 +74,14 @@ class Card:
     path: Path
     name: str
     kind: Kind = "checkpoint"
+    architecture: str = ""
     family: str = ""
+    variant: str = ""
     prediction: str = ""
+    guessed: bool = False
+    precision: str = ""
+    tensors: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
     size: int = 0
     scale: int = 0
     sha256: str = ""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
-from modules.catalog import advice, folder, header
-from modules.catalog.card import Card
-from modules.catalog.detect import family_of
+from modules.catalog import advice, folder, header, pickled
+from modules.catalog.card import Card, Kind
+from modules.catalog.detect import family_of, record_of
 from modules.catalog.header import Header
+from modules.catalog.precision import precision
+from modules.catalog.recognise import recognise
 from modules.core.errors import EaselError
 
-PICKLES = {
-    ".ckpt": "It is a pickle (.ckpt), which can run code when it is read. Convert it to .safetensors; reading it is not supported yet.",
-    ".pt": "It is a pickle (.pt), which can run code when it is read. Convert it to .safetensors; reading it is not supported yet.",
-    ".bin": "It is a pickle (.bin), which can run code when it is read. Convert it to .safetensors; reading it is not supported yet.",
-    ".gguf": "GGUF files are not supported yet.",
-}
-"""Endings of files that are listed but never opened, and why."""
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+"""Endings of files that can run code when they are read. Their headers are taken apart without that (`pickled`)."""
+
+CONVERTED: tuple[Kind, ...] = ("upscaler", "face restorer")
+"""Kinds whose loaders convert a pickle, in a child process."""
+
+METADATA_LIMIT = 64
+TEXT_LIMIT = 500
+"""How many texts of a file's metadata a card keeps, and how many characters of each."""
 
 EMBEDDING_WIDTHS = {768: "sd1"}
 """Width of a text encoder -> the family that has it. Others can only be told by trying."""
@@ -26,29 +31,34 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 
 def checkpoint(path: Path) -> Card:
-    """The card of a checkpoint: a .safetensors file, a diffusers folder, or a file that can only be listed. Never raises."""
+    """The card of a file or folder that is to be drawn with. Never raises."""
     name = path.name if path.is_dir() else path.stem
     beside = path.with_suffix(".yaml")
     config = beside if not path.is_dir() and beside.is_file() else None
     found = advice.of(path)
     try:
-        if not path.is_dir() and path.suffix.lower() in PICKLES:
-            return Card(path=path, name=name, size=path.stat().st_size, config=config, trouble=PICKLES[path.suffix.lower()])
-        recognised = family_of(path if path.is_dir() else header.read(path), config)
+        opened = None if path.is_dir() else opened_header(path)
+        recognised = family_of(path if opened is None else opened, config)
         size = _size(path, bool(recognised.family))
     except EaselError as error:
-        return Card(path=path, name=name, config=config, trouble=str(error))
+        return Card(path=path, name=name, config=config, size=_bytes(path), trouble=str(error))
     except OSError as error:
         return Card(path=path, name=name, config=config, trouble=f"It cannot be read: {error.strerror or error}.")
     return Card(
         path=path,
         name=name,
-        kind="checkpoint" if recognised.checkpoint else "unknown",
+        kind=recognised.kind,
+        architecture=recognised.architecture,
         family=recognised.family,
+        variant=recognised.variant,
         prediction=recognised.prediction,
+        guessed=recognised.guessed,
+        precision=precision(opened) if opened else "",
+        tensors=len(opened.tensors) if opened else 0,
+        metadata=_shortened(opened.metadata) if opened else {},
         size=size,
         config=config,
-        trouble=recognised.trouble,
+        trouble=recognised.trouble or _pickle(path, recognised.kind),
         defaults=found.defaults,
         example=found.example,
         note=found.note,
@@ -56,12 +66,60 @@ def checkpoint(path: Path) -> Card:
     )
 
 
+def addition(path: Path) -> Card:
+    """The card of anything else that lies in a folder of models. Never raises."""
+    try:
+        size = path.stat().st_size
+        opened = opened_header(path)
+    except EaselError as error:
+        return Card(path=path, name=path.stem, kind="unknown", size=_bytes(path), trouble=str(error))
+    except OSError as error:
+        return Card(path=path, name=path.stem, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
+    seen = recognise(opened)
+    trouble = f"It is of no kind that Easel knows{f': {seen.seen}' if seen.seen else ''}." if seen.kind == "unknown" else ""
+    return Card(
+        path=path,
+        name=path.stem,
+        kind=seen.kind,
+        architecture=seen.architecture,
+        family=record_of(seen.architecture),
+        variant=seen.variant,
+        precision=precision(opened),
+        tensors=len(opened.tensors),
+        metadata=_shortened(opened.metadata),
+        size=size,
+        trouble=trouble or _pickle(path, seen.kind),
+    )
+
+
+def opened_header(path: Path) -> Header:
+    """The header of a model file of any format, by its ending. Raises BadModelFile."""
+    return pickled.read(path) if path.suffix.lower() in PICKLES else header.read(path)
+
+
+def _pickle(path: Path, kind: Kind) -> str:
+    if path.suffix.lower() not in PICKLES or kind in CONVERTED:
+        return ""
+    return f"It is a pickle ({path.suffix.lower()}), which can run code when it is read. Convert it to .safetensors; reading it is not supported yet."
+
+
+def _shortened(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key[:100]: value[:TEXT_LIMIT] for key, value in list(metadata.items())[:METADATA_LIMIT]}
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return 0 if path.is_dir() else path.stat().st_size
+    except OSError:
+        return 0
+
+
 def embedding(path: Path) -> Card:
     """The card of a textual inversion; its note says how many vectors of which width it has. Never raises."""
     try:
         size = path.stat().st_size
-        if path.suffix.lower() in PICKLES:
-            return Card(path=path, name=path.stem, kind="embedding", size=size, trouble=PICKLES[path.suffix.lower()])
+        if trouble := _pickle(path, "embedding"):
+            return Card(path=path, name=path.stem, kind="embedding", size=size, trouble=trouble)
         shape = vectors(header.read(path))
     except EaselError as error:
         return Card(path=path, name=path.stem, kind="embedding", trouble=str(error))
@@ -70,7 +128,8 @@ def embedding(path: Path) -> Card:
     if shape is None:
         return Card(path=path, name=path.stem, kind="embedding", size=size, trouble="It is no textual inversion embedding of a kind that Easel knows.")
     note = f"{shape[0]} {'vector' if shape[0] == 1 else 'vectors'} of {shape[1]}"
-    return Card(path=path, name=path.stem, kind="embedding", family=EMBEDDING_WIDTHS.get(shape[1], ""), size=size, note=note)
+    family = EMBEDDING_WIDTHS.get(shape[1], "")
+    return Card(path=path, name=path.stem, kind="embedding", architecture=family, family=family, size=size, note=note)
 
 
 def vectors(found: Header) -> tuple[int, int] | None:

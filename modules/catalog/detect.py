@@ -1,85 +1,52 @@
-"""Which family a checkpoint belongs to, from names and shapes alone. No torch; knows no network.
-
-A file is recognised by what only its architecture has, never by the number of its tensors: schedule buffers, `position_ids` and averaged weights
-come and go. Sources: the reference implementations' own names (Rombach et al. 2022 and its successors, diffusers, kohya, LyCORIS).
-"""
+"""Whether a checkpoint can be drawn with, and by which family: what `recognise` says of it, against the records of the families that can be loaded. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from modules.catalog import folder as folders
+from modules.catalog.card import GROUPS, Kind
 from modules.catalog.header import Header
 from modules.catalog.notes import at, read_json, read_yaml
+from modules.catalog.recognise import Seen, recognise
+from modules.catalog.titles import PLACES, article, title
+from modules.catalog.unets import CHANNELS, CONTEXT
 from modules.core.errors import BadModelFile
+from modules.core.records.families import FAMILIES
 
-UNET = "model.diffusion_model."
-SUPPORTED = "So far only Stable Diffusion 1.x text-to-image checkpoints can be used."
+RECORDS = ("sd1", "sd2", "sdxl-refiner", "sdxl", "sd3", "flux2", "flux")
+"""Records of families; an architecture belongs to the first whose name begins its word (sd35-large to sd3)."""
+
+PIPELINES = {
+    "StableDiffusionXLImg2ImgPipeline": "sdxl-refiner",
+    "StableDiffusionXL": "sdxl",
+    "StableDiffusion3": "sd3",
+    "StableDiffusion": "sd1",
+    "Flux2": "flux2",
+    "Flux": "flux",
+}
+"""How the class in a folder's index begins -> record; the first that fits. Which Stable Diffusion a folder is, its UNet's config says."""
+
+TOLD = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 
 
 class Recognised(NamedTuple):
-    """family: a record's name, "" when it is none. prediction: "eps", "v" or "x0". trouble: why it cannot be used, in words; "" when it can.
-    checkpoint: whether it is meant to draw by itself (an SDXL file is, a LoRA is not)."""
+    """family: a record's name, "" when none can load it. prediction: "eps", "v", "x0", "flow" or "edm"; guessed: the file does not say.
+    trouble: why it cannot be used, in words; "" when it can. kind, architecture, variant: as the card has them."""
 
     family: str
     prediction: str = ""
     trouble: str = ""
-    checkpoint: bool = True
+    kind: Kind = "checkpoint"
+    architecture: str = ""
+    variant: str = ""
+    guessed: bool = False
 
-
-class Mark(NamedTuple):
-    """A kind of file, told by `parts` of its tensors' names; ^ and $ stand for the name's start and end."""
-
-    what: str
-    parts: tuple[str, ...]
-    place: str = ""
-
-    def fits(self, names: Iterable[str]) -> bool:
-        return any(part in f"^{name}$" for name in names for part in self.parts)
-
-
-CHECKPOINT = Mark("a checkpoint", (), "Stable-diffusion")
-UPSCALER = Mark("an upscaler", ("conv_first.", "^model.1.sub."), "ESRGAN")
-ADDITIONS = (
-    Mark(
-        "a LoRA",
-        ("lora_down.", "lora_up.", ".lora_A.", ".lora_B.", ".lora.down.", "hada_w1", "lokr_w", "oft_blocks", "dora_scale", "^lora_unet_", "^lora_te"),
-        "Lora",
-    ),
-    Mark("a ControlNet", ("^control_model.", "controlnet_", "input_hint_block.", "^lllite_"), "ControlNet"),
-    Mark("an IP-Adapter", ("^ip_adapter.",), "ControlNet"),
-    Mark("a T2I-Adapter", ("body.0.block1.", "body.0.resnets."), "ControlNet"),
-    Mark("a textual inversion embedding", ("^emb_params$", "^clip_l$", "^clip_g$"), "embeddings"),
-    UPSCALER,
-    Mark("an image encoder", ("vision_model.",)),
-)
-"""What is added to a checkpoint and draws nothing alone. place: A1111's folder for it under models/."""
-
-LATER = (
-    Mark("a FLUX.2 model", ("double_stream_modulation_img.",)),
-    Mark("a FLUX model", ("double_blocks.", "single_transformer_blocks.")),
-    Mark("a Stable Diffusion 3 model", ("joint_blocks.", "context_embedder.")),
-    Mark("a Qwen-Image model", ("txt_norm.",)),
-    Mark("a Z-Image or Lumina model", ("cap_embedder.",)),
-    Mark("an AuraFlow model", ("double_layers.", "cond_seq_linear.")),
-)
-"""Families of denoising transformers."""
-
-LONE = (
-    Mark("a UNet alone in diffusers' layout", ("^down_blocks.0.resnets.", "^mid_block.attentions.")),
-    Mark("a text encoder alone", ("text_model.", "embed_tokens.", "SelfAttention.")),
-    Mark("a VAE alone", ("decoder.conv_in.", "decoder.layers.", "quant_conv.", "encoder.middle."), "VAE"),
-    Mark("a preview decoder (TAESD)", ("^0.weight$", "^1.weight$"), "VAE-approx"),
-)
-"""Single parts of a checkpoint."""
-
-CHANNELS = {9: "an inpainting model", 8: "an instruct-pix2pix model", 5: "a depth-to-image model", 7: "an x4 upscaling model"}
-"""Input channels of the UNet -> what the model is for; 4 is plain text to image."""
-
-LABELS = {2816: "an SDXL model", 2560: "an SDXL refiner"}
-"""Width of the UNet's extra embedding -> what the model is."""
+    @property
+    def checkpoint(self) -> bool:
+        """Whether it is meant to draw by itself (an SDXL file is, a LoRA is not)."""
+        return self.kind in GROUPS["checkpoint"]
 
 
 def family_of(source: Header | Path, config: Path | None = None) -> Recognised:
@@ -87,95 +54,92 @@ def family_of(source: Header | Path, config: Path | None = None) -> Recognised:
     return _of_folder(source) if isinstance(source, Path) else _of_file(source, config)
 
 
+def record_of(architecture: str) -> str:
+    """The record whose family this architecture belongs to; "" for one of another family."""
+    word = "sd3" if architecture.startswith("sd35") else architecture
+    return next((name for name in RECORDS if word.startswith(name)), "")
+
+
 def _of_file(found: Header, config: Path | None) -> Recognised:
-    names = found.tensors
-    if f"{UNET}input_blocks.0.0.weight" not in names:
-        return _foreign(names)
-    what = _ldm_kind(found)
-    if what:
-        return Recognised("", trouble=f"This is {what}. {SUPPORTED}")
-    missing = [part for part, prefix in (("text encoder", "cond_stage_model.transformer."), ("VAE", "first_stage_model.")) if not _starts(names, prefix)]
-    if missing:
-        return Recognised("", trouble=f"This is a Stable Diffusion 1.x UNet without {' and '.join(missing)}; a whole checkpoint is needed.")
+    seen = recognise(found)
+    if seen.kind not in GROUPS["checkpoint"]:
+        return Recognised("", "", _not_alone(seen), seen.kind, seen.architecture, seen.variant)
     told = at(read_yaml(config), "model", "params", "parameterization") if config else None
-    return Recognised("sd1", _prediction(found, told))
+    prediction, guessed = _prediction(found, told, seen)
+    record = record_of(seen.architecture)
+    trouble = _unusable(seen, record)
+    return Recognised("" if trouble else record, prediction, trouble, seen.kind, seen.architecture, seen.variant, guessed)
 
 
-def _ldm_kind(found: Header) -> str:
-    """What a checkpoint with an LDM UNet is; "" for Stable Diffusion 1.x with four input channels, or nine (inpainting)."""
-    label = found.shape(f"{UNET}label_emb.0.0.weight")
-    if label or _starts(found.tensors, "conditioner.embedders."):
-        return LABELS.get(label[1] if len(label) == 2 else 0, "an SDXL or unCLIP model")
-    second = _starts(found.tensors, "cond_stage_model.model.") or _context_width(found) == 1024
-    first_shape = found.shape(f"{UNET}input_blocks.0.0.weight")
-    channels = first_shape[1] if len(first_shape) == 4 else 0
-    version = "Stable Diffusion 2.x" if second else "Stable Diffusion 1.x"
-    if channels != 4 and not (channels == 9 and not second):
-        return f"{CHANNELS.get(channels, f'a model with {channels} input channels')} ({version})"
-    return f"a {version} model" if second else ""
+def _unusable(seen: Seen, record: str) -> str:
+    """Why nothing here draws with it, "" when something does."""
+    what = article(title(seen.architecture))
+    loads = FAMILIES.find(record)
+    if loads is None or seen.variant not in loads.variants:
+        return f"This is {what}. Easel cannot draw with it yet."
+    if loads.whole and seen.missing:
+        return f"This is {what} without {' and '.join(seen.missing)}; a whole checkpoint is needed."
+    return ""
 
 
-def _context_width(found: Header) -> int:
-    shape = next((entry.shape for name, entry in found.tensors.items() if name.endswith("attn2.to_k.weight")), ())
-    return shape[1] if len(shape) == 2 else 0
+def _not_alone(seen: Seen) -> str:
+    if seen.kind == "unknown":
+        return f"This is no model that Easel knows{f': {seen.seen}' if seen.seen else ''}."
+    place = PLACES.get(seen.kind, "")
+    return f"This is {article(title(seen.architecture, seen.kind))}, not a whole checkpoint.{f' Its place is models/{place}.' if place else ''}"
 
 
-def _foreign(names: Mapping[str, Any]) -> Recognised:
-    """What a file without an LDM UNet is."""
-    for mark in ADDITIONS:
-        if mark.fits(names):
-            return _not_alone(mark)
-    for mark in LATER:
-        if mark.fits(names):
-            return Recognised("", trouble=f"This is {mark.what}. {SUPPORTED}")
-    for mark in LONE:
-        if mark.fits(names):
-            return _not_alone(mark)
-    return Recognised("", trouble=f"This is no model that Easel knows. {SUPPORTED}", checkpoint=False)
-
-
-def kind_of(found: Header) -> Mark | None:
-    """What a file is that was expected to be something else (an upscaler, say); None when nothing tells."""
-    if f"{UNET}input_blocks.0.0.weight" in found.tensors:
-        return CHECKPOINT
-    known = (*(mark for mark in ADDITIONS if mark is not UPSCALER), *LATER)
-    return next((mark for mark in known if mark.fits(found.tensors)), None)
-
-
-def _not_alone(mark: Mark) -> Recognised:
-    place = f" Its place is models/{mark.place}." if mark.place else ""
-    return Recognised("", trouble=f"This is {mark.what}, not a whole checkpoint.{place}", checkpoint=False)
-
-
-def _prediction(found: Header, told: Any) -> str:
-    """told: `parameterization` of a yaml. Marker tensors and modelspec metadata are what trainers write without one."""
+def _prediction(found: Header, told: Any, seen: Seen) -> tuple[str, bool]:
+    """-> (prediction, whether it is only guessed). told: `parameterization` of a yaml. Marker tensors and metadata are what trainers write without one."""
     if isinstance(told, str) and told in ("eps", "v", "x0"):
-        return told
+        return told, False
     spec = found.metadata.get("modelspec.prediction_type", "")
+    if "v_pred" in found.tensors or spec.startswith("v"):
+        return "v", False
     if spec in ("sample", "x0"):
-        return "x0"
-    return "v" if "v_pred" in found.tensors or spec.startswith("v") else "eps"
+        return "x0", False
+    if record_of(seen.architecture) in ("sd3", "flux", "flux2", ""):
+        return "flow", False
+    return "eps", not spec.startswith("eps")
 
 
 def _of_folder(path: Path) -> Recognised:
     kind = str(read_json(path / folders.INDEX).get("_class_name", ""))
-    if not kind.startswith("StableDiffusion") or kind.startswith(("StableDiffusionXL", "StableDiffusion3")):
-        return Recognised("", trouble=f"This is a {kind[:60] or 'nameless'} folder. {SUPPORTED}")
+    record = next((name for start, name in PIPELINES.items() if kind.startswith(start)), "")
+    if record != "sd1":
+        return _other_folder(path, kind, record)
     unet = folders.config(path, "unet")
     channels, width = unet.get("in_channels"), unet.get("cross_attention_dim")
-    if width == 1024 or unet.get("addition_embed_type") or unet.get("class_embed_type"):
-        return Recognised("", trouble=f"This is a Stable Diffusion 2.x or another later model. {SUPPORTED}")
-    if channels not in (4, 9):
-        what = CHANNELS.get(channels, "a model with other input channels") if isinstance(channels, int) else "a model without a number of input channels"
-        return Recognised("", trouble=f"This is {what}. {SUPPORTED}")
-    told = folders.config(path, "scheduler").get("prediction_type", "epsilon")
-    prediction = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}.get(told if isinstance(told, str) else "")
-    if prediction is None:
-        raise BadModelFile(f"{path.name} names the unknown prediction type {str(told)[:40]!r}.", "Correct its scheduler/scheduler_config.json.")
+    later = width == 1024 or bool(unet.get("addition_embed_type") or unet.get("class_embed_type"))
+    base = "sd2" if later else CONTEXT.get(width, "sd1") if isinstance(width, int) else "sd1"
+    if not isinstance(channels, int) or channels not in CHANNELS:
+        what = "with other input channels" if isinstance(channels, int) else "without a number of input channels"
+        return Recognised("", trouble=f"This is a model {what}. Easel cannot draw with it yet.")
+    variant = CHANNELS[channels]
+    seen = Seen("checkpoint", f"{base}-{variant}" if variant else base, variant)
+    prediction = _folder_prediction(path)
+    if trouble := _unusable(seen, base):
+        return Recognised("", prediction, trouble, "checkpoint", seen.architecture, variant)
     for part in folders.PARTS:
         folders.headers(path, part)
-    return Recognised("sd1", prediction)
+    return Recognised(base, prediction, "", "checkpoint", seen.architecture, variant)
 
 
-def _starts(names: Iterable[str], prefix: str) -> bool:
-    return any(name.startswith(prefix) for name in names)
+def _other_folder(path: Path, kind: str, record: str) -> Recognised:
+    """A folder of another family: its record loads it where there is one, else its own pipeline does."""
+    names = FAMILIES.names()
+    loads = record if record in names else "pipeline" if kind and "pipeline" in names else ""
+    if not loads:
+        return Recognised("", trouble=f"This is a {kind[:60] or 'nameless'} folder. Easel cannot draw with it yet.", architecture=record)
+    return Recognised(loads, _folder_prediction(path) if loads.startswith("sd") else "flow", "", "checkpoint", record)
+
+
+def _folder_prediction(path: Path) -> str:
+    config = folders.config(path, "scheduler")
+    if str(config.get("_class_name", "")).startswith("FlowMatch"):
+        return "flow"
+    told = config.get("prediction_type", "epsilon")
+    prediction = TOLD.get(told if isinstance(told, str) else "")
+    if prediction is None:
+        raise BadModelFile(f"{path.name} names the unknown prediction type {str(told)[:40]!r}.", "Correct its scheduler/scheduler_config.json.")
+    return prediction

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import advice, cards, lookup, upscalers
-from modules.catalog.card import Card
+from modules.catalog import advice, cards, lookup, titles, upscalers
+from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
 from modules.catalog.walk import state, walk
 from modules.core.errors import EaselError, NotFound
-from modules.core.paths import PROJECT, Paths
+from modules.core.paths import FURTHER, PROJECT, Paths
 
 STARTER = PROJECT / "models" / "Stable-diffusion" / "easel-starter"
 """The model that comes with Easel; the default as long as there is no other."""
@@ -27,6 +27,7 @@ CLIP_VOCABULARY = PROJECT / "modules" / "networks" / "configs" / "clip"
 """The vocabulary of every Stable Diffusion 1.x single file, bundled because such a file holds none."""
 
 CHECKPOINTS = (".safetensors", ".ckpt", ".gguf")
+ADDITIONS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
 EMBEDDINGS = (".safetensors", ".pt", ".bin")
 UPSCALER = Noun("upscaler", "upscaler", "models/ESRGAN")
 NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
@@ -44,6 +45,7 @@ class Library:
         self._embeddings: list[Card] = []
         self._upscalers: list[Listed] = []
         self._faces: list[Card] = []
+        self._others: list[Listed] = []
         self._reports: tuple[str, ...] = ()
 
     def move(self, paths: Paths) -> None:
@@ -84,6 +86,17 @@ class Library:
         """Face restorers and the networks that find faces for them, by name, also what cannot be used."""
         self._listed()
         return [self._with_hash(card) for card in self._faces]
+
+    def files(self, *kinds: Kind) -> list[Card]:
+        """Every model file of these kinds, of any kind when none is named, in whichever folder it lies: by name. Also what cannot be used."""
+        return [self._with_hash(row.card) for row in self._of_kinds(kinds)]
+
+    def named(self, group: str, name: str, sha256: str = "", field: str = "") -> Card:
+        """The usable file of one group ("lora", "vae", "controlnet", "ip-adapter", "clip-vision", "text-encoder", ... see `card.GROUPS`) that is called so:
+        by file name, stem, title, path within its folder or hash; sha256 is binding as in `checkpoint`. field: of the request, for errors.
+        Raises NotFound with the nearest names, BadModelFile."""
+        noun = Noun(titles.KINDS[GROUPS[group][0]], field or group.replace("-", "_"), f"models/{titles.PLACES[GROUPS[group][0]]}")
+        return self._with_hash(lookup.find(name, sha256, self._of_kinds(GROUPS[group]), self._hashes, noun))
 
     def default(self) -> Card | None:
         """The model for requests that name none: the user's first usable one by name, else the starter; None when there is none at all."""
@@ -137,10 +150,24 @@ class Library:
                 self._read()
             return self._checkpoints or []
 
+    def _of_kinds(self, kinds: Sequence[Kind]) -> list[Listed]:
+        checkpoints = self._listed()
+        own = [Listed(card, card.path.name) for card in (*self._embeddings, *self._faces)]
+        rows = [self._anywhere(row) for row in checkpoints] + self._others + self._upscalers + own
+        return sorted((row for row in rows if not kinds or row.card.kind in kinds), key=lambda row: row.card.name.casefold())
+
+    def _anywhere(self, row: Listed) -> Listed:
+        """What lies among the checkpoints and is none has that as its trouble there; where it is looked for by its kind, it is as good as anywhere."""
+        card = row.card
+        if card.kind in (*GROUPS["checkpoint"], "unknown") or not card.trouble or card.path.is_dir():
+            return row
+        return Listed(self._card(card.path, cards.addition), row.inside)
+
     def _read(self) -> None:
         starter = os.path.realpath(STARTER)
         found = list(walk(self.paths.checkpoint_folders(), CHECKPOINTS, folders=True))
         rows = [Listed(self._card(path, cards.checkpoint), inside) for path, inside in found if not path.name.lower().endswith(NO_CHECKPOINT)]
+        beside = [Listed(self._card(path, cards.addition), inside) for path, inside in found if path.name.lower().endswith(NO_CHECKPOINT)]
         self._checkpoints = sorted(rows, key=lambda row: (os.path.realpath(row.card.path) == starter, row.card.name.casefold(), row.inside.casefold()))
         inversions: dict[str, Card] = {}
         for path, _ in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
@@ -150,6 +177,8 @@ class Library:
         self._upscalers = sorted((Listed(self._card(path, upscalers.upscaler), inside) for path, inside in found), key=lambda row: row.card.name.casefold())
         faces = (self._card(path, upscalers.face_restorer) for path, _ in walk(self.paths.face_folders(), upscalers.FILES, folders=False))
         self._faces = sorted(faces, key=lambda card: card.name.casefold())
+        further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
+        self._others = [*beside, *(Listed(self._card(path, cards.addition), inside) for path, inside in walk(further, ADDITIONS, folders=False))]
         self._reports = ()
 
     def _card(self, path: Path, make: Callable[[Path], Card]) -> Card:

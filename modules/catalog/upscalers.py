@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from modules.catalog import detect, header, pickled
+from modules.catalog import header, pickled
 from modules.catalog.card import Card
 from modules.catalog.header import Header
+from modules.catalog.precision import precision
+from modules.catalog.recognise import recognise
+from modules.catalog.titles import PLACES, article, title
 from modules.core.errors import EaselError
 
 FILES = (".safetensors", ".pth", ".pt", ".ckpt")
@@ -38,6 +41,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 """A1111's names of files that it fetches by itself, in plain spelling -> their stems."""
 
 PICKLED = "A pickle: it is converted to safetensors when it is first used, in a process of its own that runs nothing of it."
+
+
+WORDS = {"Real-ESRGAN": "realesrgan", "Real-ESRGAN Compact": "realesrgan-compact"}
+"""Architectures whose word in the catalog is not their name in small letters."""
 
 
 class Network(NamedTuple):
@@ -81,6 +88,9 @@ def _card(path: Path, face: bool) -> Card:
         path=path,
         name=path.stem,
         kind="face restorer" if network.face or face else "upscaler",
+        architecture=WORDS.get(network.architecture, network.architecture.lower().replace(" ", "-")),
+        precision=precision(found),
+        tensors=len(found.tensors),
         family=network.architecture,
         scale=network.scale or said(path.stem),
         size=size,
@@ -116,8 +126,10 @@ def _trouble(found: Header, network: Network, face: bool) -> str:
         if network.face == face:
             return ""
         return "This restores faces. Its place is models/GFPGAN or models/Codeformer." if network.face else "This is an upscaler. Its place is models/ESRGAN."
-    if other := detect.kind_of(found):
-        return f"This is {other.what}, not an upscaler.{f' Its place is models/{other.place}.' if other.place else ''}"
+    other = recognise(found)
+    if other.kind not in ("unknown", "upscaler", "face restorer"):
+        place = PLACES.get(other.kind, "")
+        return f"This is {article(title(other.architecture, other.kind))}, not an upscaler.{f' Its place is models/{place}.' if place else ''}"
     return "This is no network that restores or finds faces." if face else ""
 
 

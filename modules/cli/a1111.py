@@ -44,6 +44,6 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
         "--ngrok", "--ngrok-region", "--localizations-dir", "--ui-config-file", "--ui-settings-file", "--config", "--loglevel", "--cors-allow-origins-regex",
         "--freeze-specific-settings", "--ngrok-options")),
     *(Ignored(name, _FOLDERS, True) for name in (
-        "--vae-dir", "--vae-path", "--lora-dir", "--lyco-dir", "--hypernetwork-dir", "--gfpgan-model", "--ldsr-models-path", "--clip-models-path")),
+        "--vae-path", "--gfpgan-model", "--ldsr-models-path", "--clip-models-path")),
     Ignored("--ckpt", "choose the checkpoint in the page's menu or with generate --model; its folder with --ckpt-dir", True),
 )  # fmt: skip

@@ -8,11 +8,22 @@ from pathlib import Path
 
 from modules.cli.parser import BadWords, Parser
 from modules.core.options import DeviceOptions, Options, Placement, ServeOptions
-from modules.core.paths import PROJECT, Paths
+from modules.core.paths import FURTHER, PROJECT, Paths
 
 HIGHEST_PORT = 65535
 CPU_WORDS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
 THEMES = ("system", "light", "dark")
+
+
+FURTHER_FLAGS = {
+    "lora": ("--lora-dir", "--lyco-dir", "--lora-dirs"),
+    "vae": ("--vae-dir", "--vae-dirs"),
+    "controlnet": ("--controlnet-dir", "--controlnet-dirs"),
+    "clip-vision": ("--clip-vision-dir", "--controlnet-preprocessor-models-dir"),
+    "text-encoder": ("--text-encoder-dir", "--text-encoder-dirs"),
+    "hypernetwork": ("--hypernetwork-dir",),
+}
+"""Kinds of `core.paths.FURTHER` -> the flags for further folders of theirs, A1111's and Forge's names among them."""
 
 
 def serve_parser() -> Parser:
@@ -72,6 +83,9 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--ckpt-dir", metavar="DIR", action="append", default=[], help="a further folder with checkpoints; may be given several times")
     group.add_argument("--embeddings-dir", metavar="DIR", action="append", default=[], help="a further folder with embeddings; may be given several times")
     group.add_argument("--styles-file", metavar="FILE", action="append", default=[], help="a table of styles (styles.csv in the data folder); likewise")
+    for kind, spelt in FURTHER_FLAGS.items():
+        help = f"a further folder with {FURTHER[kind][0]} files; likewise"
+        group.add_argument(*spelt, dest=kind.replace("-", "_"), metavar="DIR", action="append", default=[], help=help)
     names = [f"--{kind}-models-path" for kind in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")]
     group.add_argument(
         "--upscalers-dir", *names, dest="upscalers", metavar="DIR", action="append", default=[], help="a further folder with upscalers; likewise"
@@ -105,10 +119,24 @@ def options_of(found: argparse.Namespace) -> Options:
 def _paths(found: argparse.Namespace) -> Paths:
     data = _folder(found.data_dir) if found.data_dir else PROJECT
     models = _folder(found.models_dir) if found.models_dir else data / "models"
-    further = {"checkpoints": found.ckpt_dir, "embeddings": found.embeddings_dir, "upscalers": found.upscalers, "faces": found.faces}
     outputs = _folder(found.outputs_dir) if found.outputs_dir else None
     styles = tuple(Path(name).expanduser().absolute() for name in found.styles_file)
-    return Paths(data=data, outputs_dir=outputs, models=models, styles_files=styles, **{kind: tuple(map(_folder, names)) for kind, names in further.items()})
+    others = {kind: places for kind in FURTHER_FLAGS if (places := _folders(getattr(found, kind.replace("-", "_"))))}
+    return Paths(
+        data=data,
+        outputs_dir=outputs,
+        models=models,
+        checkpoints=_folders(found.ckpt_dir),
+        embeddings=_folders(found.embeddings_dir),
+        upscalers=_folders(found.upscalers),
+        faces=_folders(found.faces),
+        others=others,
+        styles_files=styles,
+    )
+
+
+def _folders(names: list[str]) -> tuple[Path, ...]:
+    return tuple(map(_folder, names))
 
 
 def _device(found: argparse.Namespace) -> DeviceOptions:

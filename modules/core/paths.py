@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The checkout: launch.py, modules, and the models that come with it."""
 
 UPSCALERS = ("ESRGAN", "RealESRGAN", "BSRGAN", "SwinIR", "DAT", "HAT", "ScuNET")
+CHECKPOINTS = ("Stable-diffusion", "diffusers", "checkpoints", "unet", "diffusion_models")
 FACES = ("GFPGAN", "Codeformer")
 """Folders under models, as A1111 names them."""
+
+FURTHER = {
+    "lora": ("Lora", "LyCORIS", "loras"),
+    "vae": ("VAE", "vae"),
+    "vae-approx": ("VAE-approx", "vae_approx"),
+    "controlnet": ("ControlNet", "controlnet", "t2i_adapter"),
+    "ip-adapter": ("ipadapter", "ip-adapter", "IP-Adapter"),
+    "clip-vision": ("clip_vision", "ControlNetPreprocessor"),
+    "text-encoder": ("text_encoder", "text_encoders", "CLIP", "clip"),
+    "hypernetwork": ("hypernetworks",),
+}
+"""What else is kept -> its folders under models, as A1111, Forge and ComfyUI name them. Which of them a file lies in says nothing of what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
     """data: what the user owns (settings, styles, logs). outputs_dir: pictures and history, None for a folder in data. models: their A1111-named folders.
-    checkpoints, embeddings, upscalers, faces: further folders from flags. styles_files: in place of the one in data. more: further folders that hold models
+    checkpoints, embeddings, upscalers, faces: further folders from flags; others: those of the kinds of `FURTHER`. styles_files: in place of the one in data. more: further folders that hold models
     under A1111's names: an installation of it, or its models folder."""
 
     data: Path = PROJECT
@@ -28,6 +41,7 @@ class Paths:
     embeddings: tuple[Path, ...] = ()
     upscalers: tuple[Path, ...] = ()
     faces: tuple[Path, ...] = ()
+    others: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     styles_files: tuple[Path, ...] = ()
 
     @property
@@ -92,7 +106,7 @@ class Paths:
 
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """Where checkpoints are looked for, the user's own first; the project's folder last, for the starter model is in it whatever the flags say."""
-        own = (*self.checkpoints, *self._within("Stable-diffusion", "diffusers"), PROJECT / "models" / "Stable-diffusion")
+        own = (*self.checkpoints, *self._within(*CHECKPOINTS), PROJECT / "models" / "Stable-diffusion")
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def embedding_folders(self) -> tuple[Path, ...]:
@@ -107,6 +121,12 @@ class Paths:
     def face_folders(self) -> tuple[Path, ...]:
         """Face restorers, and the networks that find faces for them."""
         own = (*self.faces, *self._within(*FACES))
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
+    def further_folders(self, kind: str) -> tuple[Path, ...]:
+        """Those of one kind of `FURTHER`; of control networks also where A1111's extension keeps its own."""
+        extension = (self.data / "extensions" / "sd-webui-controlnet" / "models",) if kind == "controlnet" else ()
+        own = (*self.others.get(kind, ()), *self._within(*FURTHER[kind]), *extension)
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def with_more(self, folders: Iterable[str]) -> Paths:

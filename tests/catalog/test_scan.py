@@ -57,7 +57,7 @@ def test_the_users_own_come_first_by_name_and_the_first_usable_is_the_default(li
 
 
 def test_what_cannot_be_used_is_listed_with_its_reason(library: Library, place: Path) -> None:
-    (place / "old.ckpt").write_bytes(b"a pickle, never opened")
+    (place / "old.ckpt").write_bytes(b"no pickle that torch wrote")
     (place / "broken.safetensors").write_bytes(b"cut")
     write(place / "lora.safetensors", {"lora_unet_x.lora_down.weight": (1,)})
     write(place / "bad-yaml.safetensors", SD1)
@@ -67,7 +67,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(library: Library, place: 
     (place / "notes.txt").write_text("no model")
     troubles = {card.name: card.trouble for card in library.checkpoints() if card.trouble}
     assert set(troubles) == {"old", "broken", "lora", "bad-yaml"}
-    assert "pickle" in troubles["old"] and "3 bytes" in troubles["broken"] and "LoRA" in troubles["lora"] and "yaml" in troubles["bad-yaml"]
+    assert "torch" in troubles["old"] and "3 bytes" in troubles["broken"] and "LoRA" in troubles["lora"] and "yaml" in troubles["bad-yaml"]
     for name in troubles:
         with pytest.raises(BadModelFile, match="cannot be used"):
             library.checkpoint(name)
@@ -192,6 +192,21 @@ def test_embeddings(library: Library, paths: Paths) -> None:
     assert found["One"].note == "1 vector of 32"
     assert "pickle" in found["old"].trouble and "no textual inversion" in found["lora"].trouble
     assert library.hashed(found["One"]).sha256
+
+
+def test_every_file_is_found_by_what_it_is_in_whichever_folder(library: Library, place: Path, paths: Paths) -> None:
+    lora = {"lora_unet_x.lora_down.weight": (4, 8), "lora_unet_x.lora_up.weight": (8, 4), "lora_unet_x.alpha": ()}
+    write(place / "stray.safetensors", lora)
+    write(paths.models / "Lora" / "style" / "Ink.safetensors", lora, fill=1)
+    write(paths.models / "VAE" / "broken.safetensors", lora).write_bytes(b"cut")
+    assert [card.name for card in library.files("lora")] == ["Ink", "stray"]
+    assert [card.name for card in library.checkpoints() if card.trouble] == ["stray"]
+    assert library.named("lora", "style/ink").name == "Ink" and library.named("lora", "stray").trouble == ""
+    sha256 = library.hashed(library.named("lora", "Ink")).sha256
+    assert library.named("lora", "", sha256).name == "Ink" == library.named("lora", "other", sha256[:12]).name
+    assert {card.name for card in library.files()} >= {"Ink", "stray", "broken", "easel-starter"}
+    with pytest.raises(NotFound, match="LoRA"):
+        library.named("lora", "Inc")
 
 
 def test_a_single_file_takes_the_bundled_vocabulary(library: Library, place: Path) -> None:

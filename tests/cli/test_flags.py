@@ -133,9 +133,9 @@ def test_bad_words_are_explained(words: list[str], said: str) -> None:
 
 
 def test_known_flags_without_meaning_warn_once_and_do_not_stop(capsys: pytest.CaptureFixture[str]) -> None:
-    assert options("--xformers", "--xformers", "--vae-dir", "/vae", "--port", "7", "--skip-torch-cuda-test").serve.port == 7
+    assert options("--xformers", "--xformers", "--vae-path", "/vae", "--port", "7", "--skip-torch-cuda-test").serve.port == 7
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" is ")[0] for line in lines] == ["warning: --xformers", "warning: --skip-torch-cuda-test", "warning: --vae-dir"]
+    assert [line.split(" is ")[0] for line in lines] == ["warning: --xformers", "warning: --skip-torch-cuda-test", "warning: --vae-path"]
 
 
 @pytest.mark.parametrize("flag", WITHOUT_MEANING, ids=lambda flag: flag.name)

@@ -16,6 +16,8 @@ from modules.core.registry import Registry
 class FamilyRecord:
     """native: side of the pictures it was trained on, in pixels. multiple: sizes are floored to a multiple of it.
     space: its latent space, by the name of the family that had it first; its own name when empty.
+    variants: of its architecture that can be drawn with, by the catalog's words ("inpainting"; "" is the plain one).
+    whole: a single file must hold text encoders and VAE too.
     defaults: request values that suit it, by dotted name. memory: rough GB of GPU memory by side in pixels, shown as approximate.
     preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset."""
 
@@ -27,6 +29,8 @@ class FamilyRecord:
     latent_channels: int = 4
     scale: float = 0.18215
     space: str = ""
+    variants: tuple[str, ...] = ("",)
+    whole: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[int, float] = field(default_factory=dict)
     preview: tuple[tuple[float, float, float], ...] = ()
@@ -40,6 +44,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             name="sd1",
             title="Stable Diffusion 1.x",
             aliases=("SD1", "sd15"),
+            variants=("", "inpainting"),
             native=512,
             scale=0.18215,
             defaults={"width": 512, "height": 512, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
