@@ -58,7 +58,9 @@ def test_the_library_lists_a1111_s_folders_and_says_what_cannot_be_used(library:
     cards = {card.name: card for card in library.upscalers()}
     assert list(cards) == ["4x-tiny", "broken", "DAT_x2", "lora", "model", "RealESRGAN_x4plus", "unknown_8x"]
     assert {name for name, card in cards.items() if card.trouble} == {"broken", "lora", "model"}
-    assert "a Stable Diffusion 1.x model" in cards["model"].trouble and "models/Stable-diffusion" in cards["model"].trouble and "a LoRA" in cards["lora"].trouble
+    assert (
+        "a Stable Diffusion 1.x model" in cards["model"].trouble and "models/Stable-diffusion" in cards["model"].trouble and "a LoRA" in cards["lora"].trouble
+    )
     assert cards["unknown_8x"].scale == 8, "an architecture that is not among the common ones may still load"
     assert not any(card.kind == "upscaler" for card in library.checkpoints())
 
