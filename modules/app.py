@@ -56,6 +56,7 @@ from modules.jobs.worker import Worker
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
+from modules.stock.stock import Stock
 
 if TYPE_CHECKING:
     from modules.jobs.runner import Runner
@@ -78,6 +79,7 @@ class App:
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
+        self.stock = Stock(self.library, self.paths.favourites)
         self.adoption = Adoption(self.paths, self.settings, self.form_defaults, self._look_elsewhere)
         self.extensions = Extensions(self.paths.extensions, self.paths.data, self._switched_off, options.extensions)
         self.store = Store(self.paths.history)

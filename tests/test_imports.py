@@ -21,9 +21,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 LAYERS = {
     "core": 0,
     "prompt": 1, "sampling": 1, "imaging": 1, "infotext": 1, "catalog": 1, "memory": 1,
-    "networks": 2, "families": 3, "engine": 4, "training": 4, "jobs": 5, "a1111": 5, "app": 6, "extension": 6, "ui": 7, "api": 7, "cli": 7, "serve": 8,
+    "networks": 2, "families": 3, "engine": 4, "training": 4, "jobs": 5, "a1111": 5, "stock": 5, "app": 6, "extension": 6, "ui": 7, "api": 7, "cli": 7, "serve": 8,
 }  # fmt: skip
-STRANGERS = ({"prompt", "sampling", "imaging", "infotext", "catalog", "memory"}, {"engine", "training"}, {"ui", "api", "cli"})
+STRANGERS = ({"prompt", "sampling", "imaging", "infotext", "catalog", "memory"}, {"engine", "training"}, {"jobs", "a1111", "stock"}, {"ui", "api", "cli"})
 """Packages of one layer that do not know each other."""
 
 OWNERS = {
@@ -57,6 +57,7 @@ WITHOUT_TORCH = (
     "modules.catalog",
     "modules.jobs",
     "modules.a1111",
+    "modules.stock",
     "modules.extension",
     "modules.app",
     "modules.ui",

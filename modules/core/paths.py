@@ -95,6 +95,11 @@ class Paths:
         return self.data / "cache" / "hashes.db"
 
     @property
+    def favourites(self) -> Path:
+        """Ids of the models that a person marked as favourites."""
+        return self.data / "model-favourites.json"
+
+    @property
     def converted(self) -> Path:
         """Pickles converted to safetensors, by the hash of the pickle."""
         return self.data / "cache" / "converted"

@@ -28,6 +28,7 @@ from modules.ui import (
     live,
     localization,
     menu,
+    models,
     modes,
     panel,
     png_info,
@@ -74,10 +75,12 @@ SCRIPTS = (
     "settings.js",
     "words.js",
     "styles.js",
+    "models.js",
+    "model.js",
     "extensions.js",
     "adopting.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "models.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -103,7 +106,7 @@ class Page:
 
 def page(app: App) -> Page:
     pictures = Pictures(app.paths.outputs)
-    models = menu.entries(app)
+    entries = menu.entries(app)
     start = replace(app.default_request(), model=menu.default(app))
     form = Form(start, "txt2img", layout.IDS, menu.looks(app))
     editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app))
@@ -117,11 +120,11 @@ def page(app: App) -> Page:
         talk = Talk()
         choices, starts = settings.new_form(app), Defaults(app)
         with gr.Row(elem_id="quicksettings"):
-            form.put("model", choices=models, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
+            form.put("model", choices=entries, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
             refresh = layout.tool("txt2img", "refresh_sd_model_checkpoint")
             gr.HTML(STATUS, elem_id="easel_header", apply_default_css=False)
             gr.HTML(THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
-        shared = quick.build(app, form, choices, settings.menus(app, models, ()), talk)
+        shared = quick.build(app, form, choices, settings.menus(app, entries, ()), talk)
         gr.HTML(REPORTS, elem_id="easel_reports_place", apply_default_css=False)
         with gr.Tabs(elem_id="tabs") as place:
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
@@ -133,11 +136,13 @@ def page(app: App) -> Page:
                 third = extras.build(app, submit, talk)
             with gr.Tab("PNG Info", elem_id="tab_pnginfo", id="pnginfo", render_children=True):
                 png_info.build(first.reader, talk)
+            with gr.Tab("Models", elem_id="tab_models", id="models", render_children=True):
+                models.build()
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 further = [Section("Defaults", starts.fill), Section("Import from A1111", adopting.fill)]
-                settings.build(app, choices, settings.menus(app, models, [*tabs.names(place), "Extensions"]), further, talk)
+                settings.build(app, choices, settings.menus(app, entries, [*tabs.names(place), "Extensions"]), further, talk)
             with gr.Tab("Extensions", elem_id="tab_extensions", id="extensions", render_children=True):
                 extensions.build(app)
         with gr.Column(elem_id="img2img_panel", min_width=0):
@@ -172,7 +177,7 @@ def page(app: App) -> Page:
         for one in formed:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
-    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app)]
+    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)

@@ -133,6 +133,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "clear_prompt": ("🗑️", "Clear the prompt"),
     "prompt_history": ("🕘", "Choose among earlier prompts"),
     "insertions": ("🃏", "Insert into the prompt: wildcards and what else extensions offer"),
+    "extra_networks": ("🎴", "Choose among your models: LoRA, embeddings, checkpoints"),
     "style_apply": ("📋", "Write the chosen styles into the prompts"),
     "style_create": ("💾", "Save the prompts as a style"),
     "styles_edit_button": ("🖌️", "Edit the table of styles"),

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
-from modules.core.errors import BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
+from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
 from modules.core.request import PROMPT_LIMIT
 from modules.core.result import Cancel
 from modules.jobs.job import Job
@@ -29,6 +29,7 @@ STATUS: tuple[tuple[type[EaselError], int], ...] = (
     (NotFound, 404),
     (InvalidRequest, 400),
     (BadPicture, 400),
+    (BadModelFile, 400),
     (Unsupported, 400),
     (OutputTrouble, 507),
     (OutOfMemory, 507),

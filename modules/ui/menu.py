@@ -10,14 +10,14 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app import App
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
 from modules.core.params import named, value_of, walk
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest
 from modules.engine.refiner import refiner_of
 from modules.ui import layout
 from modules.ui.form import Form
-from modules.ui.talk import Answer, Said, Talk
+from modules.ui.talk import Answer, Said, Talk, in_order
 
 SUITED = ("width", "height", "steps", "cfg_scale", "sampler", "schedule")
 """What another model brings with it. Prompts, seed, counts and all else stay as the user set them."""
@@ -115,7 +115,21 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         others_now |= {form.widgets[name]: gr.update(**look) for form in further for name, look in sliders(app).items() if name in form.widgets}
         return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
+    card = gr.Textbox("", visible="hidden", show_label=False, container=False)
+    choose = gr.Button("Choose", elem_id="easel_choose", visible="hidden")
+
+    def on_card(values: Mapping[Component, Any], user: str) -> Answer:
+        """A card of the Models tab: as if it had been chosen in the menu."""
+        found = entries(app)
+        wanted = str(values[card] or "")
+        if wanted not in [value for _, value in found]:
+            raise NotFound(f"There is no checkpoint {wanted[:80]!r}.", "Refresh the list.", "model")
+        answer = on_choice({menu: wanted, last: values[last]}, user)
+        return Answer({**answer.updates, menu: gr.update(choices=found, value=wanted)}, answer.said)
+
     talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])
+    ready = f"(...values) => values.toSpliced({in_order({card, last}).index(card)}, 1, window.easel.models.choose)"
+    talk.on(choose.click, on_card, {card, last}, dict.fromkeys([menu, *boxes, last]), js=ready)
     dead = [form.widgets[name] for form in further for name in sliders(app) if name in form.widgets]
     talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others, *dead])
     return last

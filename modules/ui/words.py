@@ -39,6 +39,7 @@ def place(form: Form[GenerationRequest], app: App) -> None:
     if app.options.prompt_history:
         layout.tool(form.prefix, "prompt_history")
     layout.tool(form.prefix, "insertions")
+    layout.tool(form.prefix, "extra_networks")
 
 
 def wire(form: Form[GenerationRequest], app: App, talk: Talk) -> None:

@@ -1,0 +1,113 @@
+// One model in full: notes, metadata, tensors (ui/models.py).
+"use strict";
+(() => {
+    const easel = window.easel;
+    const models = easel.models;
+    const make = easel.make;
+    const ROWS = 400;
+
+    const SECTIONS = [];
+    // label, fill(place, row, detail): a further page of the dialog.
+    models.section = (label, fill, fits = () => true) => SECTIONS.push({ label, fill, fits });
+
+    const copied = async (text) => {
+        try {
+            await navigator.clipboard.writeText(text);
+            easel.say(text, "note", "Copied");
+        } catch {
+            easel.say(text, "note", "Copy it from here");
+        }
+    };
+    const fact = (name, value, copy = false) => value ? [make("dt", {}, name), make("dd", {}, String(value), copy ? make("button", { type: "button", class: "tool", title: "Copy", "aria-label": `Copy: ${name}`, onclick: () => copied(String(value)) }, "📋") : null)] : [];
+
+    const FIELDS = [["description", "Description", 2], ["activation", "Activation text", 2], ["negative", "Negative prompt", 1], ["weight", "Preferred weight", 0], ["notes", "Notes", 3], ["version", "Model family", 0]];
+    const HINTS = { activation: "Added to the prompt when the card is clicked.", negative: "Added to the negative prompt when the card is clicked.", weight: "0: 1" };
+    const about = (place, row, detail) => {
+        const facts = make("dl", {}, ...fact("Family", models.family(row)), ...fact("Kind", row.kind), ...fact("Variant", row.variant), ...fact("Prediction", row.prediction), ...fact("Precision", row.precision), ...fact("Size", models.size(row.size)), ...fact("File", detail.path, true), ...fact("Hash", detail.sha256, true), ...fact("Base model", detail.site.family));
+        const words = detail.words.length ? make("p", { class: "words" }, make("span", { class: "label" }, "Trigger words"), ...detail.words.map((word) => make("button", { type: "button", title: "Put into the prompt", onclick: () => models.say(word) }, word))) : null;
+        const form = make("form", {});
+        const boxes = {};
+        for (const [name, label, lines] of FIELDS) {
+            const box = lines ? make("textarea", { rows: lines, name }) : make("input", { type: name === "weight" ? "number" : "text", step: "any", name });
+            box.value = detail.notes[name];
+            boxes[name] = box;
+            form.append(make("label", {}, make("span", {}, label), HINTS[name] ? make("small", {}, HINTS[name]) : null, box));
+        }
+        const said = make("p", { class: "said", role: "status" });
+        form.append(make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Save notes")), said);
+        form.addEventListener("submit", async (event) => {
+            event.preventDefault();
+            const told = Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, name === "weight" ? Number(box.value) || 0 : box.value]));
+            try {
+                await easel.ask(`models/${row.id}/notes`, told);
+                said.textContent = "Saved beside the model.";
+                said.classList.remove("error");
+                models.load();
+            } catch (error) {
+                said.textContent = error.message;
+                said.classList.add("error");
+            }
+        });
+        place.append(...[row.trouble ? make("p", { class: "error", role: "alert" }, row.trouble) : null, detail.note ? make("p", { class: "hint" }, detail.note) : null, facts, words, form].filter(Boolean));
+    };
+
+    const metadata = (place, row, detail) => {
+        const entries = Object.entries(detail.metadata);
+        if (!entries.length) place.append(make("p", { class: "hint" }, "This file carries no metadata."));
+        else place.append(make("table", {}, make("tbody", {}, ...entries.map(([key, value]) => make("tr", {}, make("th", { scope: "row" }, key), make("td", {}, value))))));
+    };
+
+    const tensors = async (place, row) => {
+        const status = make("p", { class: "hint", role: "status" }, "Reading the header …");
+        place.append(status);
+        const found = await easel.ask(`models/${row.id}/tensors`);
+        const search = make("input", { type: "search", placeholder: "Search tensors", "aria-label": "Search tensors" });
+        const body = make("tbody", {});
+        const fill = () => {
+            const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+            const fitting = found.tensors.filter((tensor) => words.every((word) => `${tensor.name} ${tensor.dtype} ${tensor.shape.join("x")}`.toLowerCase().includes(word)));
+            body.replaceChildren(...fitting.slice(0, ROWS).map((tensor) => make("tr", {}, make("td", {}, tensor.name), make("td", {}, tensor.dtype), make("td", { class: "number" }, tensor.shape.join(" × ") || "–"))));
+            status.textContent = fitting.length > ROWS ? `${fitting.length} of ${found.count} tensors; the first ${ROWS} are shown.` : `${fitting.length} of ${found.count} tensors.`;
+        };
+        search.addEventListener("input", fill);
+        fill();
+        place.append(search, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Tensors" }, make("table", {}, make("thead", {}, make("tr", {}, ...["Tensor", "Type", "Shape"].map((name) => make("th", { scope: "col" }, name)))), body)));
+    };
+
+    models.say = (word) => {
+        const panel = models.target();
+        const area = panel.box("prompt");
+        easel.put(area, area.value.trim() ? `${area.value.trimEnd().replace(/,$/, "")}, ${word}` : word);
+        easel.say(word, "note", `Added to the prompt of ${panel.prefix}`);
+    };
+
+    models.open = async (row) => {
+        const pages = make("div", { class: "page" });
+        const bar = make("div", { class: "pages", role: "group", "aria-label": "Pages" });
+        const dialog = easel.dialog("easel_model", row.name, bar, pages);
+        const close = () => dialog.remove();
+        dialog.addEventListener("close", close);
+        dialog.show();
+        let detail;
+        try {
+            detail = await easel.ask(`models/${row.id}`);
+        } catch (error) {
+            pages.append(make("p", { class: "error", role: "alert" }, error.message));
+            return dialog;
+        }
+        const all = [{ label: "About", fill: about, fits: () => true }, { label: "Metadata", fill: metadata, fits: () => true }, { label: "Tensors", fill: tensors, fits: () => true }, ...SECTIONS].filter((one) => one.fits(row, detail));
+        const show = async (one) => {
+            for (const button of bar.children) button.setAttribute("aria-pressed", String(button.textContent === one.label));
+            const place = make("div", {});
+            pages.replaceChildren(place);
+            try {
+                await one.fill(place, row, detail, dialog);
+            } catch (error) {
+                place.append(make("p", { class: "error", role: "alert" }, error.message));
+            }
+        };
+        bar.append(...all.map((one) => make("button", { type: "button", "aria-pressed": "false", onclick: () => show(one) }, one.label)));
+        show(all[0]);
+        return dialog;
+    };
+})();

@@ -1,0 +1,89 @@
+"""The tab Models: the frame in which `assets/models.js` shows every model file as a card, and the routes that it asks.
+
+A click on a card inserts or selects what it stands for in the panel that was used last; the server is only asked for what lies on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from modules.app import App
+from modules.core.errors import InvalidRequest
+from modules.stock.groups import GROUPS
+from modules.ui.live import FILE_HEADERS, told, translated
+
+SORTS = {"name": "Name", "changed": "Date", "size": "Size", "folder": "Folder", "family": "Family"}
+
+PANEL = """
+<section id="easel_models" aria-label="Models">
+  <div class="kinds" role="group" aria-label="Kinds of models"></div>
+  <div class="bar">
+    <input type="search" id="models_search" class="search" placeholder="Search names, words, notes, hashes" aria-label="Search models">
+    <label class="pick-folder"><span>Folder</span><select id="models_folder"></select></label>
+    <label><span>Sort</span><select id="models_sort">{sorts}</select></label>
+    <button type="button" id="models_order" class="tool" title="Turn the order about" aria-label="Turn the order about" aria-pressed="false">⇅</button>
+    <button type="button" id="models_favourites" class="tool" title="Only favourites" aria-label="Only favourites" aria-pressed="false">★</button>
+    <button type="button" id="models_fitting" class="tool wide" title="Hide cards of another family than the chosen checkpoint's" aria-pressed="false">Only fitting</button>
+    <button type="button" id="models_refresh" class="tool" title="Look through the folders again" aria-label="Look through the folders again">🔄</button>
+    <span class="acts"></span>
+  </div>
+  <ul class="tasks" aria-label="Work on models"></ul>
+  <p class="none easel-hint" role="status"></p>
+  <div class="grid" role="list" aria-label="Models"></div>
+</section>
+"""
+
+
+def build() -> None:
+    """Makes the tab in the current place of the page."""
+    sorts = "".join(f'<option value="{id}">{label}</option>' for id, label in SORTS.items())
+    gr.HTML(PANEL.format(sorts=sorts), elem_id="easel_models_panel", apply_default_css=False)
+
+
+def routes(app: App) -> list[Route]:
+    stock = app.stock
+
+    async def listed(request: Request) -> Response:
+        if "refresh" in request.query_params:
+            await run_in_threadpool(app.library.refresh)
+        rows = await run_in_threadpool(stock.rows)
+        groups = [{"id": group.id, "label": group.label} for group in GROUPS]
+        return JSONResponse({"models": rows, "groups": groups}, headers={"cache-control": "no-store"})
+
+    async def thumb(request: Request) -> Response:
+        data = await run_in_threadpool(stock.thumb, request.path_params["id"])
+        return Response(data, media_type="image/webp", headers=FILE_HEADERS)
+
+    def asking(ask: Callable[[str], Any]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return JSONResponse(await run_in_threadpool(ask, request.path_params["id"]), headers={"cache-control": "no-store"})
+
+        return answer
+
+    async def note(request: Request) -> Response:
+        await run_in_threadpool(stock.note, request.path_params["id"], await told(request))
+        return JSONResponse({})
+
+    async def favour(request: Request) -> Response:
+        on = (await told(request)).get("on")
+        if not isinstance(on, bool):
+            raise InvalidRequest(f"on = {on!r:.40} is not usable.", "Give true or false.", "on")
+        await run_in_threadpool(stock.favour, request.path_params["id"], on)
+        return JSONResponse({})
+
+    table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
+        ("GET", "/easel/models", listed),
+        ("GET", "/easel/models/{id}", asking(stock.detail)),
+        ("GET", "/easel/models/{id}/tensors", asking(stock.tensors)),
+        ("GET", "/easel/models/{id}/thumb", thumb),
+        ("POST", "/easel/models/{id}/notes", note),
+        ("POST", "/easel/models/{id}/favourite", favour),
+    ]
+    return [Route(path, translated(handler), methods=[method]) for method, path, handler in table]

@@ -1,0 +1,114 @@
+"""The Models tab by hand in a real browser: search, insert, select, inspect, notes, and a broken file that is shown as one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.catalog import files
+from tests.ui import page as at
+from tests.ui.tab import Tab, checked
+
+pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=at.PATIENCE * 1000)
+
+MANY = 1500
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("models")
+    first = files.write(data / "models" / "embeddings" / "style 0000.safetensors", {"emb_params": (1, 768)}).read_bytes()
+    for number in range(1, MANY):
+        (first_path := data / "models" / "embeddings" / f"style {number:04}.safetensors").write_bytes(first)
+    Image.new("RGB", (64, 80), "teal").save(first_path.with_suffix(".png"))
+    (data / "models" / "Stable-diffusion").mkdir()
+    (data / "models" / "Stable-diffusion" / "cut short.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
+    return data
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, data: Path) -> Iterator[str]:
+    with at.serving(data) as address:
+        yield address
+
+
+def opened(tab: Tab) -> Page:
+    tab.page.click("#tab_models-button")
+    expect(tab.page.locator("#easel_models .card").first).to_be_visible()
+    return tab.page
+
+
+def card(page: Page, name: str) -> str:
+    """-> selector of the card, once the search has found it."""
+    page.fill("#models_search", name)
+    expect(page.locator("#easel_models .card")).to_have_count(1)
+    return "#easel_models .card"
+
+
+def test_search_insert_and_take_out(browser: Browser, address: str) -> None:
+    for tab in checked(browser, address):
+        tab.fill(prompt="a heron")
+        page = opened(tab)
+        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 2))
+        assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
+        page.click(f"{card(page, 'style 0777')} .pick")
+        assert tab.value("prompt") == "a heron, style 0777"
+        page.click("#easel_models .card .pick")
+        assert tab.value("prompt") == "a heron"
+
+
+def test_cards_are_walked_by_keys_to_the_very_last(browser: Browser, address: str) -> None:
+    for tab in checked(browser, address):
+        page = opened(tab)
+        page.locator("#models_search").press("ArrowDown")
+        page.keyboard.press("End")
+        expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
+        expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
+        page.keyboard.press("Enter")
+        assert tab.value("prompt") == f"style {MANY - 1:04}"
+        page.keyboard.press("Home")
+        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("cut short")
+
+
+def test_inspect_notes_and_a_broken_file(browser: Browser, address: str, data: Path) -> None:
+    for tab in checked(browser, address):
+        page = opened(tab)
+        broken = card(page, "cut short")
+        expect(page.locator(f"{broken} .mark")).to_have_text("cannot be used")
+        page.click(f"{broken} .pick")
+        expect(page.locator("#easel_model .error")).to_contain_text("is cut short")
+        page.keyboard.press("Escape")
+        assert tab.value("prompt") == ""
+
+        page.hover(card(page, "style 0003"))
+        page.get_by_role("button", name="Details of style 0003").click()
+        page.get_by_label("Activation text").fill("by the brook")
+        page.get_by_role("button", name="Save notes").click()
+        expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
+        assert json.loads((data / "models" / "embeddings" / "style 0003.json").read_text()) == {"activation text": "by the brook"}
+        page.locator("#easel_model .pages button", has_text="Tensors").click()
+        expect(page.locator("#easel_model tbody tr")).to_have_text("emb_paramsF161 × 768")
+        page.keyboard.press("Escape")
+        page.click("#easel_models .card .pick")
+        assert tab.value("prompt") == "style 0003, by the brook"
+
+
+def test_a_checkpoint_is_selected_and_the_tab_is_reached_from_a_panel(browser: Browser, address: str) -> None:
+    for tab in checked(browser, address):
+        page = tab.page
+        page.click("#txt2img_extra_networks")
+        expect(page.locator('#easel_models .kinds [data-group="lora"]')).to_have_attribute("aria-pressed", "true")
+        page.click('#easel_models .kinds [data-group="checkpoint"]')
+        page.fill("#models_search", "starter")
+        page.click("#easel_models .card .pick")
+        expect(page.locator("#easel_models .card")).to_have_class("card current")
