@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from modules.core.errors import BadModelFile
 
@@ -27,34 +28,47 @@ class HashCache:
 
     def known(self, path: Path) -> str:
         """The full hash of a file or folder as it is now; "" where it was never computed or the file has changed since. Quick."""
-        if path.is_dir():
-            return _of_folder(path, self.known)
+        return _of_folder(path, self.known) if path.is_dir() else self._known(path, _key(path))
+
+    def sha256(self, path: Path) -> str:
+        """The full hash of a file, or of a folder: over the lines "relative/name sha256\\n" of its safetensors files, sorted by name.
+        Reads the whole file the first time (about a second per GB). Raises BadModelFile when it cannot be read."""
+        return _of_folder(path, self.sha256) if path.is_dir() else self._computed(path, _key(path), lambda file: 0)
+
+    def known_data(self, path: Path) -> str:
+        """As `known`, of what `data_sha256` computes."""
+        return self._known(path, _data_key(path))
+
+    def data_sha256(self, path: Path) -> str:
+        """The hash of a safetensors file without its header, which names its weights whatever is written into its metadata: kohya's and A1111's for LoRAs,
+        Civitai's AutoV3. Of a file of another format the hash of all of it. Raises BadModelFile when it cannot be read."""
+        return self._computed(path, _data_key(path), _after_header)
+
+    def _known(self, path: Path, key: bytes) -> str:
         state = _state(path)
         if state is None:
             return ""
         with self._lock:
             try:
-                row = self._database.execute("SELECT size, changed, sha256 FROM hashes WHERE path = ?", (_key(path),)).fetchone()
+                row = self._database.execute("SELECT size, changed, sha256 FROM hashes WHERE path = ?", (key,)).fetchone()
             except sqlite3.Error:
                 return ""
         return row[2] if row and tuple(row[:2]) == state else ""
 
-    def sha256(self, path: Path) -> str:
-        """The full hash of a file, or of a folder: over the lines "relative/name sha256\\n" of its safetensors files, sorted by name.
-        Reads the whole file the first time (about a second per GB). Raises BadModelFile when it cannot be read."""
-        if path.is_dir():
-            return _of_folder(path, self.sha256)
-        if found := self.known(path):
+    def _computed(self, path: Path, key: bytes, first: Callable[[BinaryIO], int]) -> str:
+        """first: where in the file to begin."""
+        if found := self._known(path, key):
             return found
         before = _state(path)
         try:
             with open(path, "rb") as file:
+                file.seek(first(file))
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
         if before is not None and before == _state(path):  # not while it is still being copied
             with self._lock, contextlib.suppress(sqlite3.Error), self._database:
-                self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (_key(path), *before, digest))
+                self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (key, *before, digest))
         return digest
 
     def close(self) -> None:
@@ -82,6 +96,18 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 def _key(path: Path) -> bytes:
     return os.fsencode(os.path.realpath(path))
+
+
+def _data_key(path: Path) -> bytes:
+    """No path holds a zero byte."""
+    return _key(path) + b"\0data"
+
+
+def _after_header(file: BinaryIO) -> int:
+    """Where the tensors of a safetensors file begin; 0 for any other file."""
+    start = file.read(9)
+    length = int.from_bytes(start[:8], "little")
+    return 8 + length if start[8:] == b"{" and 8 + length <= os.fstat(file.fileno()).st_size else 0
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -111,3 +111,14 @@ def test_many_threads_may_ask_at_once(tmp_path: Path, cache: HashCache) -> None:
     for thread in threads:
         thread.join()
     assert found == {file: {sha256(file.read_bytes())} for file in files}
+
+
+def test_the_hash_of_the_weights_alone_leaves_the_header_out(tmp_path: Path, cache: HashCache) -> None:
+    file = tmp_path / "x.safetensors"
+    for header in (b'{"a": 1}', b'{"a": 1, "__metadata__": {}}'):
+        file.write_bytes(len(header).to_bytes(8, "little") + header + b"tensors")
+        assert cache.data_sha256(file) == sha256(b"tensors") == cache.known_data(file)
+        assert cache.sha256(file) == sha256(file.read_bytes())
+    other = tmp_path / "x.pt"
+    other.write_bytes(b"PK no safetensors")
+    assert cache.data_sha256(other) == sha256(b"PK no safetensors")

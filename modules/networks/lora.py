@@ -1,0 +1,151 @@
+"""Puts LoRAs and their kin on a loaded model and takes them off again, to the bit.
+
+A layer that one touches gets a new weight, made in float32 from its own and from everything that is added to it, and its own is laid aside; taking off puts
+that very tensor back. So nothing is ever subtracted, and several adapters give the same weights in whichever order they are named.
+Knows no prompt and no folder. Files: `lora_file`; formulas: `lora_delta`; names: `lora_names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from modules.core.errors import BadModelFile, Unsupported
+from modules.networks import lora_delta
+from modules.networks.lora_file import FileLayer, LoraFile, count
+from modules.networks.lora_names import DENOISER, Names, Place, split
+
+STRAY = 0.1
+"""Share of its layers that may have another shape than the model's (the first layer of a LoRA for inpainting models); more, and it was made for another kind."""
+NEEDS = "Use a LoRA made for this kind of model, or the checkpoint that it was made for."
+
+
+@dataclass(frozen=True)
+class Wear:
+    """One adapter and how much of it. order: decides what is added first, so that rounding does not hang on who is named first; the file's hash.
+    te, unet: strengths. dyn: so many of its ranks, 0 for all."""
+
+    path: Path
+    order: str
+    te: float = 1.0
+    unet: float = 1.0
+    dyn: int = 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What became of an adapter: so many of its tensors found their layers. unknown: names of a few that did not."""
+
+    path: Path
+    applied: int
+    tensors: int
+    unknown: tuple[str, ...] = ()
+
+
+class _Share(NamedTuple):
+    """What one layer of a file adds to one layer of a model. whole: all layers whose rows the file's holds, one below the other. row: ours among them."""
+
+    file: LoraFile
+    layer: FileLayer
+    strength: float
+    dyn: int
+    whole: tuple[nn.Module, ...]
+    row: int
+
+
+@contextmanager
+def worn(parts: Mapping[str, Any], wears: Sequence[Wear]) -> Iterator[list[Fit]]:
+    """Inside, the model's networks wear these; -> what became of each, in the order given. parts: components by name, as in `families.family.Model`.
+    Raises BadModelFile for a damaged file, Unsupported for one made for another kind of model; the model is then as it was."""
+    names = Names(parts)
+    shares: dict[Place, list[_Share]] = {}
+    order = sorted(range(len(wears)), key=lambda number: (wears[number].order, wears[number].te, wears[number].unet, wears[number].dyn))
+    fits = {number: _placed(wears[number], names, shares) for number in order}
+    own = {id(names.layers[place]): weight_of(names.layers[place]) for place in shares}
+    with ExitStack() as standing:
+        for place, added in shares.items():
+            _dress(names.layers[place], added, own, standing)
+        yield [fits[number] for number in range(len(wears))]
+
+
+def _placed(wear: Wear, names: Names, shares: dict[Place, list[_Share]]) -> Fit:
+    """Lays down what a file adds to which layers. Raises BadModelFile, Unsupported."""
+    file = LoraFile(wear.path)
+    applied, unfitting = 0, 0
+    unknown = list(file.stray)
+    for layer in file.layers:
+        places = names.find(layer.name)
+        whole = tuple(names.layers[place] for place in places)
+        if not places or not lora_delta.makes_something(layer.tensors):
+            unknown += layer.tensors.values()
+        elif not _fits(file.shape(layer), whole):
+            unfitting += 1
+            unknown += layer.tensors.values()
+        else:
+            applied += len(layer.tensors)
+            if strength := wear.unet if split(layer.name)[0] == DENOISER else wear.te:
+                for index, place in enumerate(places):
+                    shares.setdefault(place, []).append(_Share(file, layer, strength, wear.dyn, whole, index))
+    if unfitting > STRAY * len(file.layers):
+        raise Unsupported(f"{wear.path.name} was made for another kind of model: {unfitting} of its {len(file.layers)} layers do not fit.", NEEDS, "prompt")
+    return Fit(wear.path, applied, len(file.weights.shapes), tuple(unknown[:5]))
+
+
+def _fits(shape: tuple[int, int] | None, whole: Sequence[nn.Module]) -> bool:
+    sizes = [(weight_of(layer).shape[0], count(weight_of(layer).shape[1:])) for layer in whole]
+    return shape is None or (shape[0] == sum(rows for rows, _ in sizes) and all(shape[1] == columns for _, columns in sizes))
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    return weight
+
+
+def _dress(layer: nn.Module, shares: Sequence[_Share], own: Mapping[int, Tensor], standing: ExitStack) -> None:
+    """Gives a layer its new weight, and its bias where one is added to; `standing` takes them off. own: the weights as they were, by their layers."""
+    sums: dict[str, Tensor] = {}
+    with torch.inference_mode(False), torch.no_grad():  # tensors made inside of inference mode could never be moved or trained later
+        for share in shares:
+            for name, added in _added(share, own).items():
+                sums[name] = sums[name] + added * share.strength if name in sums else added * share.strength
+        for name, total in sums.items():
+            kept = own[id(layer)] if name == "weight" else getattr(layer, "bias", None)
+            whole = total if kept is None else kept.detach().to(torch.float32) + total.reshape(kept.shape)
+            _swap(layer, name, nn.Parameter(whole.to(own[id(layer)].dtype), requires_grad=False), standing)
+
+
+def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
+    """What a share adds to the weight and to the bias, at strength 1."""
+    weights = [own[id(layer)].detach().to(torch.float32) for layer in share.whole]
+    parts = share.file.read(share.layer, weights[0].device)
+    first = sum(len(weight) for weight in weights[: share.row])
+    rows = slice(first, first + len(weights[share.row]))
+    found: dict[str, Tensor] = {}
+    if lora_delta.kind_of(parts):
+        try:
+            found["weight"] = lora_delta.delta(parts, torch.cat(weights) if len(weights) > 1 else weights[0], share.dyn)[rows]
+        except BadModelFile as error:
+            what = f"{share.file.path.name} was made for another kind of model: in {share.layer.name[:120]} {error.what}."
+            raise Unsupported(what, NEEDS, "prompt") from error
+    if (bias := lora_delta.bias_delta(parts)) is not None:
+        found["bias"] = bias.flatten()[rows]
+    return found
+
+
+def _swap(layer: nn.Module, name: str, new: nn.Parameter, standing: ExitStack) -> None:
+    kept = layer._parameters[name]
+
+    def back() -> None:
+        if kept is not None:  # the layer may have been moved meanwhile
+            kept.data = kept.data.to(layer._parameters[name].device)  # type: ignore[union-attr]
+        layer._parameters[name] = kept
+
+    standing.callback(back)
+    layer._parameters[name] = new
