@@ -14,6 +14,7 @@ from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.parser import BadWords, Parser
 from modules.cli.progress import wait_for
 from modules.cli.request_flags import add_request, values_of
+from modules.cli.starts import add_starts, begun, starts_of
 from modules.core.options import Options
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
@@ -28,16 +29,20 @@ A1111_PRECISION = {"full": "fp32", "half": "fp16", "autocast": "auto"}
 def run(words: Sequence[str]) -> int:
     parser = Parser('generate "PROMPT"', "Makes pictures and prints where they were saved.")
     parser.add_argument("words", nargs="?", metavar="PROMPT", help="what the picture shows; in quotes")
-    parser.add_argument("--out", metavar="PATH", default="", help="a folder, or a file that ends in .png, .jpg, .webp or .avif (outputs/txt2img-images)")
+    parser.add_argument(
+        "--out", metavar="PATH", default="", help="a folder, or a file that ends in .png, .jpg, .webp or .avif (outputs/txt2img-images, or img2img-images)"
+    )
+    add_starts(parser)
     add_request(parser)
     add_running(parser)
     add_serving(parser, shown=False)
     found = parser.read(words)
     values = wishes(found)
+    starts = starts_of(found.init, found.mask, values)
     options = options_of(found)
     delivery = delivered(found.out, values, options) if found.out else None
     with opened(options, delivery) as app:
-        request = wish(app, values)
+        request = wish(app, begun(values, starts, app.blobs))
         ticket = app.submit(request, saving=saving_for(found.out, bool(request.script.name)))
         app.start()
         result = wait_for(app, ticket, lambda record: print_path(app, record))

@@ -1,0 +1,70 @@
+"""`--init` and `--mask`: pictures that a run starts from, named by their paths. They are kept as inputs by their content, so the picture can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from modules.cli.parser import BadWords, Parser
+from modules.core.blobs import Blobs
+from modules.core.errors import BadPicture, InvalidRequest
+from modules.imaging.opening import opened
+from modules.imaging.sizes import LATENT
+from modules.infotext import files
+
+PLACES = {"init": "init.image", "mask": "mask.image"}
+"""Flag -> the field that takes the picture's reference."""
+SMALLEST = 64
+"""Pixels of a side, as of any request."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A picture that was read and is one. data: its file."""
+
+    data: bytes
+    image: Image.Image
+
+
+def add_starts(parser: Parser) -> None:
+    group = parser.add_argument_group("work on a picture", "Without --width and --height the result has the size of the start picture.")
+    group.add_argument("--init", metavar="PATH", help="the picture to start from (img2img); how freely it is drawn anew: --init-strength")
+    group.add_argument("--mask", metavar="PATH", help="a second picture of the same shape (inpainting): what is white in it is drawn anew")
+
+
+def starts_of(init: str | None, mask: str | None, values: Mapping[str, Any]) -> dict[str, Start]:
+    """The pictures that were named, by flag; looked at before anything is loaded. values: what else was asked for, by field name.
+    Raises BadWords, BadPicture, InvalidRequest."""
+    named = {flag: path for flag, path in (("init", init), ("mask", mask)) if path is not None}
+    for flag in named:
+        if PLACES[flag] in values:
+            raise BadWords(f"--{flag} and --{PLACES[flag].replace('.', '-')} both name a picture. Give one of them.")
+    if mask is not None and init is None and "init.image" not in values:
+        raise BadWords("--mask says which part of a picture is drawn anew, but there is no picture. Name it with --init.")
+    found = {flag: _read(flag, path) for flag, path in named.items()}
+    if "mask" in found and not values.get("mask.invert") and found["mask"].image.convert("RGB").convert("L").getextrema()[1] == 0:
+        raise InvalidRequest(
+            "The mask is black all over, so nothing would be drawn anew.", "What is white in it is drawn anew; --mask-invert turns it about.", "mask.image"
+        )
+    return found
+
+
+def begun(values: Mapping[str, Any], starts: Mapping[str, Start], blobs: Blobs) -> dict[str, Any]:
+    """The values with references to the pictures, which are kept; and with the start picture's size where none was asked for. Raises OutputTrouble."""
+    kept = {PLACES[flag]: blobs.put(start.data) for flag, start in starts.items()}
+    sizes: dict[str, Any] = {}
+    if "init" in starts and not values.keys() & {"width", "height"}:
+        sizes = {name: max(length // LATENT * LATENT, SMALLEST) for name, length in zip(("width", "height"), starts["init"].image.size, strict=True)}
+    return {**values, **sizes, **kept}
+
+
+def _read(flag: str, path: str) -> Start:
+    try:
+        data = files.load(Path(path).expanduser())
+        return Start(data, opened(data))
+    except BadPicture as error:
+        raise BadPicture(f"--{flag} {path}: {error.what}", error.remedy, PLACES[flag]) from None
