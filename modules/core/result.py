@@ -41,7 +41,8 @@ class Progress(NamedTuple):
     def share(self) -> float:
         """Of the whole run, 0 to 1."""
         inside = self.step / self.steps if self.steps else 0.0
-        return min((self.picture + inside) / max(self.pictures, 1), 1.0)
+        share = (self.picture + inside) / (self.pictures or 1)
+        return share if share < 1.0 else 1.0
 
 
 @dataclass(frozen=True)

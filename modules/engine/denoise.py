@@ -33,6 +33,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     """-> the guided denoiser of one model in one stage. features: those that extend its network's calls."""
 
     weights, quantize = texts.weights, request.spacing.quantize
+    bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -50,7 +51,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         pictures, *shape = x.shape
         rows = torch.cat([(x * scales.c_in).to(model.dtype)] * said.texts, dim=1).view(-1, *shape)
         call = NetworkCall(rows, time.to(model.device).expand(rows.shape[0]), said.context, said.extra)
-        for feature in features:
+        for feature in bending:
             call = feature.extend(call, step)
         out = family.predict(model, call).to(x.dtype).view(pictures, said.texts, *shape)
         return x0_from(model.prediction, out, x.unsqueeze(1), scales)

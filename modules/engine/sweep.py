@@ -135,9 +135,11 @@ class _Conductor:
         before = self.done
         self.done += request.pictures
 
+        alone = not before and part.of <= self.done
+
         def report(event: Progress | Picture) -> None:
             if isinstance(event, Progress):
-                self.report(Progress(event.phase, before + event.picture, max(part.of, self.done), event.step, event.steps, event.preview))
+                self.report(event if alone else Progress(event.phase, before + event.picture, max(part.of, self.done), event.step, event.steps, event.preview))
             elif part.save:
                 self.told.add(before + event.index)
                 self.report(replace(event, index=before + event.index))

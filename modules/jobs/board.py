@@ -30,18 +30,18 @@ class Board:
 
     def waiting(self) -> list[str]:
         """Ids, the next one first."""
-        with self.watch:
+        with self.watch.lock:
             return list(self._waiting)
 
     def jobs(self) -> list[Job]:
         """What runs, then what waits, in order."""
-        with self.watch:
+        with self.watch.lock:
             running = [live.job for id, live in self._unfinished.items() if id not in set(self._waiting)]
             return running + [self._unfinished[id].job for id in self._waiting]
 
     def live(self, id: str) -> Live | None:
         """The latest view of a job; None of one that is not here, or no more."""
-        with self.watch:
+        with self.watch.lock:
             live = self._unfinished.get(id) or self._finished.get(id)
             if live is None or id not in self._waiting:
                 return live
@@ -49,23 +49,23 @@ class Board:
             return live._replace(ahead=ahead, version=max(live.version, self._order_version))
 
     def line_up(self, job: Job) -> None:
-        with self.watch:
+        with self.watch.lock:
             self._waiting.append(job.id)
             self._unfinished[job.id] = Live(job=job, version=self._reordered(), progress=Progress(pictures=job.request.pictures))
 
     def reorder(self, ids: Sequence[str]) -> None:
-        with self.watch:
+        with self.watch.lock:
             self._waiting = list(ids)
             self._reordered()
 
     def start(self, job: Job) -> None:
-        with self.watch:
+        with self.watch.lock:
             self._waiting.remove(job.id)
             self._unfinished[job.id] = Live(job=job, version=self._reordered(), progress=Progress("starting", pictures=job.request.pictures))
 
     def progress(self, id: str, progress: Progress) -> None:
         """A skip ends when a later picture begins."""
-        with self.watch:
+        with self.watch.lock:
             if live := self._unfinished.get(id):
                 over = live.cancel is Cancel.SKIP and progress.picture > live.skipping
                 live = live._replace(cancel=Cancel.NONE) if over else live
@@ -73,14 +73,14 @@ class Board:
 
     def picture(self, job: Job, index: int) -> None:
         """The running job has one picture more; a skip of that picture came too late, or is done."""
-        with self.watch:
+        with self.watch.lock:
             if live := self._unfinished.get(job.id):
                 over = live.cancel is Cancel.SKIP and index >= live.skipping
                 self._unfinished[job.id] = live._replace(job=job, cancel=Cancel.NONE if over else live.cancel, version=self.watch.bump())
 
     def ask(self, id: str, how: Cancel) -> None:
         """A skip is meant for the picture that the job is at now; one that comes after a stop is too late."""
-        with self.watch:
+        with self.watch.lock:
             live = self._unfinished.get(id)
             if live and not (how is Cancel.SKIP and live.cancel is Cancel.STOP):
                 self._unfinished[id] = live._replace(cancel=how, skipping=live.progress.picture, version=self.watch.bump())
@@ -91,7 +91,7 @@ class Board:
         return live.cancel if live else Cancel.STOP
 
     def end(self, job: Job) -> None:
-        with self.watch:
+        with self.watch.lock:
             self._unfinished.pop(job.id, None)
             if job.id in self._waiting:
                 self._waiting.remove(job.id)
@@ -100,7 +100,7 @@ class Board:
                 self._finished.popitem(last=False)
 
     def forget(self, id: str) -> None:
-        with self.watch:
+        with self.watch.lock:
             self._finished.pop(id, None)
             self.watch.bump()
 

@@ -16,7 +16,7 @@ from typing import Any
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unavailable
 from modules.core.kinds import request_of
 from modules.core.params import to_dict
-from modules.core.result import Cancel, Picture, Progress, Result
+from modules.core.result import Cancel, Picture, Result
 from modules.core.wish import Wish
 from modules.jobs.board import Board
 from modules.jobs.job import Job, State
@@ -40,6 +40,10 @@ class Queue:
         self._begun = False
         self._closed = False
         self._board = Board()
+        self.progress = self._board.progress
+        """(id, progress): the latest of the running job, from its worker."""
+        self.asked = self._board.asked
+        """(id): what the running job was asked for."""
         self._tickets = Tickets()
         self._changing = threading.RLock()
         self._behind: dict[str, Job] = {}
@@ -151,10 +155,6 @@ class Queue:
             self._board.start(job)
             return job
 
-    def progress(self, id: str, progress: Progress) -> None:
-        """The latest of the running job."""
-        self._board.progress(id, progress)
-
     def picture(self, id: str, picture: Picture) -> None:
         """A finished picture of the running job. A history that cannot be written does not end the run: the rows follow when it can."""
         record = record_of(picture, self.store.folder)
@@ -171,10 +171,6 @@ class Queue:
             self._board.picture(job, picture.index)
         if picture.path is None:
             self._tickets.keep(id, picture)
-
-    def asked(self, id: str) -> Cancel:
-        """What the running job was asked for."""
-        return self._board.asked(id)
 
     def finish(self, id: str, outcome: Result | EaselError, note: str = "") -> None:
         """The running job is over: with what it made, or with what went wrong."""

@@ -38,42 +38,42 @@ class Ticket:
     @property
     def size(self) -> int:
         """Bytes of the pictures that wait to be taken."""
-        with self._watch:
+        with self._watch.lock:
             pictures = self._outcome.pictures if isinstance(self._outcome, Result) else self._unsaved
             return sum(len(picture.held) for picture in pictures)
 
     def result(self, timeout: float | None = None) -> Result:
         """The job's result. Raises the EaselError by which it failed, or TimeoutError after `timeout` seconds; a job that was cancelled
         gives what it had finished, with `cancelled` set."""
-        with self._watch:
+        with self._watch.lock:
             self.waiting += 1
         try:
             self._watch.wait(0, timeout)
             return self._take()
         finally:
-            with self._watch:
+            with self._watch.lock:
                 self.waiting -= 1
 
     async def result_async(self, timeout: float | None = None) -> Result:
         """Like result, for a coroutine."""
-        with self._watch:
+        with self._watch.lock:
             self.waiting += 1
         try:
             await self._watch.wait_async(0, timeout)
             return self._take()
         finally:
-            with self._watch:
+            with self._watch.lock:
                 self.waiting -= 1
 
     def keep(self, picture: Picture) -> None:
         """For the queue: the job made a picture that is no file, and may still fail."""
-        with self._watch:
+        with self._watch.lock:
             if not self.done:
                 self._unsaved += (picture,)
 
     def settle(self, outcome: Outcome) -> None:
         """For the queue: the job is over."""
-        with self._watch:
+        with self._watch.lock:
             self._outcome = outcome
             if isinstance(outcome, Result):  # they are in it
                 self._unsaved = ()
@@ -81,14 +81,14 @@ class Ticket:
 
     def drop(self) -> None:
         """For the queue: too much is waiting to be taken."""
-        with self._watch:
+        with self._watch.lock:
             self._unsaved = ()
             if isinstance(self._outcome, Result):
                 what = f"The pictures of job {self.id} were let go: too many finished ones waited to be fetched."
                 self._outcome = Unavailable(what, "Those that were saved are in the history.")
 
     def _take(self) -> Result:
-        with self._watch:
+        with self._watch.lock:
             outcome = self._outcome
             if not self.done:
                 raise TimeoutError(f"job {self.id} is not finished yet")

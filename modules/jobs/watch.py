@@ -6,24 +6,18 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 
 class Watch:
-    """`with watch:` is the lock of what it watches over; `bump` is called inside. Observers ask for the version, look, and wait for another one:
+    """lock: of what it watches over; `bump` is called inside. Observers ask for the version, look, and wait for another one:
     a change between the look and the wait is not missed, and ten changes wake once."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._condition = threading.Condition(self._lock)
+        self.lock = threading.RLock()
+        self._condition = threading.Condition(self.lock)
         self._version = 0
+        self._sleepers = 0
         self._listeners: set[Callable[[], None]] = set()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._lock.release()
 
     @property
     def version(self) -> int:
@@ -31,9 +25,10 @@ class Watch:
 
     def bump(self) -> int:
         """Something changed; returns the new version."""
-        with self._lock:
+        with self.lock:
             self._version += 1
-            self._condition.notify_all()
+            if self._sleepers:  # a step of a sampler comes by here, and most have nobody to wake
+                self._condition.notify_all()
             for listener in self._listeners:
                 listener()
             return self._version
@@ -41,7 +36,11 @@ class Watch:
     def wait(self, version: int, timeout: float | None = None) -> int:
         """Blocks until the version is another than this one, or `timeout` seconds are over; returns the version then."""
         with self._condition:
-            self._condition.wait_for(lambda: self._version != version, timeout)
+            self._sleepers += 1
+            try:
+                self._condition.wait_for(lambda: self._version != version, timeout)
+            finally:
+                self._sleepers -= 1
             return self._version
 
     async def wait_async(self, version: int, timeout: float | None = None) -> int:

@@ -71,7 +71,7 @@ def test_a_taken_or_forgotten_result_frees_its_memory() -> None:
 def test_beyond_the_limit_the_oldest_is_let_go_but_not_one_that_is_waited_for() -> None:
     tickets = Tickets(limit=100)
     waited, oldest, older, newest = (tickets.issue(name) for name in ("waited", "oldest", "older", "newest"))
-    with waited._watch:
+    with waited._watch.lock:
         waited.waiting += 1
     for ticket in (waited, oldest, older):
         tickets.settle(ticket.id, result(40))
