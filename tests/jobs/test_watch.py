@@ -39,7 +39,7 @@ def test_an_observer_that_looks_then_waits_misses_nothing() -> None:
     def change() -> None:
         nonlocal total
         for _ in range(500):
-            with watch:
+            with watch.lock:
                 total += 1
                 watch.bump()
 
