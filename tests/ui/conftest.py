@@ -20,6 +20,8 @@ from tests.jobs.drawing import Drawing
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.ui.tab import Tab
+
 PATIENCE = 60.0
 
 
@@ -60,9 +62,12 @@ def app(tmp_path: Path) -> Iterator[DrawnApp]:
     app.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One for all tests of the page, and none outside of this folder: while it is there, its thread runs no other loop."""
     pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+    from playwright.sync_api import expect
+
     from tests.ui import page as at
 
     if at.find_chromium() is None:
@@ -70,5 +75,40 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=at.PATIENCE * 1000)
     with at.browsing() as browser:
         yield browser
+
+
+@pytest.fixture(scope="package")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the shared server finds in its folder: wildcards, a style, a small upscaler, an extension that does not start. Its pictures come from all tests:
+    who counts them, counts what was added."""
+    from tests.networks import small
+
+    data = tmp_path_factory.mktemp("served")
+    (data / "wildcards").mkdir()
+    (data / "wildcards" / "thing.txt").write_text("rocket\npanda\ncactus\ncastle\n", "utf-8")
+    (data / "styles.csv").write_text("name,prompt,negative_prompt\nfilm,film grain,cartoon\n", "utf-8")
+    small.save(data / "more" / "2x-small.safetensors", small.esrgan(scale=2))
+    broken = data / "extensions" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "extension.py").write_text("import no_such_module\n", "utf-8")
+    return data
+
+
+@pytest.fixture(scope="package")
+def address(browser: Browser, data: Path) -> Iterator[str]:
+    """Of the server that tests of the page share. A test that changes a setting puts it back; one that needs another start has `page.serving`."""
+    from tests.ui import page as at
+
+    with at.serving(data, "--upscalers-dir", str(data / "more")) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Tab]:
+    """A page of its own, in a profile of its own; afterwards nothing runs, and nothing went wrong in it."""
+    from tests.ui.tab import checked
+
+    yield from checked(browser, address)

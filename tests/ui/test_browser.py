@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,28 +11,11 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.sync_api import Browser, expect
 
 from tests.ui import page as at
-from tests.ui.tab import Tab, checked, pixels
+from tests.ui.tab import Tab, pixels
 
 pytestmark = pytest.mark.browser
 
 PROMPT = "a rocket under a night sky"
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("browser")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    with at.serving(data) as address:
-        yield address
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    yield from checked(browser, address)
 
 
 def test_first_picture(tab: Tab, data: Path) -> None:

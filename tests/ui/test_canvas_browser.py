@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,17 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.sync_api import Browser, expect
 
 from tests.ui import page as at
-from tests.ui.tab import Tab, checked
+from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=at.PATIENCE * 1000)
 
 FILLED = "(mode) => Boolean(window.easel.studio.canvases[mode].picture && window.easel.studio.canvases[mode].picture.reference)"
 
 
-@pytest.fixture(scope="module")
-def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with at.serving(tmp_path_factory.mktemp("canvas")) as address:
-        yield address
-
-
 @pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    for tab in checked(browser, address):
-        tab.prefix = "img2img"
-        yield tab
+def tab(tab: Tab) -> Tab:
+    tab.prefix = "img2img"
+    return tab
 
 
 @pytest.fixture(scope="module")

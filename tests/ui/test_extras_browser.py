@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,25 +15,10 @@ from playwright.sync_api import Browser, expect
 from modules.core.extras import ExtrasRequest
 from modules.infotext import files
 from modules.infotext.read import read
-from tests.networks import small
 from tests.ui import page as at
-from tests.ui.tab import SUBMITTED, Tab, checked
+from tests.ui.tab import SUBMITTED, Tab
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("extras")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    small.save(data / "more" / "2x-small.safetensors", small.esrgan(scale=2))
-    with at.serving(data, "--upscalers-dir", str(data / "more")) as address:
-        yield address
 
 
 def pressed(tab: Tab) -> str:
@@ -47,57 +31,54 @@ def pressed(tab: Tab) -> str:
     return id
 
 
-def test_from_txt2img_through_extras_and_png_info_back(browser: Browser, address: str) -> None:
-    for tab in checked(browser, address):
-        page = tab.page
-        tab.fill(prompt="a rocket", steps=3, width=64, height=64, seed=7)
-        tab.until_shown(tab.generate())
-        drawn = tab.picture()
+def test_from_txt2img_through_extras_and_png_info_back(tab: Tab) -> None:
+    page = tab.page
+    tab.fill(prompt="a rocket", steps=3, width=64, height=64, seed=7)
+    tab.until_shown(tab.generate())
+    drawn = tab.picture()
 
-        page.click("#txt2img_send_to_extras")
-        page.wait_for_function("() => window.easel.extras.canvas && window.easel.extras.canvas.picture")
-        tab.prefix = "extras"
-        tab.box("upscaler_1").click()
-        page.get_by_role("option", name="2x-small").click()
-        tab.fill(upscaling_resize=2)
-        pressed(tab)
-        large = tab.picture()
-        assert Image.open(io.BytesIO(large)).size == (128, 128)
-        reading = read(files.read(large))
-        assert isinstance(reading.wish, ExtrasRequest) and reading.wish.upscaler == "2x-small"
-        assert reading.request == read(files.read(drawn)).request, "what made the small picture came along"
-        expect(page.locator("#html_info_extras")).to_contain_text("Postprocess upscaler: 2x-small")
+    page.click("#txt2img_send_to_extras")
+    page.wait_for_function("() => window.easel.extras.canvas && window.easel.extras.canvas.picture")
+    tab.prefix = "extras"
+    tab.box("upscaler_1").click()
+    page.get_by_role("option", name="2x-small").click()
+    tab.fill(upscaling_resize=2)
+    pressed(tab)
+    large = tab.picture()
+    assert Image.open(io.BytesIO(large)).size == (128, 128)
+    reading = read(files.read(large))
+    assert isinstance(reading.wish, ExtrasRequest) and reading.wish.upscaler == "2x-small"
+    assert reading.request == read(files.read(drawn)).request, "what made the small picture came along"
+    expect(page.locator("#html_info_extras")).to_contain_text("Postprocess upscaler: 2x-small")
 
-        page.click("#extras_compare")
-        expect(page.locator("#easel_compare .choices").first.get_by_role("button", name="What it was made from")).to_be_visible()
-        page.keyboard.press("Escape")
+    page.click("#extras_compare")
+    expect(page.locator("#easel_compare .choices").first.get_by_role("button", name="What it was made from")).to_be_visible()
+    page.keyboard.press("Escape")
 
-        page.click("#extras_send_pnginfo")
-        expect(page.locator("#pnginfo_html_info")).to_contain_text("Extras: Upscaler 1")
-        page.evaluate("() => window.easel.put(window.easel.panels.txt2img.box('prompt'), 'another prompt')")
-        page.locator("#txt2img_tab").press("Enter")
-        expect(page.locator("#txt2img_prompt textarea")).to_have_value("a rocket")
-        tab.prefix = "txt2img"
-        assert tab.value("seed") == "7"
+    page.click("#extras_send_pnginfo")
+    expect(page.locator("#pnginfo_html_info")).to_contain_text("Extras: Upscaler 1")
+    page.evaluate("() => window.easel.put(window.easel.panels.txt2img.box('prompt'), 'another prompt')")
+    page.locator("#txt2img_tab").press("Enter")
+    expect(page.locator("#txt2img_prompt textarea")).to_have_value("a rocket")
+    tab.prefix = "txt2img"
+    assert tab.value("seed") == "7"
 
-        page.click("#tab_extras-button")
-        tab.prefix = "extras"
-        page.click("#extras_mode_batch")
-        pictures = [
-            {"name": f"{colour}.png", "mimeType": "image/png", "buffer": files.encode(Image.new("RGB", (9, 5), colour), "")} for colour in ("red", "blue")
-        ]
-        page.set_input_files("#extras_image .easel-batch input[type=file]", pictures)
-        expect(page.locator("#extras_image .easel-batch li")).to_have_count(2)
-        page.locator("#extras_upscaling_resize input[type=number]").press("Control+Enter")
-        page.wait_for_function("() => window.easel.shown && window.easel.shown.name === 'red.png'")
-        expect(page.locator("#extras_gallery .easel-strip button")).to_have_count(2)
-        tab.until_all_done()
+    page.click("#tab_extras-button")
+    tab.prefix = "extras"
+    page.click("#extras_mode_batch")
+    pictures = [{"name": f"{colour}.png", "mimeType": "image/png", "buffer": files.encode(Image.new("RGB", (9, 5), colour), "")} for colour in ("red", "blue")]
+    page.set_input_files("#extras_image .easel-batch input[type=file]", pictures)
+    expect(page.locator("#extras_image .easel-batch li")).to_have_count(2)
+    page.locator("#extras_upscaling_resize input[type=number]").press("Control+Enter")
+    page.wait_for_function("() => window.easel.shown && window.easel.shown.name === 'red.png'")
+    expect(page.locator("#extras_gallery .easel-strip button")).to_have_count(2)
+    tab.until_all_done()
 
-        page.reload()
-        at.ready(page)
-        page.click("#tab_extras-button")
-        expect(page.locator("#extras_mode_batch")).to_have_attribute("aria-pressed", "true")
-        expect(tab.box("upscaler_1")).to_have_value("2x-small")
+    page.reload()
+    at.ready(page)
+    page.click("#tab_extras-button")
+    expect(page.locator("#extras_mode_batch")).to_have_attribute("aria-pressed", "true")
+    expect(tab.box("upscaler_1")).to_have_value("2x-small")
 
 
 def test_a_folder_with_the_keyboard_alone_at_a_phone_s_width(browser: Browser, address: str, data: Path, tmp_path: Path) -> None:

@@ -8,15 +8,12 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, expect
 
 from modules.infotext import files
-from tests.ui import page as at
-from tests.ui.tab import Tab, checked, pixels
+from tests.ui.tab import Tab, pixels
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=at.PATIENCE * 1000)
 NEWER = "(id) => window.easel.shown && window.easel.shown.job !== id && window.easel.shown.state === 'done'"
 
 
@@ -28,17 +25,15 @@ def upscaled(tab: Tab) -> str:
     return str(tab.page.evaluate("() => window.easel.shown.infotext"))
 
 
-def test_a_finished_picture_is_drawn_larger_and_copied_clean(browser: Browser, tmp_path: Path) -> None:
-    with at.serving(tmp_path) as address:
-        for tab in checked(browser, address):
-            tab.fill(prompt="a rocket", steps=3, width=64, height=64)
-            tab.until_shown(tab.generate())
-            seed = tab.page.evaluate("() => window.easel.shown.seed")
-            with tab.page.expect_download() as copy:
-                tab.page.click("#txt2img_save_clean")
-            clean = Path(copy.value.path()).read_bytes()
-            assert copy.value.suggested_filename.endswith(f"-{seed}-clean.png") and files.read(clean).chunks == {}
-            assert pixels(clean) == pixels(tab.picture())
-            tab.fill(prompt="another prompt, for later", seed=5)
-            text = upscaled(tab)
-            assert text.startswith("a rocket\n") and f"Seed: {seed}" in text and "Hires upscaler: Latent" in text
+def test_a_finished_picture_is_drawn_larger_and_copied_clean(tab: Tab) -> None:
+    tab.fill(prompt="a rocket", steps=3, width=64, height=64)
+    tab.until_shown(tab.generate())
+    seed = tab.page.evaluate("() => window.easel.shown.seed")
+    with tab.page.expect_download() as copy:
+        tab.page.click("#txt2img_save_clean")
+    clean = Path(copy.value.path()).read_bytes()
+    assert copy.value.suggested_filename.endswith(f"-{seed}-clean.png") and files.read(clean).chunks == {}
+    assert pixels(clean) == pixels(tab.picture())
+    tab.fill(prompt="another prompt, for later", seed=5)
+    text = upscaled(tab)
+    assert text.startswith("a rocket\n") and f"Seed: {seed}" in text and "Hires upscaler: Latent" in text

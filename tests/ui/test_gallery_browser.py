@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.ui import page as at
-from tests.ui.tab import Tab, checked
+from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gallery")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    with at.serving(data) as address:
-        yield address
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    yield from checked(browser, address)
 
 
 def test_generate_forever_goes_on_until_it_is_cancelled(tab: Tab, data: Path) -> None:

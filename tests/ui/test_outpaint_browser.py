@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,28 +10,19 @@ from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.imaging import painting
-from tests.ui import page as at
-from tests.ui.tab import Tab, checked
+from tests.ui.tab import Tab
 from tests.ui.test_canvas_browser import give
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with at.serving(tmp_path_factory.mktemp("outpaint")) as address:
-        yield address
 
 
 @pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    for tab in checked(browser, address):
-        tab.prefix = "img2img"
-        yield tab
+def tab(tab: Tab) -> Tab:
+    tab.prefix = "img2img"
+    return tab
 
 
 def png(image: Image.Image) -> bytes:

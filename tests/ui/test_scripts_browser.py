@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.ui import page as at
-from tests.ui.tab import Tab, checked
+from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
 PLOT = "#txt2img_script_xyz_plot"
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("scripts")
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    with at.serving(data) as address:
-        yield address
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    yield from checked(browser, address)
 
 
 def choose(tab: Tab, menu: str, name: str) -> None:
@@ -41,6 +23,11 @@ def choose(tab: Tab, menu: str, name: str) -> None:
 
 
 def test_a_plot_is_drawn_stopped_and_gone_on_with(tab: Tab, data: Path) -> None:
+    before = {kind: set(data.rglob(f"{kind}/**/*.png")) for kind in ("txt2img-images", "txt2img-grids")}
+
+    def added(kind: str) -> int:
+        return len(set(data.rglob(f"{kind}/**/*.png")) - before[kind])
+
     expect(tab.page.locator(PLOT)).to_be_hidden()
     choose(tab, "#txt2img_script_list", "X/Y/Z plot")
     expect(tab.page.locator(PLOT)).to_be_visible()
@@ -59,15 +46,15 @@ def test_a_plot_is_drawn_stopped_and_gone_on_with(tab: Tab, data: Path) -> None:
     tab.until("() => document.querySelectorAll('#txt2img_gallery .easel-strip button').length >= 2")
     tab.page.keyboard.press("Escape")
     tab.until(at.IDLE)
-    kept = len(list(data.rglob("txt2img-images/**/*.png")))
+    kept = added("txt2img-images")
     assert 1 <= kept < 6
 
     tab.page.click("#tab_queue-button")
     tab.page.locator("#easel_queue .over button[aria-label^='Go on']").first.click()
     tab.until("() => document.querySelectorAll('#txt2img_gallery .easel-strip button').length === 7")
     tab.until(at.IDLE)
-    assert len(list(data.rglob("txt2img-images/**/*.png"))) == 6, "what was drawn already was not drawn twice"
-    assert len(list(data.rglob("txt2img-grids/**/*.png"))) == 2
+    assert added("txt2img-images") == 6, "what was drawn already was not drawn twice"
+    assert added("txt2img-grids") == 2
     expect(tab.page.locator("#html_info_txt2img")).to_contain_text("Script: X/Y/Z plot")
 
 

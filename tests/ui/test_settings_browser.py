@@ -8,28 +8,25 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+
 from playwright.sync_api import Browser, Page, expect
 
 from modules.core.paths import PROJECT
-from tests.ui.page import browsing, find_chromium, opened, serving
+from tests.ui.page import opened, serving
 
 CHOSEN = {"localization": "de_DE", "quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"], "ui_tab_order": ["PNG Info"], "hidden_tabs": ["Queue"]}
 
-pytestmark = pytest.mark.skipif(find_chromium() is None, reason="there is no chromium")
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data: Path = tmp_path_factory.mktemp("data")
     (data / "settings.yaml").write_text(yaml.safe_dump(CHOSEN))
     with serving(data) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,36 +11,11 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 
 from playwright.sync_api import Browser, expect
 
-from tests.ui import page as at
-from tests.ui.tab import Tab, checked, pixels
+from tests.ui.tab import Tab, pixels
 
 pytestmark = pytest.mark.browser
 
 TEMPLATE = "a __thing__ under a {night|teal} sky"
-expect.set_options(timeout=at.PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("words")
-    (data / "wildcards").mkdir()
-    (data / "wildcards" / "thing.txt").write_text("rocket\npanda\ncactus\ncastle\n", "utf-8")
-    (data / "styles.csv").write_text("name,prompt,negative_prompt\nfilm,film grain,cartoon\n", "utf-8")
-    broken = data / "extensions" / "broken"
-    broken.mkdir(parents=True)
-    (broken / "extension.py").write_text("import no_such_module\n", "utf-8")
-    return data
-
-
-@pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    with at.serving(data) as address:
-        yield address
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    yield from checked(browser, address)
 
 
 def test_a_template_draws_pictures_of_their_own_words_and_comes_back_by_choice(tab: Tab) -> None:

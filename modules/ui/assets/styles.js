@@ -115,15 +115,17 @@
         panel = on;
         search.value = "";
         tell("");
+        edit(null, values); // before the table is there: what is typed meanwhile must not be written over
         dialog.show();
+        if (values) name.focus();
         try {
             await load();
         } catch (error) {
             styles = [];
             tell(error.message, true);
         }
-        edit(values ? null : styles[0] || null, values || styles[0]);
-        if (values) name.focus();
+        if (values || changed()) draw();
+        else edit(styles[0] || null);
     };
     for (const one of Object.values(easel.panels)) {
         easel.when(`#${one.prefix}_styles input`, (menu) => { menu.placeholder = "Styles"; });
