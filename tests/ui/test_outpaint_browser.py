@@ -10,7 +10,7 @@ from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.imaging import painting
 from tests.ui.tab import Tab
