@@ -109,6 +109,10 @@ class Spacing:
     sigma_min: Annotated[float, Param("Schedule min sigma", 0, 1000, 0.01, text="Schedule min sigma")] = 0.0
     sigma_max: Annotated[float, Param("Schedule max sigma", 0, 1000, 0.01, text="Schedule max sigma")] = 0.0
     rho: Annotated[float, Param("Schedule rho", 0, 100, 0.01, text="Schedule rho")] = 0.0
+    shift: Annotated[
+        float,
+        Param("Schedule shift", 0, 100, 0.05, usual=12, text="Schedule shift", hint="Flow-matching models: higher spends more steps on the composition. 0: the model's own."),
+    ] = 0.0
     beta_alpha: Annotated[float, Param("Beta schedule alpha", 0.01, 1, 0.01, text="Beta schedule alpha")] = 0.6
     beta_beta: Annotated[float, Param("Beta schedule beta", 0.01, 1, 0.01, text="Beta schedule beta")] = 0.6
     discard_penultimate: Annotated[bool, Param("Discard penultimate sigma", text="Discard penultimate sigma")] = False
@@ -129,6 +133,10 @@ class Guidance:
     ] = 0.0
     min_sigma_all: Annotated[bool, Param("… on all steps", text="NGMS all steps")] = False
     skip_early: Annotated[float, Param("Skip early CFG", 0, 1, 0.01, text="Skip Early CFG", hint="Share of the first steps without the negative prompt.")] = 0.0
+    distilled: Annotated[
+        float,
+        Param("Distilled CFG Scale", 0, 100, 0.1, usual=30, text="Distilled CFG Scale", hint="Of models that learnt guidance (FLUX dev): how strictly the prompt is followed."),
+    ] = 3.5
     pad_conds: Annotated[bool, Param("Pad conds", text="Pad conds", hint="Prompt and negative prompt are brought to one length.")] = False
 
 

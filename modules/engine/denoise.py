@@ -34,6 +34,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
 
     weights, quantize = texts.weights, request.spacing.quantize
     bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
+    unguided = "cfg_scale" in model.record.lacks
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -57,7 +58,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         return x0_from(model.prediction, out, x.unsqueeze(1), scales)
 
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
-        skips = skips_uncond(request.guidance, step, sigma)
+        skips = unguided or skips_uncond(request.guidance, step, sigma)
         x0s = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
         uncond, scale = (x0s[0], 1.0) if skips else (x0s.pop(), request.cfg_scale)
         return Denoised(combine(x0s, weights, uncond, scale), uncond, x)

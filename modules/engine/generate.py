@@ -36,6 +36,7 @@ from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
 from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
+from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
@@ -227,6 +228,8 @@ class Engine:
             FAMILIES_BY_NAME[known.family].check(request)
         pace = Pace(self.looks().preview_interval)
         features: list[Feature] = [Tiling()] if request.tiling else []
+        if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
+            features.append(DistilledGuidance(request.guidance.distilled))
         with Relay(self.models, request.precision, card, refiner, self._vectors(request), features) as relay:
             stages = plan(request, relay.record, card.native)
             report(Progress("encoding", 0, request.pictures))

@@ -20,6 +20,7 @@ from modules.core.request import GenerationRequest, single
 from modules.engine.canvas import Canvas
 from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
+from modules.engine.levels import levels_of
 from modules.engine.plan import LARGEST, Stage, growth
 from modules.engine.relay import Relay
 from modules.imaging import latents as in_latents
@@ -32,7 +33,6 @@ from modules.imaging.seam import joined
 from modules.imaging.sizes import LATENT
 from modules.imaging.windows import Window
 from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import table_of
 
 SMALLEST = 64
 """Pixels of a side, as of any request."""
@@ -113,7 +113,7 @@ def _canvas(relay: Relay, stage: Stage, window: Window, requests: Sequence[Gener
         seeds = [single(one, stage.offset).seed for one in requests]
         noise = PictureNoise(seeds, stage.latent, request.noise_source, model.device).first().cpu()
         start = in_latents.masked_content("latent noise", start, mask, noise)
-    table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
+    table = levels_of(model, request.spacing)
     feature = InpaintMask(start, mask, None, SAMPLERS.get(request.sampler).timesteps, table)
 
     def finish(image: Image.Image, place: int, latents: Tensor) -> Image.Image:

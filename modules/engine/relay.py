@@ -18,13 +18,14 @@ from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
 from modules.engine.feature import Feature
 from modules.engine.handover import due, handing_over
+from modules.engine.levels import levels_of
 from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage
 from modules.engine.sample import silent_calls
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.memory.placement import rest
-from modules.sampling.parameterization import Table, table_of
+from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise
 
 
@@ -112,8 +113,7 @@ class Relay:
 
     def _taken_over(self, refiner: Card, stage: Stage, features: Sequence[Feature]) -> Denoise:
         self.turn = refiner
-        spacing = stage.request.spacing
-        table = table_of(self.acting.model.alphas_cumprod, spacing.noise_schedule, spacing.downcast_alphas)
+        table = levels_of(self.acting.model, stage.request.spacing)
         return self._guided(stage, table, features)
 
     def _guided(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:

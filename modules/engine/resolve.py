@@ -9,12 +9,14 @@ from typing import Protocol
 
 from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
+from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
 from modules.engine import upscaler_names
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
+from modules.engine.supports import check_supported
 from modules.engine.texts import spoken, styled
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style
@@ -40,6 +42,10 @@ def resolve(
         schedule = named
     check_levels(request)
     card = find_model(request, shelf)
+    record = FAMILIES.get(card.family)
+    exact = precision(request.precision)
+    if request.precision == "auto" and exact == "fp16":
+        exact = record.half
     variation = request.variation
     if bool(variation.width) != bool(variation.height):
         raise InvalidRequest("Resize seed needs both a width and a height.", "Give both, or 0 for both.", "variation.width")
@@ -50,11 +56,12 @@ def resolve(
         steps=len(request.spacing.sigmas) or request.steps,
         model=card.name,
         model_hash=card.sha256,
-        precision=precision(request.precision),
+        precision=exact,
         init=dataclasses.replace(request.init, image=request.init.image or next(iter(request.init.batch), "")),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
         refiner=_refiner(request, card, shelf),
     )
+    check_supported(resolved, record, card.name)
     return upscaler_names.settled(resolved, shelf), card
 
 

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.request import GenerationRequest, single
+from modules.engine.levels import levels_of
 from modules.engine.plan import Stage
 from modules.families.family import Model
+from modules.sampling.flow import Flow, flow_sigmas, from_pure_noise
 from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import Table, table_of
+from modules.sampling.parameterization import Table
 from modules.sampling.samplers import SAMPLERS as FUNCTIONS
 from modules.sampling.schedules import ddim_timesteps, schedule_for
 from modules.sampling.step import Denoise, SamplerOptions, Step, drive
@@ -40,17 +42,20 @@ def sample(
     -> [B, C, h, w], float32 on the model's device."""
     request = stage.request
     record = SAMPLERS.get(request.sampler)
-    table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
-    walk = course(stage, record, table)
+    table = levels_of(model, request.spacing)
+    walk = course(stage, record, table, model.flow)
     options = options_of(request, record, table, walk)
     table.learn(walk.sigmas, request.spacing.quantize)
     noise = noise_of(stage, model, requests, walk.whole)
     x = begin(stage, walk, noise.first(), latents)
     calls = walk.steps * (2 if record.second_order else 1)
-    return drive(FUNCTIONS[record.name](x, walk.sigmas, noise, options), denoise_with(table), Step(calls=calls, total=walk.steps))
+    sampling = FUNCTIONS[record.name](x, walk.sigmas, noise, options)
+    if model.flow:
+        sampling = from_pure_noise(FUNCTIONS[record.name], x, walk.sigmas, noise, options)
+    return drive(sampling, denoise_with(table), Step(calls=calls, total=walk.steps))
 
 
-def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
+def course(stage: Stage, record: SamplerRecord, table: Table, flow: Flow | None = None) -> Course:
     """The whole schedule of a stage from noise; the last part of one for a stage that starts from latents: A1111's rule of t_enc + 1 steps."""
     request, strength = stage.request, stage.strength
     steps, done = lengths(stage)
@@ -60,8 +65,11 @@ def course(stage: Stage, record: SamplerRecord, table: Table) -> Course:
             return Course(torch.empty(0), timesteps, None, done, steps, (table.sigma_min, table.sigma_max))
         kept = min(done - 1, len(timesteps) - 1)
         return Course(torch.empty(0), timesteps[:kept], table.alphas_cumprod[timesteps[kept]], kept, steps, (table.sigma_min, table.sigma_max))
-    sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing)
-    positive = sigmas[sigmas > 0].tolist() or [table.sigma_min, table.sigma_max]
+    if flow:
+        sigmas = flow_sigmas(record.name, request.schedule, max(steps, 1), flow, stage.latent[1:], request.spacing)
+    else:
+        sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing)
+    positive = sigmas[(sigmas > 0) & sigmas.isfinite()].tolist() or [table.sigma_min, table.sigma_max]
     whole = (min(positive), max(positive))
     if strength is None:
         return Course(sigmas, None, None, done, steps, whole)
@@ -98,6 +106,8 @@ def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> 
         if walk.timesteps is not None:
             return noise
         first = walk.sigmas[0]
+        if first.isinf():
+            return noise
         unit = request.spacing.sgm_noise or SAMPLERS.get(request.sampler).diffusers
         return noise * (torch.sqrt(1 + first**2) if unit else first).to(noise.device)
     latents = latents.to(noise.device)
@@ -107,6 +117,8 @@ def begin(stage: Stage, walk: Course, noise: Tensor, latents: Tensor | None) -> 
     if walk.start is not None:
         alpha = walk.start.to(noise.device)
         return latents * alpha.sqrt() + noise * (1 - alpha).sqrt() + noise * extra * alpha.sqrt()
+    if walk.sigmas[0].isinf():  # all noise: nothing of the latents is left
+        return noise
     return latents + noise * walk.sigmas[0].to(noise.device) + noise * extra
 
 

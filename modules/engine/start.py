@@ -16,6 +16,7 @@ from modules.engine.canvas import Canvas
 from modules.engine.enlarge import enlarging
 from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
+from modules.engine.levels import levels_of
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.imaging import color, fill, latents, masks, overlay, pixels, soft
@@ -23,7 +24,6 @@ from modules.imaging.background import flatten
 from modules.imaging.opening import opened
 from modules.imaging.resize import ResizeMode, Upscaler, resize_image
 from modules.sampling.noise import PictureNoise
-from modules.sampling.parameterization import table_of
 
 MODES = {
     "Just resize": ResizeMode.STRETCH,
@@ -62,7 +62,7 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
     # A1111 fills with what the seeds alone draw first, whatever the variation seed
     noise = PictureNoise([one.seed for one in requests], stage.latent, request.noise_source, model.device).first().cpu()
     start = latents.masked_content(request.mask.content, start, mask, noise)
-    table = table_of(model.alphas_cumprod, request.spacing.noise_schedule, request.spacing.downcast_alphas)
+    table = levels_of(model, request.spacing)
     feature = InpaintMask(start, mask, softness(request), SAMPLERS.get(request.sampler).timesteps, table)
     original = masks.overlay_picture(source, where, upscaler)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modules.families.family import Family
+from modules.families.flux import Flux
 from modules.families.sd1 import StableDiffusion1
+from modules.families.sd3 import StableDiffusion3
 
-FAMILIES_BY_NAME: Mapping[str, Family] = {family.record.name: family for family in (StableDiffusion1(),)}
+FAMILIES_BY_NAME: Mapping[str, Family] = {family.record.name: family for family in (StableDiffusion1(), StableDiffusion3(), Flux())}

@@ -11,8 +11,9 @@ from torch import Tensor
 from modules.catalog.card import Card
 from modules.core.records.families import FamilyRecord
 from modules.core.request import GenerationRequest, Text
+from modules.sampling.flow import Flow
 
-Prediction = Literal["eps", "v", "x0"]
+Prediction = Literal["eps", "v", "x0", "flow"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class NetworkCall:
 class Model:
     """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
     they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
-    vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied. beside: input channels of the network beyond the latents' own (5 of an inpainting model)."""
+    vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied. beside: input channels of the network beyond the latents' own (5 of an inpainting model).
+    flow: its schedule, where it learnt by flow matching; alphas_cumprod is empty then."""
 
     card: Card
     record: FamilyRecord
@@ -52,6 +54,7 @@ class Model:
     vae_dtype: Any
     scale: float
     beside: int = 0
+    flow: Flow | None = None
 
 
 class Family(Protocol):

@@ -18,7 +18,7 @@ from modules.infotext.rules import OUTPAINT, RULES, SOFT
 from modules.infotext.runs import second_pass
 
 FIRST = (
-    "Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Face restoration", "Size", "Model hash", "Model", "FP8 weight",
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Distilled CFG Scale", "Image CFG scale", "Seed", "Face restoration", "Size", "Model hash", "Model", "FP8 weight",
     "Cache FP16 weight for LoRA", "VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength",
     "Conditional mask weight", "Clip skip", "ENSD", "Token merging ratio", "Token merging ratio hr", "Init image hash", "RNG", "Tiling",
 )  # fmt: skip
@@ -31,7 +31,7 @@ THEN = (
     *SCRIPTS, *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", *OUTPAINT, "Hires sampler", "Hires prompt",
     "Hires negative prompt", "Hires schedule type", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Old prompt editing timelines",
     "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
-    "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
+    "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Schedule shift", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
     "Sigma tmin", "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "Pad conds", "Refiner switch by sampling steps", "Hires refiner",
     "Refiner", "Refiner switch at", "Template", "Negative Template", "Extensions",
 )  # fmt: skip

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
 from modules.core.errors import BadModelFile
-from modules.networks.weights import Weights
+from modules.networks.sources import Source
 
 Network = TypeVar("Network", bound=nn.Module)
 Name = Callable[[str], str]
@@ -36,8 +36,28 @@ def vae(config: Mapping[str, Any]) -> AutoencoderKL:
 
 
 def text_encoder(config: Mapping[str, Any]) -> CLIPTextModel:
-    known = {name: value for name, value in config.items() if name not in ("torch_dtype", "dtype")}  # the weights decide
-    return _made("text encoder", config, lambda: CLIPTextModel(CLIPTextConfig(**known)))
+    return _made("text encoder", config, lambda: CLIPTextModel(CLIPTextConfig(**_plain(config))))
+
+
+def flux(config: Mapping[str, Any]) -> FluxTransformer2DModel:
+    return _made("transformer", config, lambda: FluxTransformer2DModel.from_config(dict(config)))
+
+
+def sd3(config: Mapping[str, Any]) -> SD3Transformer2DModel:
+    return _made("transformer", config, lambda: SD3Transformer2DModel.from_config(dict(config)))
+
+
+def t5(config: Mapping[str, Any]) -> T5EncoderModel:
+    return _made("T5 text encoder", config, lambda: T5EncoderModel(T5Config(**_plain(config))))
+
+
+def projecting_text_encoder(config: Mapping[str, Any]) -> CLIPTextModelWithProjection:
+    """CLIP with the projection that makes its pooled text."""
+    return _made("text encoder", config, lambda: CLIPTextModelWithProjection(CLIPTextConfig(**_plain(config))))
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in ("torch_dtype", "dtype")}  # the weights decide
 
 
 def _made(what: str, config: Mapping[str, Any], make: Callable[[], Network]) -> Network:
@@ -59,7 +79,7 @@ def _check(config: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is out of range")
 
 
-def fill(network: Network, weights: Weights, name_in_file: Name, dtype: torch.dtype, what: str) -> Network:
+def fill(network: Network, weights: Source, name_in_file: Name, dtype: torch.dtype, what: str) -> Network:
     """Loads the weights and makes the network ready to run. Raises BadModelFile for missing tensors and other shapes, naming the first few."""
     wanted = {name: (name_in_file(name), tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
     missing = [inside for inside, _ in wanted.values() if inside not in weights.shapes]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from modules.core.errors import InvalidRequest
 
-Prediction = Literal["eps", "v", "x0"]
+Prediction = Literal["eps", "v", "x0", "flow"]
 
 TERMINAL_ALPHA = 4.8973451890853435e-08
 """Stands for nought at the end of a zero-terminal-SNR table, where sigma would be infinite; makes sigma_max 4518.76."""
@@ -141,10 +141,12 @@ def c_in(sigma: Tensor) -> Tensor:
 def x0_from(prediction: Prediction, out: Tensor, x: Tensor, scales: Scales) -> Tensor:
     """The network's raw output -> clean latents. x, out: [B, C, H, W], x unscaled.
 
-    eps: the noise itself. v: Salimans & Ho 2022, appendix D. x0: the clean latents.
+    eps: the noise itself. v: Salimans & Ho 2022, appendix D. x0: the clean latents. flow: the velocity, noise - x0 (`sampling.flow`).
     """
     if prediction == "eps":
         return x - out * scales.sigma
     if prediction == "v":
         return x / scales.variance - out * scales.share
+    if prediction == "flow":
+        return x * scales.c_in - out * scales.share
     return out

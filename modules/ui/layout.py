@@ -107,6 +107,7 @@ ACCORDIONS: Accordions = (
             ("spacing.sigmas",),
             ("spacing.sigma_min", "spacing.sigma_max", "spacing.rho"),
             ("spacing.beta_alpha", "spacing.beta_beta"),
+            ("spacing.shift",),
             ("spacing.noise_schedule",),
             ("spacing.discard_penultimate", "spacing.sgm_noise"),
             ("spacing.quantize", "spacing.downcast_alphas"),
@@ -115,7 +116,7 @@ ACCORDIONS: Accordions = (
     (
         "Guidance",
         "guidance",
-        (("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
+        (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )

@@ -17,6 +17,8 @@ NOT_A1111S = {
     "as_is",
     "solver.named",
     "spacing.sigmas",
+    "spacing.shift",
+    "guidance.distilled",
     "refiner.checkpoint_hash",
     "enlarging.networks",
     "init.batch",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from modules.core.registry import Registry
 
@@ -19,7 +19,9 @@ class FamilyRecord:
     variants: of its architecture that can be drawn with, by the catalog's words ("inpainting"; "" is the plain one).
     whole: a single file must hold text encoders and VAE too.
     defaults: request values that suit it, by dotted name. memory: rough GB of GPU memory by side in pixels, shown as approximate.
-    preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset."""
+    preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset.
+    samplers, schedules: those that apply; () for all. lacks: parameters by dotted name, a group by its first part, that cannot act, and why: the page greys
+    them out and the engine refuses them with the same words. half: what "auto" precision means where fp16 would, if not that."""
 
     name: str
     title: str
@@ -34,7 +36,35 @@ class FamilyRecord:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[int, float] = field(default_factory=dict)
     preview: tuple[tuple[float, float, float], ...] = ()
+    samplers: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    half: Literal["fp16", "bf16"] = "fp16"
 
+
+FLOW_SAMPLERS = (
+    "Euler", "Euler a", "Heun", "LMS", "DPM2", "DPM2 a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE",
+)  # fmt: skip
+"""Those that go by noise levels alone. The others walk a diffusion model's own timesteps."""
+FLOW_SCHEDULES = ("Automatic", "Uniform", "Karras", "Exponential", "SGM Uniform", "Simple", "Normal", "Beta")
+"""The schedule types that mean something from all noise (level 1) to none (0). The others are formulas in a sigma that would begin at infinity."""
+UNGUIDED = "FLUX learnt its guidance: the distilled CFG scale says how strictly the prompt is followed, and there is no negative prompt."
+NO_TABLE = "Models of flow matching have no table of alphas."
+NOT_READ = "This kind of model reads its texts by T5 or by a fixed layer of CLIP."
+DIFFUSION_LACKS: Mapping[str, str] = {
+    "guidance.distilled": "Only FLUX dev and its kin learnt guidance as an input.",
+    "spacing.shift": "Only schedules of flow matching are shifted.",
+}
+"""What no diffusion model knows."""
+FLOW_LACKS: Mapping[str, str] = {
+    "spacing.noise_schedule": NO_TABLE,
+    "spacing.downcast_alphas": NO_TABLE,
+    "spacing.sgm_noise": "Models of flow matching begin with plain noise.",
+    "text.clip_skip": NOT_READ,
+    "guidance.pad_conds": "Its texts have one length.",
+    "tiling": "A transformer has no edges that could wrap around.",
+}
+"""What no model of flow matching knows."""
 
 FAMILIES: Registry[FamilyRecord] = Registry(
     "model family",
@@ -50,6 +80,43 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             defaults={"width": 512, "height": 512, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
             memory={512: 2.5, 768: 3.5, 1024: 5.0},
             preview=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+            lacks=DIFFUSION_LACKS,
+        ),
+        FamilyRecord(
+            name="sd3",
+            title="Stable Diffusion 3",
+            aliases=("SD3", "sd35"),
+            native=1024,
+            latent_channels=16,
+            scale=1.5305,
+            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
+            memory={768: 12.0, 1024: 16.0, 1536: 20.0},
+            samplers=FLOW_SAMPLERS,
+            schedules=FLOW_SCHEDULES,
+            lacks={**FLOW_LACKS, "guidance.distilled": DIFFUSION_LACKS["guidance.distilled"]},
+            half="bf16",
+        ),
+        FamilyRecord(
+            name="flux",
+            title="FLUX.1",
+            aliases=("FLUX", "flux1"),
+            native=1024,
+            latent_channels=16,
+            scale=0.3611,
+            defaults={"width": 1024, "height": 1024, "steps": 20, "cfg_scale": 1.0, "sampler": "Euler", "schedule": "Automatic"},
+            memory={768: 24.0, 1024: 28.0, 1536: 36.0},
+            samplers=FLOW_SAMPLERS,
+            schedules=FLOW_SCHEDULES,
+            lacks={
+                **FLOW_LACKS,
+                "cfg_scale": UNGUIDED,
+                "negative_prompt": UNGUIDED,
+                "hires.negative_prompt": UNGUIDED,
+                "guidance.min_sigma": UNGUIDED,
+                "guidance.min_sigma_all": UNGUIDED,
+                "guidance.skip_early": UNGUIDED,
+            },
+            half="bf16",
         ),
     ],
 )

@@ -12,6 +12,10 @@ from modules.sampling.parameterization import Table, c_in
 from modules.sampling.step import Denoise, Denoised, Step
 
 
+HIGHEST = 1e6
+"""Stands for the infinite level with which flow matching begins, in the formula of soft inpainting."""
+
+
 @dataclass(frozen=True)
 class InpaintMask(Feature):
     """init: [B, C, h, w], the clean latents of the start picture. mask: [1, h, w], 1 = drawn anew. soft: None for a plain mix.
@@ -33,7 +37,7 @@ class InpaintMask(Feature):
     def _after(self, denoise: Denoise) -> Denoise:
         def masked(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
             answer = denoise(x, sigma, step)
-            return Denoised(self._mixed(answer.x0, float(sigma)), answer.uncond, answer.x)
+            return Denoised(self._mixed(answer.x0, min(float(sigma), HIGHEST)), answer.uncond, answer.x)
 
         return masked
 

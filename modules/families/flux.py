@@ -1,0 +1,110 @@
+"""FLUX.1 dev and schnell (Black Forest Labs 2024): a transformer over tokens of text and picture, T5 for the words, CLIP-L for the pooled text.
+
+dev was distilled with its guidance as an input, so one call stands for two, and there is no negative prompt. Narrow models of the same layout too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modules.catalog.card import Card
+from modules.core.records.families import FAMILIES
+from modules.core.request import GenerationRequest, Text
+from modules.families import joint
+from modules.families.family import Cond, Model, NetworkCall
+from modules.networks import build, clip_text
+from modules.networks.joint_checkpoint import Layout, Precisions, load_folder
+from modules.prompt.encode import chunks
+
+LENGTH = 512
+"""Tokens of a text at least, as the networks were trained on; a longer one stays whole."""
+LAYOUT = Layout(build.flux, ("text_encoder",), "text_encoder_2")
+
+
+class Flux:
+    """The functions of the family; holds no model."""
+
+    record = FAMILIES.get("flux")
+
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+        precisions = Precisions(dtype, vae_dtype or dtype)
+        with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
+            parts = load_folder(card, LAYOUT, precisions)
+        networks = parts.networks
+        return Model(
+            card=card,
+            record=self.record,
+            parts=networks,
+            alphas_cumprod=torch.empty(0),
+            prediction="flow",
+            device=device,
+            dtype=dtype,
+            vae_dtype=precisions.vae,
+            scale=float(networks["vae"].config.scaling_factor),
+            beside=networks["transformer"].config.in_channels // 4 - self.record.latent_channels,
+            flow=joint.flow_of(parts.scheduler, "Simple"),
+        )
+
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
+        """Contexts are T5's states, [512 or more, D]; extra: CLIP's pooled text of the first chunk, without weights. float32 on the CPU."""
+        pieces = joint.pieces_of(texts, text)
+        vocabulary = model.parts["vocabulary"]
+        with torch.no_grad():
+            contexts = joint.t5_states(model, "text_encoder_2", pieces, text, LENGTH)
+            first = [chunks(piece, vocabulary, text.comma_backtrack, {})[0].tokens for piece in pieces]
+            pooled = [clip_text.pooled(model.parts["text_encoder"], torch.tensor([tokens]), model.device)[0] for tokens in first]
+        return [Cond(context, {"pooled_projections": row}) for context, row in zip(contexts, pooled, strict=True)]
+
+    def predict(self, model: Model, call: NetworkCall) -> Tensor:
+        network = model.parts["transformer"]
+        x = joint.whole_tokens(call.x)
+        height, width = x.shape[2] // 2, x.shape[3] // 2
+        extra = dict(call.extra)
+        guidance = extra.pop("guidance", None)
+        extra["pooled_projections"] = extra["pooled_projections"].to(x.dtype)
+        out = network(
+            hidden_states=packed(x),
+            encoder_hidden_states=call.context,
+            timestep=call.timesteps.to(x.dtype) / 1000,
+            guidance=guidance if network.config.guidance_embeds else None,
+            img_ids=places(height, width, x),
+            txt_ids=torch.zeros(call.context.shape[1], 3, device=x.device, dtype=x.dtype),
+            return_dict=False,
+            **extra,
+        )[0]
+        return unpacked(out, height, width)[:, :, : call.x.shape[2], : call.x.shape[3]]
+
+    def decode(self, model: Model, latents: Tensor) -> Tensor:
+        return joint.decode(model, latents)
+
+    def encode_image(self, model: Model, pixels: Tensor) -> Tensor:
+        return joint.encode_image(model, pixels)
+
+    def check(self, request: GenerationRequest) -> None:
+        """What its record says it lacks, the engine refuses; nothing else depends on the request alone."""
+
+
+def packed(x: Tensor) -> Tensor:
+    """[N, C, 2 h, 2 w] -> [N, h w, 4 C]: four neighbouring latents make a token."""
+    rows, channels, height, width = x.shape
+    tiles = x.view(rows, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+    return tiles.reshape(rows, height * width // 4, channels * 4)
+
+
+def unpacked(tokens: Tensor, height: int, width: int) -> Tensor:
+    """height, width: in tokens. The way back of `packed`."""
+    rows, _, channels = tokens.shape
+    tiles = tokens.view(rows, height, width, channels // 4, 2, 2).permute(0, 3, 1, 4, 2, 5)
+    return tiles.reshape(rows, channels // 4, height * 2, width * 2)
+
+
+def places(height: int, width: int, like: Tensor) -> Tensor:
+    """[h w, 3]: 0, row and column of each token."""
+    found = torch.zeros(height, width, 3, device=like.device, dtype=like.dtype)
+    found[..., 1] += torch.arange(height, device=like.device)[:, None]
+    found[..., 2] += torch.arange(width, device=like.device)[None, :]
+    return found.view(-1, 3)
