@@ -144,4 +144,4 @@ def _size(path: Path, usable: bool) -> int:
     """Bytes; of a folder, those of the weights that would be loaded."""
     if not path.is_dir():
         return path.stat().st_size
-    return sum(file.stat().st_size for part in folder.PARTS for file in folder.weight_files(path, part)) if usable else 0
+    return sum(file.stat().st_size for part in folder.parts(path) for file in folder.weight_files(path, part)) if usable else 0

@@ -25,6 +25,11 @@ def is_folder(path: Path) -> bool:
     return (path / INDEX).is_file()
 
 
+def parts(folder: Path) -> tuple[str, ...]:
+    """The sub-folders that hold weights, by name."""
+    return tuple(sorted(place.name for place in folder.iterdir() if place.is_dir() and any(place.glob("*.safetensors"))))
+
+
 def config(folder: Path, part: str) -> dict[str, Any]:
     """The config of one part. Raises BadModelFile."""
     name = "scheduler_config.json" if part == "scheduler" else "config.json"

@@ -111,7 +111,15 @@ class Spacing:
     rho: Annotated[float, Param("Schedule rho", 0, 100, 0.01, text="Schedule rho")] = 0.0
     shift: Annotated[
         float,
-        Param("Schedule shift", 0, 100, 0.05, usual=12, text="Schedule shift", hint="Flow-matching models: higher spends more steps on the composition. 0: the model's own."),
+        Param(
+            "Schedule shift",
+            0,
+            100,
+            0.05,
+            usual=12,
+            text="Schedule shift",
+            hint="Flow-matching models: higher spends more steps on the composition. 0: the model's own.",
+        ),
     ] = 0.0
     beta_alpha: Annotated[float, Param("Beta schedule alpha", 0.01, 1, 0.01, text="Beta schedule alpha")] = 0.6
     beta_beta: Annotated[float, Param("Beta schedule beta", 0.01, 1, 0.01, text="Beta schedule beta")] = 0.6
@@ -135,7 +143,15 @@ class Guidance:
     skip_early: Annotated[float, Param("Skip early CFG", 0, 1, 0.01, text="Skip Early CFG", hint="Share of the first steps without the negative prompt.")] = 0.0
     distilled: Annotated[
         float,
-        Param("Distilled CFG Scale", 0, 100, 0.1, usual=30, text="Distilled CFG Scale", hint="Of models that learnt guidance (FLUX dev): how strictly the prompt is followed."),
+        Param(
+            "Distilled CFG Scale",
+            0,
+            100,
+            0.1,
+            usual=30,
+            text="Distilled CFG Scale",
+            hint="Of models that learnt guidance (FLUX dev): how strictly the prompt is followed.",
+        ),
     ] = 3.5
     pad_conds: Annotated[bool, Param("Pad conds", text="Pad conds", hint="Prompt and negative prompt are brought to one length.")] = False
 

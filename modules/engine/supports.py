@@ -13,8 +13,13 @@ from modules.core.request import GenerationRequest
 
 def check_supported(request: GenerationRequest, record: FamilyRecord, model: str) -> None:
     """request: resolved. model: its name, for the message. Raises Unsupported that names the first field which would not act as asked, and what to do."""
-    lists = (("sampler", request.sampler, record.samplers), ("hires.sampler", request.hires.sampler, record.samplers))
-    lists += (("schedule", request.schedule, record.schedules), ("hires.schedule", request.hires.schedule, record.schedules))
+    samplers, schedules = record.samplers, record.schedules
+    lists = (
+        ("sampler", request.sampler, samplers),
+        ("hires.sampler", request.hires.sampler, samplers),
+        ("schedule", request.schedule, schedules),
+        ("hires.schedule", request.hires.schedule, schedules),
+    )
     for name, given, allowed in lists:
         value = split_sampler(given)[0] if given and "sampler" in name else given
         if value and allowed and value not in allowed:

@@ -10,24 +10,15 @@ import gc
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline, StableDiffusionPipeline
 
 from modules.core.options import DeviceOptions
 from modules.memory.device import Machine
 
 
 def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> Any:
-    """Puts the components `unet`, `vae`, `text_encoder` where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
-    pipeline = StableDiffusionPipeline(
-        vae=parts["vae"],
-        text_encoder=parts["text_encoder"],
-        tokenizer=None,
-        unet=parts["unet"],
-        scheduler=None,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    """Puts the networks where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
+    pipeline = _owner(parts)
     if options.attention_slicing:
         pipeline.enable_attention_slicing()
     if machine.device == "cpu":
@@ -37,9 +28,35 @@ def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> An
     elif options.placement == "lowvram":
         pipeline.enable_sequential_cpu_offload(device=machine.device)
     else:
-        for name in ("vae", "text_encoder", "unet"):
-            parts[name].to(machine.device)
+        for part in parts.values():
+            if isinstance(part, torch.nn.Module):
+                part.to(machine.device)
     return pipeline
+
+
+class Networks(DiffusionPipeline):
+    """Owns the hooks of networks that no one pipeline is made for; is never called."""
+
+    model_cpu_offload_seq = "text_encoder->text_encoder_2->text_encoder_3->transformer->vae"
+
+    def __init__(self, transformer: Any, vae: Any, text_encoder: Any = None, text_encoder_2: Any = None, text_encoder_3: Any = None) -> None:
+        super().__init__()
+        self.register_modules(transformer=transformer, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, text_encoder_3=text_encoder_3)
+
+
+def _owner(parts: dict[str, Any]) -> Any:
+    if "unet" not in parts:
+        return Networks(**{name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)})
+    return StableDiffusionPipeline(
+        vae=parts["vae"],
+        text_encoder=parts["text_encoder"],
+        tokenizer=None,
+        unet=parts["unet"],
+        scheduler=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
 
 
 def rest(placed: Any) -> None:

@@ -120,7 +120,7 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
     ("changed", "said"),
     [
         ({"index": {"_class_name": "StableDiffusionXLPipeline"}}, "StableDiffusionXLPipeline"),
-        ({"index": {"_class_name": "FluxPipeline"}}, "FluxPipeline"),
+        ({"index": {"_class_name": "KolorsPipeline"}}, "KolorsPipeline"),
         ({"index": {}}, "nameless"),
         ({"unet": {"in_channels": 8, "cross_attention_dim": 768}}, "pix2pix"),
         ({"unet": {"in_channels": 4, "cross_attention_dim": 1024}}, "2.x"),

@@ -50,9 +50,7 @@ def test_flux_draws_what_diffusers_pipeline_draws(tmp_path: Path, dev: bool) -> 
     family, model = loaded(place, "flux")
     request = GenerationRequest(prompt="a red pear", sampler="Euler", steps=5, seed=7, guidance=Guidance(distilled=2.5))
     latents, noise = drawn(family, model, request)
-    pipeline = FluxPipeline(
-        **parts, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"), tokenizer=None, tokenizer_2=None
-    )
+    pipeline = FluxPipeline(**parts, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"), tokenizer=None, tokenizer_2=None)
     (cond,) = family.encode(model, ["a red pear"], Text(), {})
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(

@@ -122,7 +122,9 @@ def save_folder(place: Path, kind: str, parts: dict[str, Any], scheduler: dict[s
             table = json.loads((tokens / "tokenizer_config.json").read_text())
             (tokens / "tokenizer_config.json").write_text(json.dumps({**table, "pad_token": "!"}))
     (place / "scheduler").mkdir()
-    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps({"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, **scheduler}))
+    (place / "scheduler" / "scheduler_config.json").write_text(
+        json.dumps({"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, **scheduler})
+    )
     (place / "model_index.json").write_text(json.dumps({"_class_name": kind}))
     return place
 

@@ -11,7 +11,6 @@ from modules.imaging.soft import Softness, blend
 from modules.sampling.parameterization import Table, c_in
 from modules.sampling.step import Denoise, Denoised, Step
 
-
 HIGHEST = 1e6
 """Stands for the infinite level with which flow matching begins, in the formula of soft inpainting."""
 
