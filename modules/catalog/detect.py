@@ -49,10 +49,6 @@ class Recognised(NamedTuple):
         return self.kind in GROUPS["checkpoint"]
 
 
-JOINT = {"FluxPipeline": "flux", "FluxFillPipeline": "flux", "StableDiffusion3Pipeline": "sd3"}
-"""Folders of flow-matching transformers, by the class in their index."""
-
-
 def family_of(source: Header | Path, config: Path | None = None) -> Recognised:
     """source: the header of a single file, or a diffusers folder. config: the yaml beside a single file. Raises BadModelFile for a damaged folder or yaml."""
     return _of_folder(source) if isinstance(source, Path) else _of_file(source, config)
