@@ -1,4 +1,4 @@
-"""Takes over what an A1111 installation holds: settings, start values of forms, styles, and its model folders by their path. Writes nothing into that folder.
+"""Takes over what an A1111 installation holds: settings, start values of forms, styles, translations, and its model folders by their path. Writes nothing into that folder.
 
 What is changed is noted first, so that it can be taken back; what somebody changed again meanwhile is then left alone.
 """
@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modules.a1111 import translation
+from modules.a1111 import languages, translation
 from modules.a1111.installation import MODEL_FOLDERS, STYLES, Installation, look
+from modules.a1111.languages import Languages
 from modules.a1111.translation import Row, Translation
 from modules.core.errors import NotFound
 from modules.core.files import replace
@@ -25,6 +26,7 @@ from modules.core.settings import SettingsStore
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 
+LANGUAGES = "localizations"
 LARGEST = 8 * 2**20
 """Bytes of the note of what was taken over."""
 
@@ -45,6 +47,7 @@ class Plan:
     installation: Installation
     translation: Translation
     styles: list[Style] = field(default_factory=list)
+    languages: Mapping[str, bytes] = field(default_factory=dict)
     folder: bool = False
 
     @property
@@ -71,8 +74,9 @@ class Adoption:
             if plan.folder:
                 values["extra_model_folders"] = [*self._settings.value.extra_model_folders, str(plan.installation.root)]
             forms = {tab: chosen for tab, chosen in plan.translation.forms.items() if chosen}
-            if values or forms or plan.styles:
+            if values or forms or plan.styles or plan.languages:
                 self._note(plan, values, forms)
+                languages.keep(self._paths.localizations, plan.languages)
                 self._settings.change_all(values)
                 for tab, chosen in forms.items():
                     self._forms.change(tab, {**self._forms.of(tab), **chosen})
@@ -98,6 +102,7 @@ class Adoption:
             for tab, changes in note["forms"].items():
                 self._undo_form(tab, changes, rows)
             self._undo_styles([Style(*one) for one in note["styles"]], rows)
+            self._undo_languages(note.get("languages", {}), rows)
             self._write(notes[:-1])
             self._moved()
             return Report(Path(note["root"]), tuple(rows.rows))
@@ -109,9 +114,12 @@ class Adoption:
         for name, why in found.troubles.items():
             into.say(name, "the whole file", None, "not taken", why)
         now = self._settings.value
-        translation.config(found.config, now, found.has_checkpoint(str(found.config.get(MODEL) or "")), into)
+        here = languages.names((self._paths.localizations, PROJECT / "localizations"))
+        known = {*here, *found.languages.files}
+        translation.config(found.config, now, found.has_checkpoint(str(found.config.get(MODEL) or "")), known, into)
         translation.forms(found.forms, into)
-        plan = Plan(found, into, self._new_styles(found.styles, into), str(found.root) not in now.extra_model_folders)
+        new = self._new_styles(found.styles, into), self._new_languages(found.languages, here, into)
+        plan = Plan(found, into, *new, str(found.root) not in now.extra_model_folders)
         self._folders(found, plan.folder, into)
         plan.folder = plan.folder and bool(found.models())
         return plan
@@ -133,6 +141,18 @@ class Adoption:
                 into.say(STYLES, name, style.prompt, "not taken", "You have another style of this name; yours was kept.")
         return new
 
+    def _new_languages(self, theirs: Languages, ours: Mapping[str, bytes], into: Translation) -> dict[str, bytes]:
+        new = {name: data for name, data in theirs.files.items() if name not in ours}
+        for name, data in theirs.files.items():
+            if name in new:
+                into.say(LANGUAGES, name, None, "taken", "Its texts act where this page has the same.")
+            else:
+                same = ours[name] == data
+                into.say(LANGUAGES, name, None, "already so" if same else "not taken", "" if same else "There is a translation of this name here; it was kept.")
+        for name, why in theirs.troubles.items():
+            into.say(LANGUAGES, name, None, "not taken", why)
+        return new
+
     def _note(self, plan: Plan, values: Mapping[str, Any], forms: Mapping[str, Mapping[str, Any]]) -> None:
         settings = {name: [_plain(getattr(self._settings.value, name)), value] for name, value in values.items()}
         starts = {
@@ -140,6 +160,7 @@ class Adoption:
         }
         added = [[style.name, style.prompt, style.negative_prompt] for style in plan.styles]
         note = {"root": str(plan.installation.root), "when": time.strftime("%Y-%m-%d %H:%M:%S"), "settings": settings, "forms": starts, "styles": added}
+        note["languages"] = {name: languages.sha256(data) for name, data in plan.languages.items()}
         self._write([*self._notes(), note])
 
     def _undo_settings(self, changes: Mapping[str, Any], rows: Translation) -> None:
@@ -178,6 +199,13 @@ class Adoption:
             )
         if going:
             style_file.change_all(self._paths.styles, [(style, None) for style in going])
+
+    def _undo_languages(self, kept: Mapping[str, str], rows: Translation) -> None:
+        gone, changed = languages.drop(self._paths.localizations, kept)
+        for name in gone:
+            rows.say(LANGUAGES, name, None, "taken", "It is gone again.")
+        for name in changed:
+            rows.say(LANGUAGES, name, None, "not taken", "It was changed since, so it stays.")
 
     def _notes(self) -> list[dict[str, Any]]:
         try:

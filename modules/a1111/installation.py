@@ -1,4 +1,4 @@
-"""A folder in which somebody has used A1111 (or Forge): its settings, the defaults of its forms, its styles and its model folders. Read only, nothing executed.
+"""A folder in which somebody has used A1111 (or Forge): its settings, the defaults of its forms, its styles, its translations of the page and its model folders. Read only, nothing executed.
 
 Source of the layout: the project's notes on A1111 (folders, config.json, ui-config.json, styles.csv).
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modules.a1111 import languages
+from modules.a1111.languages import Languages
 from modules.core.errors import EaselError, NotFound
 from modules.prompt import style_file
 from modules.prompt.styles import Style
@@ -45,13 +47,14 @@ MOST = 20_000
 
 @dataclass(frozen=True)
 class Installation:
-    """root: its folder. config, forms: what the two files of settings hold, {} where they are not there. styles: by name. troubles: files that could
+    """root: its folder. config, forms: what the two files of settings hold, {} where they are not there. styles: by name. languages: translations of the page. troubles: files that could
     not be read: name -> why."""
 
     root: Path
     config: Mapping[str, Any] = field(default_factory=dict)
     forms: Mapping[str, Any] = field(default_factory=dict)
     styles: Mapping[str, Style] = field(default_factory=dict)
+    languages: Languages = field(default_factory=Languages)
     troubles: Mapping[str, str] = field(default_factory=dict)
 
     def models(self) -> dict[str, int]:
@@ -79,7 +82,7 @@ def look(path: Path) -> Installation:
         found = style_file.read(root / STYLES)
     except EaselError as error:
         troubles[STYLES] = error.what
-    return Installation(root.resolve(), config, forms, found, troubles)
+    return Installation(root.resolve(), config, forms, found, languages.look(root), troubles)
 
 
 def _object(path: Path, troubles: dict[str, str]) -> dict[str, Any]:

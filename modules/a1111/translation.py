@@ -5,7 +5,7 @@ Knows neither files nor whether anything is taken over; every value is checked a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -65,7 +65,6 @@ OWN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """A1111's labels, as ui-config.json names widgets -> our parameters, by tab."""
 SAME = ("Use same sampler", "Use same scheduler")
 """What its menus of hires fix hold where nothing is chosen."""
-LATER = "Choose it in Settings."
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class Translation:
         self.rows.append(Row(source, name, text if len(text) <= SHOWN else text[:SHOWN] + " …", state, note))
 
 
-def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, into: Translation) -> None:
-    """config.json. now: our settings. has_checkpoint: whether the checkpoint that it names is there."""
+def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, languages: Collection[str], into: Translation) -> None:
+    """config.json. now: our settings. has_checkpoint: whether the checkpoint that it names is there. languages: that the page can have."""
     ours = {field.name: field for field in walk(Settings)}
     for name, value in found.items():
         name, value = _renamed(str(name), value)
@@ -106,7 +105,7 @@ def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, into: 
         elif name == "localization":
             into.usual += value in ("None", "")
             if value not in ("None", ""):
-                into.say("config.json", name, value, "not taken", LATER)
+                _setting(name, value, now, into, "" if value in languages else "There is no translation of this name in its folder.")
         elif name in ours:
             _setting(name, value, now, into)
         elif option is None:

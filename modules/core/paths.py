@@ -77,6 +77,11 @@ class Paths:
         return self.styles_files or (self.data / "styles.csv",)
 
     @property
+    def localizations(self) -> Path:
+        """The user's own translations of the page."""
+        return self.data / "localizations"
+
+    @property
     def settings(self) -> Path:
         return self.data / "settings.yaml"
 

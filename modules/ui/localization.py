@@ -44,7 +44,7 @@ class Catalogue:
 
 def folders(paths: Paths) -> tuple[Path, ...]:
     """Where catalogues lie, the user's own first."""
-    return paths.data / "localizations", PROJECT / "localizations"
+    return paths.localizations, PROJECT / "localizations"
 
 
 def names(paths: Paths) -> list[str]:

@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
     "img2img_color_correction": True,
     "emphasis": "Loud",
     "an_extensions_setting": {"deep": [1, 2]},
-    "localization": "de_DE",
+    "localization": "xx_XX",
 }
 FORMS: dict[str, Any] = {
     "txt2img/Prompt/value": "",
@@ -43,6 +43,7 @@ FORMS: dict[str, Any] = {
     "img2img/Masked content/value": "latent noise",
     "extras/Resize/value": 4,
 }
+LANGUAGES = {"localizations/xx_XX": {"Seed": "Samen"}, "extensions/a-language/localizations/yy": {"Seed": "Kiem"}, "localizations/de_DE": {"Seed": "Saat"}}
 STYLES = 'name,prompt,negative_prompt\nFilm,"{prompt}, film grain",\nNoir,noir,colour\nMine,theirs,\n'
 
 
@@ -54,6 +55,10 @@ def installation(root: Path) -> Path:
     (root / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     (root / "ui-config.json").write_text(json.dumps(FORMS), "utf-8")
     (root / "styles.csv").write_text(STYLES, "utf-8")
+    for name, texts in LANGUAGES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / f"{name}.json").write_text(json.dumps(texts), "utf-8")
+    (root / "localizations" / "broken.json").write_text("[1]", "utf-8")
     return root
 
 

@@ -14,6 +14,7 @@ from modules.core.paths import Paths
 from modules.core.settings import Settings, SettingsStore
 from modules.prompt import style_file
 from modules.prompt.styles import Style
+from modules.ui import localization
 from tests.a1111.folder import installation, print_of
 
 
@@ -83,11 +84,25 @@ def test_what_is_not_taken_is_said(home: Home) -> None:
     notes = {row.name: row.note for row in report.rows if row.state == "not taken"}
     assert "--outputs-dir" in notes["outdir_txt2img_samples"]
     assert "VAE" in notes["sd_vae"] and "no such setting" in notes["an_extensions_setting"]
-    assert notes["emphasis (txt2img)"] and notes["CFG Scale (txt2img)"] and notes["localization"] and notes["Mine"]
+    assert notes["emphasis (txt2img)"] and notes["CFG Scale (txt2img)"] and notes["Mine"]
     assert states(report, "styles.csv") == {"Film": "taken", "Noir": "already so", "Mine": "not taken"}
     named = " ".join(row.name for row in report.rows)
     assert not {"randn_source", "jpeg_quality", "sd_hypernetwork"} & set(named.split()) and report.usual >= 5, "A1111's own values are counted, not listed"
     assert states(report, "models") == {"Stable-diffusion": "taken", "Lora": "taken", "embeddings": "taken"}
+
+
+def test_translations_of_the_page(home: Home) -> None:
+    report = home.adoption.take(home.theirs)
+    assert states(report, "localizations") == {"xx_XX": "taken", "yy": "taken", "de_DE": "not taken", "broken": "not taken"}
+    assert home.settings.value.localization == "xx_XX"
+    assert {path.name for path in home.paths.localizations.iterdir()} == {"xx_XX.json", "yy.json"}
+    found = localization.load(home.paths, "xx_XX")
+    assert found and found.texts == {"Seed": "Samen"}
+    assert states(home.adoption.look(home.theirs), "localizations")["yy"] == "already so"
+    (home.paths.localizations / "yy.json").write_text('{"Seed": "my own"}')
+    assert states(home.adoption.undo(), "localizations") == {"xx_XX": "taken", "yy": "not taken"}
+    assert [path.name for path in home.paths.localizations.iterdir()] == ["yy.json"], "what was changed since stays"
+    assert home.settings.value.localization == "None"
 
 
 def test_it_is_taken_back(home: Home) -> None:
