@@ -266,6 +266,40 @@ def test_every_control_has_a_name(tab: Tab, photo: bytes) -> None:
     expect(accordion).to_have_attribute("aria-expanded", "true")
 
 
+def test_two_fingers_zoom_and_one_draws(browser: Browser, address: str, photo: bytes) -> None:
+    tab = Tab(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab.prefix = "img2img"
+    give(tab, "inpaint", photo)
+    tab.page.locator(".easel-mode.on .view").scroll_into_view_if_needed()
+    box = tab.page.locator(".easel-mode.on .view").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = tab.page.context.new_cdp_session(tab.page)
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1], "id": number} for number, at in enumerate(points)]})
+
+    view = "window.easel.studio.canvas().view()"
+    under = f"([x, y]) => {{ const box = window.easel.studio.canvas().stage.getBoundingClientRect(); const view = {view}; return [(x - box.left - view.x) / view.scale, (y - box.top - view.y) / view.scale]; }}"
+    before, middle = tab.page.evaluate(view)["scale"], tab.page.evaluate(under, [x, y])
+    fingers("touchStart", (x - 40, y))
+    fingers("touchStart", (x - 40, y), (x + 40, y))
+    for part in range(1, 6):
+        fingers("touchMove", (x - 40 - 12 * part, y), (x + 40 + 12 * part, y))
+    fingers("touchEnd")
+    tab.until(f"() => Math.abs({view}.scale / {before} - 2.5) < 0.05")
+    after = tab.page.evaluate(under, [x, y])
+    assert max(abs(one - other) for one, other in zip(middle, after, strict=True)) < 1, "what lies between the fingers stays there"
+    assert tab.page.evaluate("window.easel.studio.canvas().ops.length") == 0, "the first finger of two draws nothing"
+    fingers("touchStart", (x, y))
+    fingers("touchMove", (x + 30, y + 10))
+    fingers("touchEnd")
+    tab.until("() => window.easel.studio.canvas().drawn()")
+    assert tab.page.evaluate("[scrollX, scrollY, visualViewport.scale]")[2] == 1, "the page itself is not enlarged"
+    assert tab.wrong == []
+    tab.page.context.close()
+
+
 @pytest.mark.parametrize("width", [390, 900])
 def test_nothing_sticks_out(browser: Browser, address: str, photo: bytes, width: int) -> None:
     tab = Tab(browser, address, viewport={"width": width, "height": 844})

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
 
+from modules.core.blobs import Blobs
+from modules.core.errors import EaselError
+from modules.core.files import write_new
+from modules.core.params import from_dict
 from modules.core.paths import PROJECT, Paths
+from modules.core.records.samplers import SAMPLERS
+from modules.core.records.schedules import SCHEDULES
+from modules.core.request import PROMPT_LIMIT, GenerationRequest, Init, Mask, Outpaint
+from modules.engine.outpaint import sized
+from modules.imaging.opening import opened
 from modules.ui import build, localization
 from modules.ui.build import Page
 from modules.ui.localization import Catalogue
@@ -48,6 +58,38 @@ def test_every_text_of_the_page_is_translated(built: tuple[DrawnApp, Page], name
     shown = {text for found in texts.of_page(page).values() for text in found if str(app.paths.data) not in text}
     assert len(shown) > 600, "the reader of texts sees what there is"
     assert sorted(text for text in shown if not covers(known, text) and text not in SAME and not re.fullmatch("[\\W\\s]*\\w+ \u201c", text)) == []
+
+
+def wish(**values: Any) -> Callable[[Path], object]:
+    return lambda place: from_dict(GenerationRequest, values)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        wish(steps=0),
+        wish(steps="many"),
+        wish(seed=1.5),
+        wish(width=20000),
+        wish(mask={"area": "somewhere"}),
+        wish(nothing=1),
+        wish(prompt="x" * (PROMPT_LIMIT + 1)),
+        lambda place: SAMPLERS.get("Eulr"),
+        lambda place: SCHEDULES.get("Karas"),
+        lambda place: Blobs(place).get("sha256:" + "0" * 64),
+        lambda place: opened(b"no picture"),
+        lambda place: sized(GenerationRequest(init=Init(image="x"), mask=Mask(image="y"), outpaint=Outpaint(left=8)), Blobs(place)),
+        lambda place: write_new(place / "file" / "below", str, b"", 0),
+    ],
+)
+def test_what_often_goes_wrong_is_translated(tmp_path: Path, wrong: Callable[[Path], object], name: str) -> None:
+    """Sentence by sentence, as `assets/localization.js` looks a message up."""
+    (tmp_path / "file").write_text("where a folder should be")
+    with pytest.raises(EaselError) as caught:
+        wrong(tmp_path)
+    known = catalogue(name)
+    assert [part for part in re.split(r"(?<=[.!?…]) +(?=[A-Z“'])", str(caught.value)) if not covers(known, part)] == []
 
 
 @pytest.mark.parametrize("name", SHIPPED)

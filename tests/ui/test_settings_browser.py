@@ -16,7 +16,12 @@ from playwright.sync_api import Browser, Page, expect
 from modules.core.paths import PROJECT
 from tests.ui.page import opened, serving
 
-CHOSEN = {"localization": "de_DE", "quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"], "ui_tab_order": ["PNG Info"], "hidden_tabs": ["Queue"]}
+CHOSEN = {
+    "localization": "de_DE",
+    "quicksettings_list": ["CLIP_stop_at_last_layers", "samples_format"],
+    "ui_tab_order": ["PNG Info"],
+    "hidden_tabs": ["Queue", "Extras"],
+}
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +87,12 @@ def test_every_control_of_settings_has_a_name(page: Page) -> None:
     assert nameless == []
 
 
+def test_a_hidden_tab_is_said_where_something_would_go_there(page: Page) -> None:
+    asked = page.evaluate("async () => { let asked = false; await window.easel.send('extras', async () => { asked = true; }); return asked; }")
+    expect(page.locator("#easel_messages")).to_contain_text("ausgeblendet")
+    assert asked is False
+
+
 def test_the_page_speaks_german(page: Page) -> None:
     assert page.get_attribute("html", "lang") == "de-DE"
     page.click("#tab_txt2img-button")
@@ -93,6 +104,8 @@ def test_the_page_speaks_german(page: Page) -> None:
     page.click("#tab_settings-button")
     page.click("#settings_submit")
     expect(page.locator("#easel_messages")).to_contain_text("Nichts wurde geändert.")
+    page.evaluate("window.easel.say('steps = 0 is not usable. Give 1 or more. A word of mine. Is it?', 'error')")
+    expect(page.locator("#easel_messages")).to_contain_text("steps = 0 ist nicht brauchbar. 1 oder mehr angeben. A word of mine. Is it?")
 
 
 def test_no_english_is_left_where_there_is_german(page: Page) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+from modules import core
 from modules.core.params import literal_names, walk
 from modules.core.request import GenerationRequest
 from modules.core.settings import Settings
@@ -185,6 +186,16 @@ def of_fragments() -> set[str]:
     return worded(text for text in texts() if re.search("[A-Za-z]{2}", re.sub(r"\{\d\}", "", text)))
 
 
+def of_phases() -> set[str]:
+    """What a run says that it is doing (`core.result.Progress.phase`)."""
+    found = {"upscaling", "restoring faces", "saving"}  # of Extras, which hands them on by name
+    for path in sorted(Path(core.__file__).parents[1].rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Progress" and call.args:
+                found |= {text for text in [spelled(call.args[0])] if text}
+    return found
+
+
 def of_page(page: Page) -> dict[str, set[str]]:
     """All of them, by where they come from."""
     return {
@@ -196,5 +207,5 @@ def of_page(page: Page) -> dict[str, set[str]]:
         "styles": of_styles(),
         "handlers": of_handlers(),
         "fragments": of_fragments(),
-        "below": FROM_BELOW,
+        "below": FROM_BELOW | of_phases(),
     }

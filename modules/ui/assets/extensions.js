@@ -8,15 +8,15 @@
         const about = `easel_extension_${one.name}`;
         const box = easel.make("input", { type: "checkbox", role: "switch", "aria-label": `${one.name}: switched on`, "aria-describedby": about, disabled: !enabled, onchange: () => act("extensions", { name: one.name, on: box.checked }) });
         box.checked = one.state === "on";
-        const trouble = one.trouble ? easel.make("p", { class: "error" }, one.trouble) : null;
+        const trouble = one.trouble ? easel.make("p", { class: "error", translate: "no" }, one.trouble) : null;
         const again = one.state === "failed" && enabled ? easel.make("button", { type: "button", class: "tool wide", onclick: () => act("extensions", { name: one.name, on: true }) }, "Try again") : null;
         const words = easel.make(
             "div",
             { class: "words", id: about },
-            easel.make("p", {}, easel.make("b", {}, one.name), one.version ? ` ${one.version}` : "", easel.make("span", { class: "state" }, ` · ${WORDS[one.state]}`)),
-            one.description ? easel.make("p", {}, one.description) : null,
+            easel.make("p", {}, easel.make("b", { translate: "no" }, one.name), one.version ? ` ${one.version}` : "", " · ", easel.make("span", { class: "state" }, WORDS[one.state])),
+            one.description ? easel.make("p", { translate: "no" }, one.description) : null,
             trouble,
-            easel.make("p", { class: "place" }, one.place),
+            easel.make("p", { class: "place", translate: "no" }, one.place),
             again,
         );
         return easel.make("li", { class: one.state, "data-name": one.name }, easel.make("label", { class: "switch" }, box), words);

@@ -152,7 +152,7 @@
         if (live.steps && live.phase === "sampling") parts.push(`step ${live.step} of ${live.steps}`);
         else if (live.steps > 1 && live.phase === "upscaling") parts.push(`tile ${Math.min(live.step + 1, live.steps)} of ${live.steps}`);
         else if (live.phase) parts.push(live.phase);
-        const whole = parts.join(", ");
+        const whole = parts.map(easel.translated).join(", ");
         return whole.charAt(0).toUpperCase() + whole.slice(1);
     };
 

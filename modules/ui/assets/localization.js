@@ -3,7 +3,7 @@
 (() => {
     const { language, texts } = window.easel.localization;
     // What people, models and files say, and what a menu compares with its own list.
-    const OTHERS = "textarea, script, style, code, [translate='no'], [role='listbox'], .easel-info, .prompt, .easel-dialog .more, .list, #easel_weights td, #easel_compare td, #pnginfo_html_info tbody, #setting_sd_model_checkpoint";
+    const OTHERS = "textarea, script, style, code, [translate='no'], [role='listbox'], .easel-info, .prompt, #easel_weights td, #easel_compare td, #pnginfo_html_info tbody, #setting_sd_model_checkpoint";
     const OURS = ".state";
     const ATTRIBUTES = ["title", "aria-label", "placeholder", "alt", "aria-description"];
 
@@ -21,19 +21,26 @@
     patterns.sort((one, other) => other.length - one.length);
 
     const word = (text) => exact.get(text) ?? (text.includes(", ") ? text.split(", ").map((part) => exact.get(part) ?? part).join(", ") : text);
+    // A message of several sentences is looked up sentence by sentence: what is wrong and what to do are told together in many ways.
+    const SENTENCES = /(?<=[.!?…]) +(?=[\p{Lu}\d“"'])/u;
     const translated = (text) => {
         const key = bare(text);
         if (!/\p{L}/u.test(key)) return text;
-        let found = exact.get(key);
-        if (found === undefined) {
-            const pattern = patterns.find((one) => one.expression.test(key));
-            if (pattern) {
-                const parts = key.match(pattern.expression).slice(1);
-                const filled = new Map(pattern.places.map((place, at) => [place, word(translated(parts[at]))]));
-                found = pattern.to.replace(/\{(\d)\}/g, (whole, place) => filled.get(place) ?? whole);
-            }
-        }
+        const found = exact.get(key) ?? parted(key, "every") ?? patterned(key) ?? parted(key, "some");
         return found === undefined ? text : text.match(/^\s*/)[0] + found + text.match(/\s*$/)[0];
+    };
+    const parted = (key, how) => {
+        const parts = key.split(SENTENCES);
+        if (parts.length < 2) return undefined;
+        const each = parts.map((part) => exact.get(part) ?? patterned(part));
+        return each[how]((one) => one !== undefined) ? parts.map((part, at) => each[at] ?? part).join(" ") : undefined;
+    };
+    const patterned = (key) => {
+        const pattern = patterns.find((one) => one.expression.test(key));
+        if (!pattern) return undefined;
+        const parts = key.match(pattern.expression).slice(1);
+        const filled = new Map(pattern.places.map((place, at) => [place, word(translated(parts[at]))]));
+        return pattern.to.replace(/\{(\d)\}/g, (whole, place) => filled.get(place) ?? whole);
     };
 
     const mine = new WeakMap();

@@ -6,6 +6,9 @@
 
     const PATIENCE = 20000;
 
+    // A text in the page's language, for those that are put together before they are shown (assets/localization.js does the others as they come).
+    easel.translated = easel.translated || ((text) => text);
+
     easel.byId = (id) => document.getElementById(id);
     easel.url = (path) => `${root}/easel/${path}`;
 
@@ -69,9 +72,11 @@
         if (said.open) easel.openTab(said.open);
     };
 
+    // Settings may have hidden the tab; that is said, so that no button is dead.
     easel.openTab = (id) => {
         const button = easel.byId(`${id}-button`);
         if (button) button.click();
+        else easel.say("Take it out of “Hidden UI tabs” in Settings, User interface, and start Easel again.", "note", "The tab for this is hidden");
     };
 
     // Calls act(element) once for each element that matches, whenever Gradio brings it onto the page.

@@ -27,6 +27,7 @@
 
     // bring(): -> {reference, width, height} of the picture that is meant.
     easel.send = async (target, bring) => {
+        if (!easel.byId(`tab_${target}-button`)) return easel.openTab(`tab_${target}`);
         try {
             await easel.targets[target](await bring());
         } catch (error) {

@@ -64,7 +64,7 @@
             tell("");
             edit(style);
         };
-        known.replaceChildren(...shown.map((style) => easel.make("li", {}, easel.make("button", { type: "button", "aria-current": before && before.name === style.name ? "true" : "false", onclick: () => choose(style) }, style.name))));
+        known.replaceChildren(...shown.map((style) => easel.make("li", {}, easel.make("button", { type: "button", "aria-current": before && before.name === style.name ? "true" : "false", translate: "no", onclick: () => choose(style) }, style.name))));
         fresh.onclick = () => {
             choose(null);
             if (!before) name.focus();

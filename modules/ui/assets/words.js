@@ -77,6 +77,7 @@
         };
     };
 
+    const labelled = (label, said) => easel.make("span", { class: "more" }, easel.make("span", {}, label), easel.make("span", { translate: "no" }, ` ${said}`));
     const earlier = list(
         "easel_history",
         "Earlier prompts",
@@ -85,8 +86,8 @@
         async (find) => (await easel.ask(`words?find=${encodeURIComponent(find)}`)).words,
         (words) => [
             easel.make("span", { class: "prompt" }, words.prompt),
-            words.negative_prompt ? easel.make("span", { class: "more" }, `Negative: ${words.negative_prompt}`) : null,
-            words.styles.length ? easel.make("span", { class: "more" }, `Styles: ${words.styles.join(", ")}`) : null,
+            words.negative_prompt ? labelled("Negative:", words.negative_prompt) : null,
+            words.styles.length ? labelled("Styles:", words.styles.join(", ")) : null,
         ],
         (panel, words) => {
             recall(panel, words);
@@ -110,7 +111,7 @@
             const word = find.toLowerCase();
             return all.filter(({ text, about }) => `${text} ${about}`.toLowerCase().includes(word)).slice(0, 500);
         },
-        ({ text, about }) => [easel.make("code", {}, text), easel.make("span", { class: "more" }, about)],
+        ({ text, about }) => [easel.make("code", {}, text), easel.make("span", { class: "more", translate: "no" }, about)],
         (panel, { text }) => {
             const area = used.get(panel) || panel.box("prompt");
             area.focus();
