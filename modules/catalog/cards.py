@@ -38,7 +38,7 @@ def checkpoint(path: Path) -> Card:
     found = advice.of(path)
     try:
         opened = None if path.is_dir() else opened_header(path)
-        recognised = family_of(path if opened is None else opened, config)
+        recognised = family_of(path if opened is None else opened, config, name)
         size = _size(path, bool(recognised.family))
     except EaselError as error:
         return Card(path=path, name=name, config=config, size=_bytes(path), trouble=str(error))
@@ -75,7 +75,7 @@ def addition(path: Path) -> Card:
         return Card(path=path, name=path.stem, kind="unknown", size=_bytes(path), trouble=str(error))
     except OSError as error:
         return Card(path=path, name=path.stem, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
-    seen = recognise(opened)
+    seen = recognise(opened, path.stem)
     trouble = f"It is of no kind that Easel knows{f': {seen.seen}' if seen.seen else ''}." if seen.kind == "unknown" else ""
     return Card(
         path=path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,17 @@ PIPELINES = {
 }
 """How the class in a folder's index begins -> record; the first that fits. Which Stable Diffusion a folder is, its UNet's config says."""
 
+EPSILON = ("sd1", "sd2", "sdxl", "sdxl-refiner")
+"""Records whose models predict noise or velocity along the schedule of diffusion; all others follow a flow."""
+
+SPOKEN = ("modelspec.prediction_type", "modelspec.architecture", "ss_base_model_version", "ss_v_parameterization")
+"""Metadata that may say so. Of Stable Diffusion 2 both are common; larger pictures, which are more, are of the one with velocity."""
+
 TOLD = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
+
+
+LOADABLE = ("vpred", "pruned")
+"""Variants that need nothing of a family but what it does anyway."""
 
 
 class Recognised(NamedTuple):
@@ -49,19 +60,21 @@ class Recognised(NamedTuple):
         return self.kind in GROUPS["checkpoint"]
 
 
-def family_of(source: Header | Path, config: Path | None = None) -> Recognised:
-    """source: the header of a single file, or a diffusers folder. config: the yaml beside a single file. Raises BadModelFile for a damaged folder or yaml."""
-    return _of_folder(source) if isinstance(source, Path) else _of_file(source, config)
+def family_of(source: Header | Path, config: Path | None = None, stem: str = "") -> Recognised:
+    """source: the header of a single file, or a diffusers folder. config: the yaml beside a single file. stem: of its name. Raises BadModelFile for a damaged folder or yaml."""
+    return _of_folder(source) if isinstance(source, Path) else _of_file(source, config, stem)
 
 
 def record_of(architecture: str) -> str:
-    """The record whose family this architecture belongs to; "" for one of another family."""
+    """The record whose family this architecture belongs to; "" for one of another family, or one that may belong to two."""
+    if "/" in architecture or architecture.startswith("sd-"):
+        return ""
     word = "sd3" if architecture.startswith("sd35") else architecture
     return next((name for name in RECORDS if word.startswith(name)), "")
 
 
-def _of_file(found: Header, config: Path | None) -> Recognised:
-    seen = recognise(found)
+def _of_file(found: Header, config: Path | None, stem: str) -> Recognised:
+    seen = recognise(found, stem)
     if seen.kind not in GROUPS["checkpoint"]:
         return Recognised("", "", _not_alone(seen), seen.kind, seen.architecture, seen.variant)
     told = at(read_yaml(config), "model", "params", "parameterization") if config else None
@@ -75,9 +88,9 @@ def _unusable(seen: Seen, record: str) -> str:
     """Why nothing here draws with it, "" when something does."""
     what = article(title(seen.architecture))
     loads = FAMILIES.find(record)
-    if loads is None or seen.variant not in loads.variants:
+    if loads is None or seen.variant not in (*loads.variants, *LOADABLE):
         return f"This is {what}. Easel cannot draw with it yet."
-    if loads.whole and seen.missing:
+    if seen.missing and (loads.whole or seen.kind == "unet"):
         return f"This is {what} without {' and '.join(seen.missing)}; a whole checkpoint is needed."
     return ""
 
@@ -93,14 +106,19 @@ def _prediction(found: Header, told: Any, seen: Seen) -> tuple[str, bool]:
     """-> (prediction, whether it is only guessed). told: `parameterization` of a yaml. Marker tensors and metadata are what trainers write without one."""
     if isinstance(told, str) and told in ("eps", "v", "x0"):
         return told, False
-    spec = found.metadata.get("modelspec.prediction_type", "")
-    if "v_pred" in found.tensors or spec.startswith("v"):
-        return "v", False
-    if spec in ("sample", "x0"):
-        return "x0", False
-    if record_of(seen.architecture) in ("sd3", "flux", "flux2", ""):
+    record = record_of(seen.architecture)
+    if record not in EPSILON:
         return "flow", False
-    return "eps", not spec.startswith("eps")
+    if "edm_mean" in found.tensors:
+        return "edm", False
+    spoken = " ".join(found.metadata.get(key, "").casefold() for key in SPOKEN)
+    if {"v_pred", "edm_vpred.sigma_max"} & set(found.tensors) or re.search(r"(^|\s)v(\s|$|[_-]pred)|_v\b|-v/", spoken):
+        return "v", False
+    if re.search(r"\b(sample|x0)\b", spoken):
+        return "x0", False
+    if "epsilon" in spoken or seen.architecture in ("sd2-inpainting", "sd2-depth", "sdxl-refiner"):
+        return "eps", False
+    return ("v" if seen.architecture == "sd2" or seen.architecture.startswith("sd2-unclip") else "eps"), True
 
 
 def _of_folder(path: Path) -> Recognised:

@@ -21,16 +21,19 @@ class Sight:
 
     def __init__(self, tensors: Mapping[str, Entry]) -> None:
         self.tensors = tensors
+        self._found: dict[str, bool] = {}
 
     @cached_property
     def text(self) -> str:
         return "\n".join(("", *self.tensors, ""))
 
     def has(self, mark: str) -> bool:
-        return _plain(mark) in self.text
+        if mark not in self._found:
+            self._found[mark] = _plain(mark) in self.text
+        return self._found[mark]
 
     def any(self, *marks: str) -> bool:
-        return any(_plain(mark) in self.text for mark in marks)
+        return any(map(self.has, marks))
 
     def name(self, mark: str) -> str:
         """The first name with this mark; "" where there is none."""
@@ -49,10 +52,14 @@ class Sight:
     def true_shape(self, name: str) -> tuple[int, ...]:
         entry = self.tensors[name]
         if entry.dtype == "U8" and any(f"{name}{end}" in self.tensors for end in PACKED):
-            bias = self.tensors.get(f"{name.removesuffix('.weight')}.bias")
-            out = math.prod(bias.shape) if bias else 0
+            out = self._out(name.removesuffix(".weight"))
             return (out, 2 * math.prod(entry.shape) // out) if out else ()
         return entry.shape
+
+    def _out(self, layer: str) -> int:
+        """Outputs of a layer by its bias; of keys and values, which have none, by what their attention puts out. 0 when that is not there."""
+        beside = (f"{layer}.bias", f"{layer.rpartition('.')[0]}.to_out.0.bias")
+        return next((math.prod(self.tensors[name].shape) for name in beside if name in self.tensors), 0)
 
     def side(self, mark: str, axis: int) -> int:
         """One side of that shape; 0 where there is none."""

@@ -56,6 +56,7 @@ ARCHITECTURES = (
     ("sdxl-refiner", "SDXL refiner"),
     ("sdxl", "SDXL"),
     ("sd35", "Stable Diffusion 3.5"),
+    ("svd", "Stable Video Diffusion"),
     ("sd3", "Stable Diffusion 3"),
     ("sd-x4-upscaler", "Stable Diffusion x4 upscaling"),
     ("sd2", "Stable Diffusion 2.x"),
@@ -70,10 +71,14 @@ ARCHITECTURES = (
 
 
 def title(architecture: str, kind: Kind = "checkpoint") -> str:
-    """ "SDXL model", "FLUX LoRA", "Stable Diffusion 1.x inpainting model"."""
-    start, spoken = next(((start, spoken) for start, spoken in ARCHITECTURES if architecture.startswith(start)), ("", architecture))
-    rest = architecture.removeprefix(start).strip("-") if start else ""
-    return " ".join(word for word in (spoken, rest, KINDS.get(kind, "file")) if word)
+    """ "SDXL model", "FLUX LoRA", "Stable Diffusion 1.x inpainting model"; of a file that may belong to two, both."""
+    return " ".join(part for part in (" or ".join(map(_spoken, architecture.split("/"))), KINDS.get(kind, "file")) if part)
+
+
+def _spoken(word: str) -> str:
+    start, name = next(((start, name) for start, name in ARCHITECTURES if word.startswith(start)), ("", word))
+    rest = word.removeprefix(start).strip("-") if start else ""
+    return f"{name} {rest}" if rest else name
 
 
 def article(noun: str) -> str:

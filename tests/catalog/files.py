@@ -14,6 +14,7 @@ BYTES = {"F16": 2, "F32": 4, "I64": 8}
 SD1 = {
     "model.diffusion_model.input_blocks.0.0.weight": (32, 4, 3, 3),
     "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (32, 24),
+    "model.diffusion_model.output_blocks.0.0.in_layers.0.weight": (64,),
     "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": (10, 24),
     "first_stage_model.encoder.conv_in.weight": (32, 3, 3, 3),
 }

@@ -10,6 +10,7 @@ import pytest
 
 from modules.catalog.detect import family_of
 from modules.catalog.header import Entry, Header
+from modules.catalog.titles import article, title
 from modules.core.errors import BadModelFile
 from tests.catalog.files import SD1, write
 
@@ -26,11 +27,17 @@ def test_stable_diffusion_1() -> None:
     assert family_of(header({**old, "model_ema.decay": (), "betas": (1000,), "logit_scale": ()})).family == "sd1"
 
 
-WIDE = {f"{UNET}input_blocks.0.0.weight": (320, 4, 3, 3), f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (320, 768)}
+WIDE = {
+    f"{UNET}input_blocks.0.0.weight": (320, 4, 3, 3),
+    f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (320, 768),
+    f"{UNET}output_blocks.8.0.in_layers.0.weight": (640,),
+    f"{UNET}middle_block.1.transformer_blocks.9.attn1.to_k.weight": (1280, 1280),
+}
+CROSS = f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 VAE = {"first_stage_model.encoder.conv_in.weight": (32, 3, 3, 3)}
-SDXL = {**WIDE, **VAE, f"{UNET}label_emb.0.0.weight": (1280, 2816), "conditioner.embedders.1.model.ln_final.weight": (1280,)}
-REFINER = {**WIDE, **VAE, f"{UNET}label_emb.0.0.weight": (1536, 2560), "conditioner.embedders.0.model.ln_final.weight": (1280,)}
-SD2 = {**WIDE, **VAE, "cond_stage_model.model.ln_final.weight": (1024,)}
+SDXL = {**WIDE, **VAE, CROSS: (640, 2048), f"{UNET}label_emb.0.0.weight": (1280, 2816), "conditioner.embedders.1.model.ln_final.weight": (1280,)}
+REFINER = {**WIDE, **VAE, CROSS: (768, 1280), f"{UNET}label_emb.0.0.weight": (1536, 2560), "conditioner.embedders.0.model.ln_final.weight": (1280,)}
+SD2 = {**WIDE, **VAE, CROSS: (320, 1024), "cond_stage_model.model.ln_final.weight": (1024,)}
 
 FOREIGN = [
     (SDXL, "SDXL model"),
@@ -45,7 +52,7 @@ FOREIGN = [
     ({"lora_te_text_model_encoder_layers_0_mlp_fc1.hada_w1_a": (4, 4)}, "LoRA"),
     ({"transformer.transformer_blocks.9.attn.to_k.lora_A.weight": (4, 4)}, "LoRA"),
     ({"control_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, "ControlNet"),
-    ({"image_proj.norm.weight": (768,), "ip_adapter.1.to_k_ip.weight": (1, 768)}, "IP-Adapter"),
+    ({"image_proj.norm.weight": (768,), "ip_adapter.1.to_k_ip.weight": (1, 768), "ip_adapter.1.to_v_ip.weight": (1, 768)}, "IP-Adapter"),
     ({"emb_params": (8, 768)}, "textual inversion"),
     ({"clip_g": (8, 1280), "clip_l": (8, 768)}, "textual inversion"),
     ({"something.else": (1,)}, "no model that Easel knows"),
@@ -57,7 +64,8 @@ FOREIGN = [
 @pytest.mark.parametrize(("shapes", "said"), FOREIGN, ids=[said for _, said in FOREIGN])
 def test_what_cannot_be_used_is_named(shapes: dict[str, tuple[int, ...]], said: str) -> None:
     found = family_of(header(shapes))
-    assert said in (found.trouble if not found.family else f"{found.family} {said}")
+    what = article(title(found.architecture, found.kind)) if found.kind != "unknown" else "no model"
+    assert said in (found.trouble or what)
 
 
 def test_only_whole_models_count_as_checkpoints() -> None:

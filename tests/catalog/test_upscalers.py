@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.catalog import upscalers
+from modules.catalog import signs, upscalers
 from modules.catalog.hashes import HashCache
 from modules.catalog.header import Entry, Header
 from modules.catalog.scan import Library
@@ -103,6 +103,6 @@ def test_faces_and_upscalers_know_each_other_s_places(library: Library, paths: P
 
 
 def test_odd_shapes_do_no_harm() -> None:
-    for names in [sign.rows[0] for sign in upscalers.SIGNS]:
+    for names in [sign.rows[0] for sign in signs.SIGNS]:
         for shape in ((), (0,), (0, 0, 0, 0), (1, 2, 3, 3)):
-            assert upscalers.recognised(Header(dict.fromkeys(names, Entry("F32", shape)))).architecture
+            assert signs.recognised(Header(dict.fromkeys(names, Entry("F32", shape)))).architecture
