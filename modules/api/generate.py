@@ -24,7 +24,7 @@ from modules.api.threads import in_few, in_thread
 from modules.app import App
 from modules.core.errors import BadPicture, EaselError, NotFound
 from modules.core.params import from_dict, to_dict
-from modules.core.request import GenerationRequest
+from modules.core.request import RECORDED, GenerationRequest
 from modules.core.result import Cancel
 from modules.core.wish import Wish
 from modules.jobs.live import Live
@@ -135,7 +135,7 @@ def filled(app: App, wanted: dict[str, Any]) -> GenerationRequest:
     tree = to_dict(app.default_request(model))
     for name, value in wanted.items():
         group = tree.get(name)
-        tree[name] = {**group, **value} if isinstance(group, dict) and isinstance(value, dict) and name != "embeddings" else value
+        tree[name] = {**group, **value} if isinstance(group, dict) and isinstance(value, dict) and name not in RECORDED else value
     return from_dict(GenerationRequest, tree)
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from modules.catalog.notes import read_json
 from modules.core.errors import EaselError, InvalidRequest
 from modules.core.params import named, value_of, with_values
-from modules.core.request import GenerationRequest
+from modules.core.request import RECORDED, GenerationRequest
 
-NOT_ADVICE = ("prompt", "model", "model_hash", "embeddings", "seed", "count", "batch_size")
+NOT_ADVICE = ("prompt", "model", "model_hash", *RECORDED, "seed", "count", "batch_size")
 """Parameters that belong to the person or the picture, not to a model."""
 
 EXAMPLE_LIMIT = 1000

@@ -119,6 +119,14 @@ class Library:
         """The card with its hash, computed if need be. Raises BadModelFile when the file cannot be read."""
         return card if card.sha256 else replace(card, sha256=self._hashes.sha256(card.path))
 
+    def weights_hash(self, card: Card) -> str:
+        """The hash of its weights alone (AutoV3), computed if need be. Raises BadModelFile when the file cannot be read."""
+        return self._hashes.data_sha256(card.path)
+
+    def known_weights_hash(self, card: Card) -> str:
+        """The same where it was computed before, else ""."""
+        return self._hashes.known_data(card.path)
+
     def hash_all(self, stop: threading.Event) -> None:
         """Computes every missing hash; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
         for card in [*self.checkpoints(), *self.embeddings(), *self.upscalers(), *self.faces()]:

@@ -26,6 +26,8 @@ PROMPT_LIMIT = 20_000
 """Characters. Longer ones are refused: 20,000 characters are some 70 chunks of 75 tokens."""
 RECORD_LIMIT = 2**18
 """Characters of JSON that extensions may record in a request."""
+RECORDED = ("embeddings", "loras")
+"""Parameters that resolving fills in from the prompts: names and hashes of the files."""
 TEXTS = ("prompt", "negative_prompt", "hires.prompt", "hires.negative_prompt")
 """The parameters that are prompts."""
 
@@ -365,6 +367,10 @@ class GenerationRequest:
     precision: Annotated[Precision, Param("Precision", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
     embeddings: Annotated[
         dict[str, str], Param("Embeddings used", text="TI hashes", hint="Name and sha256 of each; filled in when the request is resolved.")
+    ] = field(default_factory=dict)
+    loras: Annotated[
+        dict[str, str],
+        Param("LoRAs used", text="Lora hashes", hint="Name and hash of the weights (AutoV3) of each; filled in when the request is resolved."),
     ] = field(default_factory=dict)
     extensions: Annotated[
         dict[str, dict[str, JsonValue]],

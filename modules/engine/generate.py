@@ -29,7 +29,7 @@ from modules.core.paths import Paths
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
-from modules.engine import upscaler_names
+from modules.engine import loras, upscaler_names
 from modules.engine.canvas import Canvas
 from modules.engine.extras import Extras
 from modules.engine.extras_names import ExtrasShelf
@@ -37,6 +37,7 @@ from modules.engine.extras_steps import Steps
 from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
 from modules.engine.features.distilled import DistilledGuidance
+from modules.engine.features import lora
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
@@ -67,6 +68,7 @@ from modules.memory.device import Machine, find, is_out_of_memory
 from modules.memory.placement import rest
 from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
+from modules.prompt.lora_tags import KINDS
 from modules.prompt.styles import Style
 
 log = logging.getLogger(__name__)
@@ -194,11 +196,11 @@ class Engine:
         report(Progress("loading", 0, request.pictures))
         request, card = self._resolved(request)
         pictures: list[Picture] = []
-        notes, stopped, failure = left_out(request), Cancel.NONE, None
+        notes, stopped, failure = [*left_out(request), *loras.missing(request, self.shelf)], Cancel.NONE, None
         if save:
             notes += self._noted(single(request, 0), card, keys)
         try:
-            for made, how in self._takes(request, card, report, cancel, keys):
+            for made, how in self._takes(request, card, report, cancel, keys, notes.append):
                 for picture, note in made:
                     notes += [note] if note else []
                     if save and keeper.wants(picture):
@@ -220,7 +222,7 @@ class Engine:
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
 
     def _takes(
-        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object]
+        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object], say: Callable[[str], None]
     ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
         """Take by take: the pictures with what is to be said of each, and whether somebody cancelled."""
         refiner = refiner_of(request, self.shelf)
@@ -230,7 +232,7 @@ class Engine:
         features: list[Feature] = [Tiling()] if request.tiling else []
         if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
-        with Relay(self.models, request.precision, card, refiner, self._vectors(request), features) as relay:
+        with Relay(self.models, request.precision, card, refiner, self._vectors(request), features, partial(self._own, say)) as relay:
             stages = plan(request, relay.record, card.native)
             report(Progress("encoding", 0, request.pictures))
             for stage in stages:
@@ -287,6 +289,10 @@ class Engine:
             latents = stop.latents
         report(Progress("decoding", take.start, request.pictures, total, total))
         return self._pictures(relay, requests, take, canvas, latents, how is Cancel.NONE, keys), how
+
+    def _own(self, say: Callable[[str], None], stage: Stage, model: Model) -> Sequence[Feature]:
+        """What a model wears in one stage only."""
+        return lora.of_stage(stage.request, self.shelf, say, model)
 
     def _upscaler(self, request: GenerationRequest, told: Callable[[int, int], None], cancel: Callable[[], Cancel]) -> Upscaler | None:
         """What enlarges this request's pictures as pictures: its start picture, or its first pass's."""
@@ -354,9 +360,12 @@ class Engine:
 
 
 def left_out(request: GenerationRequest) -> list[str]:
-    """What the prompts ask for that cannot be loaded, one sentence each."""
-    named = [net for text in (request.prompt, request.negative_prompt) for net in networks(text)[1]]
-    return [f"<{net.kind}:{net.name}> was left out: Easel cannot load it yet." for net in named]
+    """What the prompts ask for that acts nowhere, one sentence each."""
+    other = [net for text in (request.prompt, request.negative_prompt) for net in networks(text)[1] if net.kind.lower() not in KINDS]
+    negative = [net for net in networks(request.negative_prompt)[1] if net.kind.lower() in KINDS]
+    return [f"<{net.kind}:{net.name[:80]}> was left out: Easel does not support it." for net in other] + [
+        f"<{net.kind}:{net.name[:80]}> was left out: a LoRA acts only from the prompt, not from the negative one." for net in negative
+    ]
 
 
 def spelled(request: GenerationRequest) -> GenerationRequest:

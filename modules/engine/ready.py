@@ -15,7 +15,7 @@ from typing import Any
 
 from modules.core.errors import InvalidRequest
 from modules.core.params import value_of, walk, with_values
-from modules.core.request import TEXTS, GenerationRequest, single
+from modules.core.request import RECORDED, TEXTS, GenerationRequest, single
 from modules.core.result import Cancel, Result
 
 Note = Callable[[str], None]
@@ -59,7 +59,7 @@ def ready(request: GenerationRequest, begin: Callable[[GenerationRequest], Gener
         plain = single(whole, index)
         made = _again(plain, known) or prepare(plain, notes.append)
         if made != plain:
-            made = dataclasses.replace(made, embeddings={})  # those of the template are not those of the words
+            made = dataclasses.replace(made, embeddings={}, loras={})  # those of the template are not those of the words
             answers[key(plain)] = _changes(plain, made)
         runs.append(dataclasses.replace(made, as_is=True))
     if not answers:
@@ -72,7 +72,7 @@ def joined(whole: Ready, results: list[Result]) -> Result:
     """The result of several runs as one. Its request keeps the templates; what resolving filled in is taken over from the first run."""
     asked, concrete = whole.runs[0], results[0].request
     filled = {
-        one.name: value_of(concrete, one) for one in walk(GenerationRequest) if one.name != "embeddings" and value_of(asked, one) != value_of(concrete, one)
+        one.name: value_of(concrete, one) for one in walk(GenerationRequest) if one.name not in RECORDED and value_of(asked, one) != value_of(concrete, one)
     }
     pictures = tuple(picture for result in results for picture in result.pictures)
     notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
@@ -116,5 +116,5 @@ def _again(plain: GenerationRequest, known: Mapping[str, Any]) -> GenerationRequ
 
 
 def _changes(before: GenerationRequest, after: GenerationRequest) -> dict[str, Any]:
-    names = [one for one in walk(GenerationRequest) if one.name != "embeddings" and value_of(before, one) != value_of(after, one)]
+    names = [one for one in walk(GenerationRequest) if one.name not in RECORDED and value_of(before, one) != value_of(after, one)]
     return {one.name: value_of(after, one) for one in names}

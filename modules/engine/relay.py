@@ -5,7 +5,7 @@ Whoever draws asks for `acting` each time and keeps nothing of it: where memory 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -32,7 +32,7 @@ from modules.sampling.step import Denoise
 @dataclass(eq=False)
 class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
-    features: what stands on a model's weights while it draws. A context: at its end everything is put down."""
+    features: what stands on a model's weights while it draws; own: what does so in one stage only. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -40,10 +40,13 @@ class Relay:
     refiner: Card | None
     vectors: Mapping[str, Tensor]
     features: Sequence[Feature]
+    own: Callable[[Stage, Model], Sequence[Feature]] = lambda stage, model: ()
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
     _standing: ExitStack = field(default_factory=ExitStack, init=False)
+    _worn: Sequence[Feature] = field(default=(), init=False)
+    _wearing: ExitStack = field(default_factory=ExitStack, init=False)
     _texts: dict[tuple[str, str], Conditioning] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +83,7 @@ class Relay:
         """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
         key = stage.name, self.turn.sha256
         if key not in self._texts:
-            acting = self.acting
+            acting = self._dressed(stage)
             self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass, silent_calls(stage))
         return self._texts[key]
 
@@ -107,6 +110,7 @@ class Relay:
 
     def put_down(self) -> None:
         """The run's features come off the acting model, which this object holds no longer."""
+        self._undress()
         self._standing.close()
         self.rest()
         self._loaded = self._at_work = None
@@ -117,5 +121,20 @@ class Relay:
         return self._guided(stage, table, features)
 
     def _guided(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:
-        acting = self.acting
+        acting = self._dressed(stage)
         return guided(acting.family, acting.model, table, self.texts(stage), stage.request, features)
+
+    def _dressed(self, stage: Stage) -> Loaded:
+        """The acting checkpoint with what it wears in this stage. Raises Unsupported for what does not fit it."""
+        acting = self.acting
+        wanted = tuple(self.own(stage, acting.model))
+        if wanted != self._worn:
+            self._undress()
+            for feature in wanted:
+                self._wearing.enter_context(feature.attach(acting.model))
+            self._worn = wanted
+        return acting
+
+    def _undress(self) -> None:
+        self._wearing.close()
+        self._worn = ()

@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 from modules.core.errors import NotFound
 from modules.core.params import adapter, from_dict, to_dict, value_of, walk
-from modules.core.request import GenerationRequest
+from modules.core.request import RECORDED, GenerationRequest
 from modules.extension import Extension, Note, Place
 from modules.extension.loading import FILE, load, whereabouts
 from modules.extension.registration import NoExtension, used
 from modules.jobs.fault import trace
 
 State = Literal["on", "off", "failed"]
-KEPT = ("count", "batch_size", "styles", "script", "as_is", "embeddings")
+KEPT = ("count", "batch_size", "styles", "script", "as_is", *RECORDED)
 """What `prepare` leaves as it is: the request stays that of one picture, and of no script."""
 RESERVED = ("parts",)
 """Names under which the engine itself records (`engine.ready`)."""

@@ -29,6 +29,7 @@ _OWN_RULE = {
     "model",
     "model hash",
     "ti hashes",
+    "lora hashes",
     "eta",
     "eta ddim",
     "rng",
@@ -36,7 +37,7 @@ _OWN_RULE = {
     *("extensions", "template", "negative template"),
 }
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
-_EMBEDDING = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
+_HASHED = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
 
 def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV", source: str = "") -> Reading:
@@ -139,10 +140,14 @@ def _model(draft: Draft, said: Mapping[str, Any]) -> None:
         draft.model_hash("Model hash", said["Model hash"])
     elif isinstance(hashes, Mapping) and hashes.get("model"):
         draft.model_hash("Hashes", hashes["model"])
-    if found := _EMBEDDING.findall(str(said.get("TI hashes", ""))):
-        draft.take("TI hashes", "embeddings", dict(found), said=said["TI hashes"])
-    else:
-        draft.leave("TI hashes", said.get("TI hashes"), "This names no embeddings with hashes.")
+    for key, name, what in (("TI hashes", "embeddings", "embeddings"), ("Lora hashes", "loras", "LoRAs")):
+        if found := _HASHED.findall(str(said.get(key, ""))):
+            draft.take(key, name, dict(found), said=said[key])
+        else:
+            draft.leave(key, said.get(key), f"This names no {what} with hashes.")
+    listed = {str(key)[5:]: str(value) for key, value in hashes.items() if str(key).lower().startswith("lora:")} if isinstance(hashes, Mapping) else {}
+    if listed and "loras" not in draft.values:
+        draft.take("Hashes", "loras", listed)
 
 
 def _extended(draft: Draft, said: Mapping[str, Any]) -> None:

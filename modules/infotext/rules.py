@@ -194,6 +194,7 @@ RULES: Mapping[str, Rule] = {
     "Hires upscaler": _hires(lambda request: request.hires.upscaler),
     "Old prompt editing timelines": lambda request: True if request.text.old_editing and _bracketed(request, "[") else None,
     "TI hashes": lambda request: ", ".join(f"{name}: {sha256[:12]}" for name, sha256 in request.embeddings.items()) or None,
+    "Lora hashes": lambda request: ", ".join(f"{name.replace(':', '').replace(',', '')}: {digest[:12]}" for name, digest in request.loras.items()) or None,
     "Emphasis": _emphasis,
     "Conditional mask weight": _begun(lambda request: float(request.init.mask_weight) if request.init.mask_weight != 1 else None),
     "Noise multiplier": _begun(lambda request: float(request.init.noise_multiplier) if request.init.noise_multiplier != 1 else None),

@@ -13,6 +13,7 @@ NOT_A1111S = {
     "batched",
     "precision",
     "embeddings",
+    "loras",
     "extensions",
     "as_is",
     "solver.named",

@@ -251,7 +251,7 @@ def test_every_declared_key_is_written(name: str) -> None:
     """A field that names a key of A1111's text reaches the text once it is not at its default, and acts."""
     other: dict[str, Any] = {
         "sampler": "Heun", "schedule": "Simple", "text.emphasis": "No norm", "noise_source": "NV", "spacing.noise_schedule": "Zero Terminal SNR",
-        "embeddings": {"e": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
+        "embeddings": {"e": "ab" * 32}, "loras": {"l": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
         "outpaint.fill": "latent noise",
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
@@ -313,6 +313,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept["schedule"] = "Automatic" if request.spacing.sigmas else resolved_schedule(request.sampler, request.schedule)
     kept["model_hash"] = request.model_hash[:10]
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
+    kept["loras"] = {name: digest[:12] for name, digest in request.loras.items()}
     default = GenerationRequest()
     if refiner := request.refiner.checkpoint:
         kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}

@@ -27,5 +27,5 @@ def settled(request: GenerationRequest, tools: Tools) -> GenerationRequest:
 
 
 def plain(request: GenerationRequest, **changes: Any) -> GenerationRequest:
-    """A part's request: without the script, and without the record of embeddings, which is the whole prompt's."""
-    return replace(request, script=Script(), embeddings={}, **changes)
+    """A part's request: without the script, and without the record of embeddings and LoRAs, which is the whole prompt's."""
+    return replace(request, script=Script(), embeddings={}, loras={}, **changes)

@@ -1,0 +1,44 @@
+"""LoRAs on a model's weights, for as long as a stage draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from modules.catalog.titles import title
+from modules.core.request import GenerationRequest
+from modules.engine import loras
+from modules.engine.feature import Feature
+from modules.engine.loras import Found
+from modules.families.family import Model
+from modules.networks.lora import Fit, Wear, worn
+
+
+@dataclass(frozen=True)
+class Loras(Feature):
+    """found: what is worn, each file once. say: is told what became of each. Two that wear the same are equal."""
+
+    found: tuple[Found, ...]
+    say: Callable[[str], None] = field(compare=False, default=lambda sentence: None)
+
+    @contextmanager
+    def attach(self, model: Model) -> Iterator[None]:
+        wears = [Wear(one.card.path, one.digest, one.tag.te, one.tag.unet, one.tag.dyn) for one in self.found]
+        with worn(model.parts, wears) as fits:
+            for one, fit in zip(self.found, fits, strict=True):
+                self.say(said(one, fit))
+            yield
+
+
+def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str], None], model: Model) -> tuple[Feature, ...]:
+    """What a model wears in a stage; () for nothing. request: the stage's, resolved."""
+    found = loras.summed(loras.worn(request, shelf, model.card))
+    return (Loras(tuple(found), say),) if found else ()
+
+
+def said(one: Found, fit: Fit) -> str:
+    """One sentence; the page marks that of a LoRA which did nothing."""
+    made = f", made for {title(one.card.architecture)}" if one.card.architecture else ""
+    sentence = f"LoRA {one.tag.name}: {fit.applied} of {fit.tensors} keys applied{made}."
+    return sentence if fit.applied else f"{sentence} It did nothing: it was not made for this model."
