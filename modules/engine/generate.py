@@ -36,8 +36,8 @@ from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
 from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
-from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features import lora
+from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
