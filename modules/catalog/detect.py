@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,12 +125,11 @@ def _prediction(found: Header, told: Any, seen: Seen) -> tuple[str, bool]:
 def _of_folder(path: Path) -> Recognised:
     kind = str(read_json(path / folders.INDEX).get("_class_name", ""))
     record = next((name for start, name in PIPELINES.items() if kind.startswith(start)), "")
-    if record != "sd1":
+    if record not in ("sd1", "sdxl", "sdxl-refiner"):
         return _other_folder(path, kind, record)
     unet = folders.config(path, "unet")
-    channels, width = unet.get("in_channels"), unet.get("cross_attention_dim")
-    later = width == 1024 or bool(unet.get("addition_embed_type") or unet.get("class_embed_type"))
-    base = "sd2" if later else CONTEXT.get(width, "sd1") if isinstance(width, int) else "sd1"
+    channels = unet.get("in_channels")
+    base = _base(path, unet) if record == "sd1" else "sdxl" if (path / "text_encoder").is_dir() else "sdxl-refiner"
     if not isinstance(channels, int) or channels not in CHANNELS:
         what = "with other input channels" if isinstance(channels, int) else "without a number of input channels"
         return Recognised("", trouble=f"This is a model {what}. Easel cannot draw with it yet.")
@@ -138,9 +138,20 @@ def _of_folder(path: Path) -> Recognised:
     prediction = _folder_prediction(path)
     if trouble := _unusable(seen, base):
         return Recognised("", prediction, trouble, "checkpoint", seen.architecture, variant)
-    for part in folders.PARTS:
+    for part in folders.parts(path):
         folders.headers(path, part)
     return Recognised(base, prediction, "", "checkpoint", seen.architecture, variant)
+
+
+def _base(path: Path, unet: Mapping[str, Any]) -> str:
+    """Which Stable Diffusion a folder is: by its UNet, a narrow one by its text encoder, whose activation is open_clip's in the second."""
+    width = unet.get("cross_attention_dim")
+    if unet.get("addition_embed_type") or unet.get("class_embed_type"):
+        return "sd2"
+    if isinstance(width, int) and width in CONTEXT:
+        return CONTEXT[width]
+    told = (path / "text_encoder" / "config.json").is_file() and folders.config(path, "text_encoder").get("hidden_act")
+    return "sd2" if told == "gelu" else "sd1"
 
 
 def _other_folder(path: Path, kind: str, record: str) -> Recognised:

@@ -296,6 +296,17 @@ class Refiner:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Framing:
+    """What SDXL is told of its pictures beside the text (Podell et al. 2023, section 2.2). A1111's values."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    top: Annotated[int, Param("Crop from the top", 0, 16384, 8, usual=1024, hint="Of SDXL: how many pixels its picture is told to lack there.")] = 0
+    left: Annotated[int, Param("Crop from the left", 0, 16384, 8, usual=1024, hint="Of SDXL: how many pixels its picture is told to lack there.")] = 0
+    high: Annotated[float, Param("Aesthetic score", 0, 100, 0.1, usual=10, hint="Of the SDXL refiner: how beautiful the prompt is told to be.")] = 6.0
+    low: Annotated[float, Param("Negative aesthetic score", 0, 100, 0.1, usual=10, hint="Of the SDXL refiner: the same of the negative prompt.")] = 2.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enlarging:
     """How networks enlarge pictures: piece by piece, so that memory stays bounded; and which files acted. Pieces change last bits, so they stand here."""
 
@@ -390,6 +401,7 @@ class GenerationRequest:
     outpaint: Outpaint = field(default_factory=Outpaint)
     hires: Hires = field(default_factory=Hires)
     refiner: Refiner = field(default_factory=Refiner)
+    framing: Framing = field(default_factory=Framing)
     enlarging: Enlarging = field(default_factory=Enlarging)
     script: Script = field(default_factory=Script)
 

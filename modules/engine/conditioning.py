@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from modules.core.request import GenerationRequest
 from modules.engine.texts import entries_of, read_prompt
-from modules.families.family import Cond, Family, Model
+from modules.families.family import Cond, Family, Model, Setting
 from modules.prompt.grammar import split_and
 
 Scheduled = list[tuple[int, Cond]]
@@ -53,15 +53,24 @@ def _acting(entries: Scheduled, call: int) -> Cond:
 
 
 def conditioning(
-    family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor], first: GenerationRequest | None = None, silent: int = 0
+    family: Family,
+    model: Model,
+    request: GenerationRequest,
+    embeddings: Mapping[str, Tensor],
+    first: GenerationRequest | None = None,
+    silent: int = 0,
+    size: tuple[int, int] = (0, 0),
 ) -> Conditioning:
     """Encodes both prompts of a stage's request. first: the request of the pass before, for a second one. silent: calls in which the empty text acts alone,
-    before the prompts begin to."""
+    before the prompts begin to. size: of the stage's pictures, in pixels; (0, 0): the request's own."""
+    width, height = size if all(size) else (request.width, request.height)
+    told = Setting(width, height, framing=request.framing)
+    against = replace(told, negative=True)
 
-    def scheduled(text: str) -> Scheduled:
+    def scheduled(text: str, setting: Setting) -> Scheduled:
         entries = entries_of(text, request, first)
         # Repeated texts stay in: A1111's emphasis takes its mean over all entries, so they weigh.
-        encoded = family.encode(model, [text for _, text in entries], request.text, embeddings)
+        encoded = family.encode(model, [text for _, text in entries], request.text, embeddings, setting)
         return [(end, cond) for (end, _), cond in zip(entries, encoded, strict=True)]
 
     positive = read_prompt(request.prompt, request)
@@ -69,12 +78,12 @@ def conditioning(
     parts = split_and(positive)
     for text, _ in parts:
         if text not in done:
-            done[text] = scheduled(text)
-    empty = family.encode(model, [""], request.text, {})[0] if request.guidance.pad_conds else None
-    negative = scheduled(read_prompt(request.negative_prompt, request))
+            done[text] = scheduled(text, told)
+    empty = family.encode(model, [""], request.text, {}, told)[0] if request.guidance.pad_conds else None
+    negative = scheduled(read_prompt(request.negative_prompt, request), against)
     spans = spans_of([done[text] for text, _ in parts], negative)
     if silent:
-        silence = family.encode(model, [""], request.text, {})[0]
+        silence = family.encode(model, [""], request.text, {}, told)[0]
         spans.insert(0, Span(silent - 1, (silence,) * len(parts), silence))
     return Conditioning([weight for _, weight in parts], spans, empty)
 

@@ -47,7 +47,7 @@ class Relay:
     _standing: ExitStack = field(default_factory=ExitStack, init=False)
     _worn: Sequence[Feature] = field(default=(), init=False)
     _wearing: ExitStack = field(default_factory=ExitStack, init=False)
-    _texts: dict[tuple[str, str], Conditioning] = field(default_factory=dict, init=False)
+    _texts: dict[tuple[str, tuple[int, int], str], Conditioning] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.turn = self.lead
@@ -81,10 +81,13 @@ class Relay:
 
     def texts(self, stage: Stage) -> Conditioning:
         """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
-        key = stage.name, self.turn.sha256
+        multiple, (_, height, width) = self.record.multiple, stage.latent
+        size = stage.enlarged[:2] if any(stage.enlarged[:2]) else (width * multiple, height * multiple)
+        key = stage.name, size, self.turn.sha256
         if key not in self._texts:
             acting = self._dressed(stage)
-            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass, silent_calls(stage))
+            silent = silent_calls(stage)
+            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
         return self._texts[key]
 
     def denoiser(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:

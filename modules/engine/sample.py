@@ -43,7 +43,7 @@ def sample(
     request = stage.request
     record = SAMPLERS.get(request.sampler)
     table = levels_of(model, request.spacing)
-    walk = course(stage, record, table, model.flow)
+    walk = course(stage, record, table, model.flow, model.record.space or model.record.name)
     options = options_of(request, record, table, walk)
     table.learn(walk.sigmas, request.spacing.quantize)
     noise = noise_of(stage, model, requests, walk.whole)
@@ -55,8 +55,9 @@ def sample(
     return drive(sampling, denoise_with(table), Step(calls=calls, total=walk.steps))
 
 
-def course(stage: Stage, record: SamplerRecord, table: Table, flow: Flow | None = None) -> Course:
-    """The whole schedule of a stage from noise; the last part of one for a stage that starts from latents: A1111's rule of t_enc + 1 steps."""
+def course(stage: Stage, record: SamplerRecord, table: Table, flow: Flow | None = None, space: str = "sd1") -> Course:
+    """The whole schedule of a stage from noise; the last part of one for a stage that starts from latents: A1111's rule of t_enc + 1 steps.
+    space: of the latents, for schedules that were fitted to one."""
     request, strength = stage.request, stage.strength
     steps, done = lengths(stage)
     if record.timesteps:
@@ -68,7 +69,7 @@ def course(stage: Stage, record: SamplerRecord, table: Table, flow: Flow | None 
     if flow:
         sigmas = flow_sigmas(record.name, request.schedule, max(steps, 1), flow, stage.latent[1:], request.spacing)
     else:
-        sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing)
+        sigmas = schedule_for(record.name, request.schedule, max(steps, 1), table, request.spacing, space)
     positive = sigmas[(sigmas > 0) & sigmas.isfinite()].tolist() or [table.sigma_min, table.sigma_max]
     whole = (min(positive), max(positive))
     if strength is None:

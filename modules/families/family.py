@@ -10,7 +10,7 @@ from torch import Tensor
 
 from modules.catalog.card import Card
 from modules.core.records.families import FamilyRecord
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import Framing, GenerationRequest, Text
 from modules.sampling.flow import Flow
 
 Prediction = Literal["eps", "v", "x0", "flow"]
@@ -22,6 +22,20 @@ class Cond:
 
     context: Tensor
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where texts act, for families whose network is told: pixels of the pass's pictures, where those lie in larger ones, how beautiful they are to be.
+    negative: whether the texts are the negative prompt."""
+
+    width: int = 0
+    height: int = 0
+    negative: bool = False
+    framing: Framing = field(default_factory=Framing)
+
+
+PLAIN = Setting()
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class Family(Protocol):
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
         """Reads the weights offline, into `dtype`; the autoencoder's into `vae_dtype` where one is given. Raises BadModelFile or Unsupported with the reason."""
 
-    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Texts of one schedule, encoded in one call (A1111's emphasis shares its mean over them). embeddings: textual inversions by name, [n, D].
         Raises Unsupported for a clip skip deeper than the text encoder."""
 

@@ -15,7 +15,7 @@ from modules.catalog.card import Card
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Text
 from modules.families import joint
-from modules.families.family import Cond, Model, NetworkCall
+from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text
 from modules.networks.joint_checkpoint import Layout, Precisions, load_folder
 from modules.prompt.encode import chunks
@@ -49,7 +49,7 @@ class Flux:
             flow=joint.flow_of(parts.scheduler, "Simple"),
         )
 
-    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Contexts are T5's states, [512 or more, D]; extra: CLIP's pooled text of the first chunk, without weights. float32 on the CPU."""
         pieces = joint.pieces_of(texts, text)
         vocabulary = model.parts["vocabulary"]

@@ -16,7 +16,7 @@ from modules.catalog.card import Card
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Text
 from modules.families import joint
-from modules.families.family import Cond, Model, NetworkCall
+from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text
 from modules.networks.joint_checkpoint import Layout, Precisions, load_folder
 from modules.prompt.encode import Placed, chunks, encode
@@ -49,7 +49,7 @@ class StableDiffusion3:
             flow=joint.flow_of(parts.scheduler, "Normal"),
         )
 
-    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor]) -> list[Cond]:
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Contexts: CLIP's chunks of 77, both encoders side by side and filled up to T5's width, then T5's tokens. extra: both pooled texts."""
         pieces = joint.pieces_of(texts, text)
         with torch.no_grad():

@@ -10,7 +10,7 @@ import gc
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from modules.core.options import DeviceOptions
 from modules.memory.device import Machine
@@ -47,6 +47,17 @@ class Networks(DiffusionPipeline):
 def _owner(parts: dict[str, Any]) -> Any:
     if "unet" not in parts:
         return Networks(**{name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)})
+    if "text_encoder_2" in parts:
+        return StableDiffusionXLPipeline(
+            vae=parts["vae"],
+            text_encoder=parts.get("text_encoder"),
+            text_encoder_2=parts["text_encoder_2"],
+            tokenizer=None,
+            tokenizer_2=None,
+            unet=parts["unet"],
+            scheduler=None,
+            add_watermarker=False,
+        )
     return StableDiffusionPipeline(
         vae=parts["vae"],
         text_encoder=parts["text_encoder"],

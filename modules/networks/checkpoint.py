@@ -4,23 +4,27 @@ so that the same weights give the same bits whichever way they are kept. Knows n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL
 from torch import Tensor
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.catalog import folder, header
 from modules.catalog.card import Card
-from modules.catalog.detect import Recognised, family_of
+from modules.catalog.detect import family_of
 from modules.catalog.notes import read_yaml
 from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.errors import BadModelFile, Unsupported
 from modules.networks import build, ldm_names, ldm_sizes
 from modules.networks.alphas import alphas_cumprod
+from modules.networks.layout import LAYOUTS, Encoder, Layout
+from modules.networks.open_clip import OpenClip
 from modules.networks.weights import Weights
 from modules.prompt.vocabulary import Vocabulary
 
@@ -30,66 +34,84 @@ OLD_VAE = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out
 
 @dataclass(frozen=True)
 class Parts:
-    """The networks, on the CPU, ready to run. scale: what latents are multiplied by after encoding. alphas_cumprod: [1000] float32."""
+    """networks: `unet`, `vae`, and `text_encoder` with its `vocabulary` (or several, numbered as in a diffusers folder), on the CPU, ready to run.
+    scale: what latents are multiplied by after encoding. alphas_cumprod: [1000] float32."""
 
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    vocabulary: Vocabulary
+    networks: dict[str, Any]
     prediction: str
     alphas_cumprod: Tensor
     scale: float
 
 
-def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = None) -> Parts:
-    """Reads a Stable Diffusion 1.x checkpoint. Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
+def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = None, layout: Layout = LAYOUTS["sd1"]) -> Parts:
+    """Reads a checkpoint of one UNet family. Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
     single = None if card.path.is_dir() else header.read(card.path)
     recognised = family_of(single or card.path, card.config)
-    if recognised.trouble or recognised.family != "sd1":
+    if recognised.trouble or recognised.family != layout.family:
         raise Unsupported(f"{card.path.name} cannot be loaded. {recognised.trouble}", "Choose another checkpoint.", "model")
     try:
-        parts = (
-            _from_folder(card.path, recognised, dtype, vae_dtype or dtype)
+        networks, table = (
+            _from_folder(card.path, layout, dtype, vae_dtype or dtype)
             if single is None
-            else _from_file(card, recognised, dtype, vae_dtype or dtype, tuple(single.tensors))
+            else _from_file(card, layout, dtype, vae_dtype or dtype, tuple(single.tensors))
         )
+        scale = _scale(networks["vae"])
     except BadModelFile as error:
         raise BadModelFile(f"{card.path.name} cannot be loaded. {error.what}", error.remedy, "model") from None
-    size, words = parts.text_encoder.config.vocab_size, len(parts.vocabulary)
-    if size < words:
-        raise BadModelFile(
-            f"{card.path.name} cannot be loaded. Its text encoder knows {size} tokens, its vocabulary {words}.", "Download the model again.", "model"
-        )
-    return parts
+    for encoder in layout.encoders:
+        size, words = networks[encoder.part].config.vocab_size, len(networks[encoder.vocabulary])
+        if size < words:
+            raise BadModelFile(
+                f"{card.path.name} cannot be loaded. Its text encoder knows {size} tokens, its vocabulary {words}.", "Download the model again.", "model"
+            )
+    return Parts(networks, recognised.prediction, table, scale)
 
 
-def _from_folder(path: Path, recognised: Recognised, dtype: torch.dtype, vae_dtype: torch.dtype) -> Parts:
+def _from_folder(path: Path, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype) -> tuple[dict[str, Any], Tensor]:
     unet = build.unet(folder.config(path, "unet"))
     vae = build.vae(folder.config(path, "vae"))
-    text_encoder = build.text_encoder(folder.config(path, "text_encoder"))
-    unet_weights, vae_weights, text_weights = (Weights(folder.weight_files(path, part)) for part in folder.PARTS)
-    build.fill(unet, unet_weights, str, dtype, "UNet")
-    build.fill(vae, vae_weights, lambda name: name if name in vae_weights.shapes else _old(name), vae_dtype, "VAE")
-    build.fill(text_encoder, text_weights, lambda name: _prefixed(name, text_weights), dtype, "text encoder")
-    vocabulary = Vocabulary.from_folder(path / "tokenizer")
-    table = alphas_cumprod(folder.config(path, "scheduler"))
-    return Parts(unet, vae, text_encoder, vocabulary, recognised.prediction, table, _scale(vae))
+    weights = {part: Weights(folder.weight_files(path, part)) for part in layout.networks}
+    build.fill(unet, weights["unet"], str, dtype, "UNet")
+    build.fill(vae, weights["vae"], lambda name: name if name in weights["vae"].shapes else _old(name), vae_dtype, "VAE")
+    networks: dict[str, Any] = {"unet": unet, "vae": vae}
+    for encoder in layout.encoders:
+        network = _made(encoder, folder.config(path, encoder.part))
+        networks[encoder.part] = build.fill(network, weights[encoder.part], partial(_prefixed, weights=weights[encoder.part]), dtype, "text encoder")
+        networks[encoder.vocabulary] = Vocabulary.from_folder(path / encoder.tokenizer)
+    return networks, alphas_cumprod(folder.config(path, "scheduler"))
 
 
-def _from_file(card: Card, recognised: Recognised, dtype: torch.dtype, vae_dtype: torch.dtype, names: tuple[str, ...]) -> Parts:
+def _from_file(card: Card, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype, names: tuple[str, ...]) -> tuple[dict[str, Any], Tensor]:
     told: dict[str, Any] = read_yaml(card.config) if card.config else {}
     weights = Weights([card.path])
-    shapes = weights.shapes
-    infix = "text_model." if f"{ldm_names.TEXT}text_model.embeddings.token_embedding.weight" in shapes else ""
-    unet_config, vae_config = ldm_sizes.unet(shapes, told), ldm_sizes.vae(shapes, told)
-    unet, vae, text_encoder = build.unet(unet_config), build.vae(vae_config), build.text_encoder(ldm_sizes.text_encoder(shapes, infix))
+    shapes, family = weights.shapes, layout.family
+    unet_config, vae_config = ldm_sizes.unet(shapes, told, family), ldm_sizes.vae(shapes, told, family)
+    unet, vae = build.unet(unet_config), build.vae(vae_config)
     layers, levels = unet_config["layers_per_block"], len(vae_config["block_out_channels"])
     attention = tuple(kind.startswith("CrossAttn") for kind in unet_config["up_block_types"])
     build.fill(unet, weights, lambda name: ldm_names.unet(name, layers, attention), dtype, "UNet")
     build.fill(vae, weights, lambda name: ldm_names.vae(name, levels), vae_dtype, "VAE")
-    build.fill(text_encoder, weights, lambda name: ldm_names.text_encoder(name, infix), dtype, "text encoder")
-    vocabulary = Vocabulary.from_folder(CLIP_VOCABULARY)
-    return Parts(unet, vae, text_encoder, vocabulary, recognised.prediction, alphas_cumprod(ldm_sizes.scheduler(told, names)), _scale(vae))
+    networks: dict[str, Any] = {"unet": unet, "vae": vae}
+    for encoder in layout.encoders:
+        networks[encoder.part] = _encoder(weights, encoder, family, dtype)
+        networks[encoder.vocabulary] = Vocabulary.from_folder(CLIP_VOCABULARY, encoder.pad)
+    return networks, alphas_cumprod(ldm_sizes.scheduler(told, names, family))
+
+
+def _made(encoder: Encoder, config: Mapping[str, Any]) -> CLIPTextModel | CLIPTextModelWithProjection:
+    return build.projecting_text_encoder(config) if encoder.projected else build.text_encoder(config)
+
+
+def _encoder(weights: Weights, encoder: Encoder, family: str, dtype: torch.dtype) -> CLIPTextModel | CLIPTextModelWithProjection:
+    if encoder.open_clip:
+        seen = OpenClip(weights, encoder.prefix)
+        unused = 1 if encoder.whole and seen.depth != encoder.whole - 1 else 0
+        config = ldm_sizes.text_encoder(seen.shapes, "", encoder.part, family, unused)
+        return build.fill(_made(encoder, config), seen, lambda name: name.removeprefix("text_model."), dtype, "text encoder")
+    infix = "text_model." if f"{encoder.prefix}text_model.embeddings.token_embedding.weight" in weights.shapes else ""
+    config = ldm_sizes.text_encoder(weights.shapes, encoder.prefix + infix, encoder.part, family)
+    network = _made(encoder, config)
+    return build.fill(network, weights, lambda name: ldm_names.text_encoder(name, infix, encoder.prefix), dtype, "text encoder")
 
 
 def _prefixed(name: str, weights: Weights) -> str:

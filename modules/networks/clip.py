@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from modules.prompt.embeddings import patched
 from modules.prompt.encode import Placed
@@ -27,6 +27,19 @@ def hidden(encoder: CLIPTextModel, tokens: Tensor, vectors: list[Placed], clip_s
         looked_at = None if mask is None else mask.to(device)
         states = encoder(input_ids=tokens.to(device), attention_mask=looked_at, output_hidden_states=True).hidden_states
     return inner.final_layer_norm(states[-clip_skip]).float().cpu()
+
+
+def penultimate(
+    encoder: CLIPTextModel | CLIPTextModelWithProjection, tokens: Tensor, vectors: list[Placed], device: str, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """tokens [N, 77] -> the state before the last layer, [N, 77, D], without the final norm; and the pooled text, [N, P], empty for an encoder without a
+    projection. Both float32 on the CPU."""
+    inner: Any = getattr(encoder, "text_model", encoder)
+    with patched(inner.embeddings.token_embedding, vectors):
+        looked_at = None if mask is None else mask.to(device)
+        out = encoder(input_ids=tokens.to(device), attention_mask=looked_at, output_hidden_states=True)
+    pooled: Tensor = out.text_embeds if isinstance(encoder, CLIPTextModelWithProjection) else out.last_hidden_state[:, 0, :0]
+    return out.hidden_states[-2].float().cpu(), pooled.float().cpu()
 
 
 def fitting(encoder: CLIPTextModel, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,8 @@ TEXT = "cond_stage_model.transformer."
 UNET_ENDS = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
@@ -72,9 +74,9 @@ def vae(name: str, levels: int) -> str:
     return VAE + _layers(name, VAE_LAYERS)
 
 
-def text_encoder(name: str, infix: str = "text_model.") -> str:
-    """infix: "text_model.", or "" in old merges. transformers dropped it from its own names in 5.6."""
-    return TEXT + infix + name.removeprefix("text_model.")
+def text_encoder(name: str, infix: str = "text_model.", prefix: str = TEXT) -> str:
+    """infix: "text_model.", or "" in old merges. transformers dropped it from its own names in 5.6. prefix: of the encoder in the file."""
+    return prefix + infix + name.removeprefix("text_model.")
 
 
 def _layers(rest: str, names: dict[str, str]) -> str:

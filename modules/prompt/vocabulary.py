@@ -53,8 +53,9 @@ class Vocabulary:
         self.comma: int = -1 if comma is None else comma
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> Vocabulary:
-        """Reads `tokenizer.json`, or else `vocab.json` and `merges.txt`; the names of the marks from the small JSON files beside them. Raises BadModelFile."""
+    def from_folder(cls, folder: str | Path, pad: str = "") -> Vocabulary:
+        """Reads `tokenizer.json`, or else `vocab.json` and `merges.txt`; the names of the marks from the small JSON files beside them. pad: the token that
+        fills texts up, where those are not to say it. Raises BadModelFile."""
         folder = Path(folder)
         try:
             if (folder / "tokenizer.json").is_file():
@@ -65,7 +66,7 @@ class Vocabulary:
             raise BadModelFile(
                 f"The tokenizer in {folder} cannot be read ({error}).", "It needs a tokenizer.json, or a vocab.json with its merges.txt; copy them again."
             ) from error
-        return cls(tokenizer, _names(folder))
+        return cls(tokenizer, {**_names(folder), **({"pad_token": pad} if pad else {})})
 
     def encode(self, text: str) -> list[int]:
         """Ids of any text, without marks around it; empty for white space."""

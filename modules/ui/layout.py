@@ -119,6 +119,7 @@ ACCORDIONS: Accordions = (
         "guidance",
         (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
+    ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )
 

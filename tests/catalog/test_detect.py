@@ -39,9 +39,16 @@ SDXL = {**WIDE, **VAE, CROSS: (640, 2048), f"{UNET}label_emb.0.0.weight": (1280,
 REFINER = {**WIDE, **VAE, CROSS: (768, 1280), f"{UNET}label_emb.0.0.weight": (1536, 2560), "conditioner.embedders.0.model.ln_final.weight": (1280,)}
 SD2 = {**WIDE, **VAE, CROSS: (320, 1024), "cond_stage_model.model.ln_final.weight": (1024,)}
 
+
+def test_sdxl() -> None:
+    assert family_of(header(SDXL))[:3] == ("sdxl", "eps", "")
+    assert family_of(header({**SDXL, "v_pred": (0,)})).prediction == "v"
+    assert family_of(header({**SDXL, f"{UNET}input_blocks.0.0.weight": (320, 9, 3, 3)})).variant == "inpainting"
+    assert family_of(header(REFINER)).family == "sdxl-refiner"
+    assert "SDXL model without VAE" in family_of(header({name: shape for name, shape in SDXL.items() if name not in VAE})).trouble
+
+
 FOREIGN = [
-    (SDXL, "SDXL model"),
-    (REFINER, "SDXL refiner"),
     (SD2, "Stable Diffusion 2.x"),
     ({**SD2, f"{UNET}input_blocks.0.0.weight": (320, 9, 3, 3)}, "inpainting"),
     ({**SD1, f"{UNET}input_blocks.0.0.weight": (320, 8, 3, 3)}, "pix2pix"),
@@ -127,7 +134,6 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"index": {"_class_name": "StableDiffusionXLPipeline"}}, "StableDiffusionXLPipeline"),
         ({"index": {"_class_name": "KolorsPipeline"}}, "KolorsPipeline"),
         ({"index": {}}, "nameless"),
         ({"unet": {"in_channels": 8, "cross_attention_dim": 768}}, "pix2pix"),

@@ -25,23 +25,23 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> Parts:
 def prediction(parts: Parts) -> torch.Tensor:
     noise = torch.Generator().manual_seed(3)
     x, context = torch.randn(2, 4, 8, 8, generator=noise), torch.randn(2, 77, tiny.WIDTH, generator=noise)
-    return parts.unet(x, torch.tensor([500.25, 3.0]), encoder_hidden_states=context).sample
+    return parts.networks["unet"](x, torch.tensor([500.25, 3.0]), encoder_hidden_states=context).sample
 
 
 def state(parts: Parts) -> dict[str, torch.Tensor]:
-    return {f"{part}.{name}": tensor for part in ("unet", "vae", "text_encoder") for name, tensor in getattr(parts, part).state_dict().items()}
+    return {f"{part}.{name}": tensor for part in ("unet", "vae", "text_encoder") for name, tensor in parts.networks[part].state_dict().items()}
 
 
 def test_folder_and_single_file_are_equal_to_the_bit(folder: Path, single: Path, networks: tuple[Any, Any, Any]) -> None:
     ours, theirs = load(folder), load(single)
     for (name, one), (_, other) in zip(state(ours).items(), state(theirs).items(), strict=True):
         assert torch.equal(one, other), name
-    assert torch.equal(ours.unet.state_dict()["conv_in.weight"], networks[0].state_dict()["conv_in.weight"])
+    assert torch.equal(ours.networks["unet"].state_dict()["conv_in.weight"], networks[0].state_dict()["conv_in.weight"])
     assert torch.equal(prediction(ours), prediction(theirs))
     assert torch.equal(prediction(ours), prediction(load(folder)))
     assert ours.scale == theirs.scale == 0.5
     assert torch.equal(ours.alphas_cumprod, theirs.alphas_cumprod)
-    assert ours.vocabulary.encode("a red apple") == theirs.vocabulary.encode("a red apple") == [320, 736, 3055]
+    assert ours.networks["vocabulary"].encode("a red apple") == theirs.networks["vocabulary"].encode("a red apple") == [320, 736, 3055]
 
 
 def test_the_predictions_are_those_of_the_libraries_own_loader(folder: Path, single: Path, networks: tuple[Any, Any, Any]) -> None:
@@ -52,15 +52,15 @@ def test_the_predictions_are_those_of_the_libraries_own_loader(folder: Path, sin
         expected_text = networks[2].eval()(tokens).last_hidden_state
         for path in (folder, single):
             parts = load(path)
-            torch.testing.assert_close(parts.unet(x, 7.0, encoder_hidden_states=context).sample, expected, rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(parts.text_encoder(tokens).last_hidden_state, expected_text, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(parts.networks["unet"](x, 7.0, encoder_hidden_states=context).sample, expected, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(parts.networks["text_encoder"](tokens).last_hidden_state, expected_text, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["folder", "single"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 def test_networks_are_ready_to_run(kind: str, dtype: torch.dtype, request: pytest.FixtureRequest) -> None:
     parts = load(request.getfixturevalue(kind), dtype)
-    for network in (parts.unet, parts.vae, parts.text_encoder):
+    for network in (parts.networks[part] for part in ("unet", "vae", "text_encoder")):
         assert not network.training
         for tensor in network.parameters():
             assert tensor.dtype == dtype and not tensor.requires_grad and tensor.device.type == "cpu"
@@ -69,10 +69,10 @@ def test_networks_are_ready_to_run(kind: str, dtype: torch.dtype, request: pytes
 
 def test_sizes_are_read_off_the_tensors(single: Path) -> None:
     parts = load(single)
-    assert parts.unet.config.block_out_channels == list(tiny.LEVELS) and parts.unet.config.layers_per_block == 1
-    assert parts.unet.config.down_block_types == ["CrossAttnDownBlock2D", "DownBlock2D"]
-    assert parts.text_encoder.config.num_hidden_layers == tiny.TEXT_LAYERS
-    assert parts.unet.down_blocks[0].attentions[0].transformer_blocks[0].attn1.heads == 8
+    assert parts.networks["unet"].config.block_out_channels == list(tiny.LEVELS) and parts.networks["unet"].config.layers_per_block == 1
+    assert parts.networks["unet"].config.down_block_types == ["CrossAttnDownBlock2D", "DownBlock2D"]
+    assert parts.networks["text_encoder"].config.num_hidden_layers == tiny.TEXT_LAYERS
+    assert parts.networks["unet"].down_blocks[0].attentions[0].transformer_blocks[0].attn1.heads == 8
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,17 @@ def test_sizes_are_read_off_the_tensors(single: Path) -> None:
 )
 def test_attention_heads_come_from_the_yaml(tmp_path: Path, networks: tuple[Any, Any, Any], yaml: str, heads: int) -> None:
     parts = load(tiny.save_single(tmp_path / "x.safetensors", tiny.ldm_tensors(*networks), yaml))
-    assert parts.unet.down_blocks[0].attentions[0].transformer_blocks[0].attn1.heads == heads
+    assert parts.networks["unet"].down_blocks[0].attentions[0].transformer_blocks[0].attn1.heads == heads
     assert parts.scale == 0.18215
 
 
 def test_linear_projections(tmp_path: Path) -> None:
     made = tiny.parts(2, linear=True)
     parts = load(tiny.save_single(tmp_path / "x.safetensors", tiny.ldm_tensors(*made)))
-    assert parts.unet.config.use_linear_projection
-    assert torch.equal(parts.unet.state_dict()["mid_block.attentions.0.proj_in.weight"], made[0].state_dict()["mid_block.attentions.0.proj_in.weight"])
+    assert parts.networks["unet"].config.use_linear_projection
+    assert torch.equal(
+        parts.networks["unet"].state_dict()["mid_block.attentions.0.proj_in.weight"], made[0].state_dict()["mid_block.attentions.0.proj_in.weight"]
+    )
 
 
 def test_surplus_and_old_names_do_no_harm(tmp_path: Path, networks: tuple[Any, Any, Any], single: Path) -> None:

@@ -17,7 +17,7 @@ TOKENS = torch.tensor([[49406, 320, 736, 22456, *[49407] * 73]])
 
 @pytest.fixture(scope="module")
 def encoder(single: Path):  # type: ignore[no-untyped-def]
-    return load_parts(cards.checkpoint(single), torch.float32).text_encoder
+    return load_parts(cards.checkpoint(single), torch.float32).networks["text_encoder"]
 
 
 def test_the_last_layer_is_the_encoders_own_result(encoder) -> None:  # type: ignore[no-untyped-def]

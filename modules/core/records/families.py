@@ -65,6 +65,8 @@ FLOW_LACKS: Mapping[str, str] = {
     "tiling": "A transformer has no edges that could wrap around.",
 }
 """What no model of flow matching knows."""
+SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -0.020), (-0.275, -0.196, -0.137), (0.588, 0.549, 0.510))
+"""From the documentation of diffusers (its guide to callbacks), after Timothy Alexis Vass, "Explaining the SDXL latent space"; in parts of 255 there."""
 
 FAMILIES: Registry[FamilyRecord] = Registry(
     "model family",
@@ -117,6 +119,29 @@ FAMILIES: Registry[FamilyRecord] = Registry(
                 "guidance.skip_early": UNGUIDED,
             },
             half="bf16",
+        ),
+        FamilyRecord(
+            name="sdxl",
+            title="Stable Diffusion XL",
+            aliases=("SDXL",),
+            variants=("", "inpainting"),
+            native=1024,
+            scale=0.13025,
+            defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            memory={768: 7.0, 1024: 9.0, 1536: 12.0},
+            preview=SDXL_PREVIEW,
+            lacks=DIFFUSION_LACKS,
+        ),
+        FamilyRecord(
+            name="sdxl-refiner",
+            title="Stable Diffusion XL refiner",
+            native=1024,
+            scale=0.13025,
+            space="sdxl",
+            defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            memory={768: 6.5, 1024: 8.5, 1536: 11.5},
+            preview=SDXL_PREVIEW,
+            lacks=DIFFUSION_LACKS,
         ),
     ],
 )

@@ -43,6 +43,10 @@ MODEL = "sd_model_checkpoint"
 OPTIONS: tuple[Option, ...] = (
     Option(name=MODEL, default=None, field="model"),
     Option(name="CLIP_stop_at_last_layers", default=1, field="text.clip_skip"),
+    Option(name="sdxl_crop_top", default=0, field="framing.top"),
+    Option(name="sdxl_crop_left", default=0, field="framing.left"),
+    Option(name="sdxl_refiner_low_aesthetic_score", default=2.5, field="framing.low"),
+    Option(name="sdxl_refiner_high_aesthetic_score", default=6.0, field="framing.high"),
     Option(name="emphasis", default="Original", field="text.emphasis"),
     Option(name="comma_padding_backtrack", default=20, field="text.comma_backtrack"),
     Option(name="enable_prompt_comments", default=True, field="text.comments"),

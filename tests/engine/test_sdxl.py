@@ -1,0 +1,111 @@
+"""SDXL through the whole engine, offline: text, picture, mask, second pass, refiner, batch; what is refused and how it is told."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modules.catalog.hashes import HashCache
+from modules.catalog.scan import Library
+from modules.core.blobs import Blobs
+from modules.core.errors import Unsupported
+from modules.core.options import Looks
+from modules.core.params import from_dict
+from modules.core.paths import Paths
+from modules.core.request import GenerationRequest
+from modules.core.result import Cancel, Progress, Result
+from modules.engine.generate import Engine
+from modules.engine.save import Outputs
+from tests.engine.conftest import pixels
+from tests.networks import tiny, tiny_xl
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    data = tmp_path_factory.mktemp("xl")
+    place = data / "models" / "Stable-diffusion"
+    tiny.save_single(place / "base.safetensors", tiny_xl.ldm_tensors(tiny_xl.base()))
+    tiny.save_single(place / "inpaint.safetensors", tiny_xl.ldm_tensors(tiny_xl.base(3, channels=9)))
+    tiny.save_single(place / "old.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    tiny.save_single(place / "refiner.safetensors", tiny_xl.ldm_tensors(tiny_xl.refiner(), big="conditioner.embedders.0.model."))
+    library = Library(Paths(data=data, models=data / "models"), HashCache(None))
+    return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), looks=lambda: Looks(preview_interval=0.001))
+
+
+def kept(engine: Engine, image: Image.Image) -> str:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return engine.blobs.put(stream.getvalue())
+
+
+def draw(engine: Engine, report: Any = lambda event: None, **values: Any) -> Result:
+    tree = {"prompt": "a cat", "model": "base", "width": 64, "height": 64, "steps": 2, "seed": 1, "sampler": "Euler a", **values}
+    return engine.run(from_dict(GenerationRequest, tree), report, lambda: Cancel.NONE, False)
+
+
+def test_a_picture_with_its_previews_and_text(engine: Engine) -> None:
+    seen: list[Progress] = []
+    made = draw(engine, lambda event: seen.append(event) if isinstance(event, Progress) else None, negative_prompt="a (dog:1.2)").pictures[0]
+    assert (made.width, made.height) == (64, 64) and pixels(made).std() > 0
+    assert any(event.preview for event in seen)
+    assert "Model: base" in made.infotext
+    assert np.array_equal(pixels(made), pixels(draw(engine, negative_prompt="a (dog:1.2)").pictures[0]))
+
+
+def test_alone_and_in_a_batch_it_is_the_same(engine: Engine) -> None:
+    batch = draw(engine, batch_size=2, prompt="a [cat:dog:0.5] AND a tree").pictures
+    assert draw(engine, seed=2, prompt="a [cat:dog:0.5] AND a tree").pictures[0].data == batch[1].data
+
+
+def test_size_and_crop_reach_the_network(engine: Engine) -> None:
+    plain = pixels(draw(engine).pictures[0])
+    assert not np.array_equal(plain, pixels(draw(engine, framing={"left": 512}).pictures[0]))
+    assert np.array_equal(plain, pixels(draw(engine, framing={"high": 9.0}).pictures[0]))  # the base is told no score
+
+
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
+def test_a_second_pass(engine: Engine, upscaler: str) -> None:
+    made = draw(engine, hires={"enabled": True, "upscaler": upscaler, "scale": 1.5}).pictures[0]
+    assert (made.width, made.height) == (96, 96)
+
+
+@pytest.mark.parametrize("model", ["base", "inpaint"])
+def test_pictures_and_masks(engine: Engine, model: str) -> None:
+    grey = kept(engine, Image.new("RGB", (64, 64), (90, 120, 30)))
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (0, 0, 32, 64))
+    whole = pixels(draw(engine, model=model, init={"image": grey, "strength": 0.6}).pictures[0])
+    wish = {"image": kept(engine, mask), "blur_x": 0, "blur_y": 0}
+    part = pixels(draw(engine, model=model, init={"image": grey, "strength": 0.6}, mask=wish).pictures[0])
+    assert whole.std() > 1 and np.all(part[:, 40:] == (90, 120, 30)) and part[:, :32].std() > 1
+
+
+def test_the_refiner_takes_over(engine: Engine) -> None:
+    first, second = (pixels(draw(engine, model=model, steps=4).pictures[0]) for model in ("base", "refiner"))
+    refined = {share: draw(engine, steps=4, refiner={"checkpoint": "refiner", "switch_at": share}).pictures[0] for share in (0.0, 0.5, 1.0)}
+    assert np.array_equal(pixels(refined[0.0]), second) and np.array_equal(pixels(refined[1.0]), first)
+    assert not np.array_equal(pixels(refined[0.5]), first) and not np.array_equal(pixels(refined[0.5]), second)
+    scored = draw(engine, steps=4, refiner={"checkpoint": "refiner", "switch_at": 0.5}, framing={"high": 9.0}).pictures[0]
+    assert not np.array_equal(pixels(scored), pixels(refined[0.5]))
+    assert "Refiner: refiner [" in refined[0.5].infotext
+
+
+def test_another_family_does_not_take_over(engine: Engine) -> None:
+    with pytest.raises(Unsupported, match="latents mean different things"):
+        draw(engine, refiner={"checkpoint": "old"})
+
+
+def test_both_families_take_turns(engine: Engine) -> None:
+    before = draw(engine).pictures[0].data
+    draw(engine, model="old")
+    assert draw(engine).pictures[0].data == before
+
+
+def test_what_a_person_keeps_is_named_by_where_it_lies(engine: Engine) -> None:
+    card = engine.shelf.checkpoint("refiner")
+    assert (card.family, Path(card.path).name) == ("sdxl-refiner", "refiner.safetensors")
