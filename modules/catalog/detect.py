@@ -138,7 +138,7 @@ def _of_folder(path: Path) -> Recognised:
     prediction = _folder_prediction(path)
     if trouble := _unusable(seen, base):
         return Recognised("", prediction, trouble, "checkpoint", seen.architecture, variant)
-    for part in folders.parts(path):
+    for part in {"sdxl": (*folders.PARTS, "text_encoder_2"), "sdxl-refiner": ("unet", "vae", "text_encoder_2")}.get(base, folders.PARTS):
         folders.headers(path, part)
     return Recognised(base, prediction, "", "checkpoint", seen.architecture, variant)
 

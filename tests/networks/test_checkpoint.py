@@ -226,9 +226,9 @@ def test_a_folder_without_its_vocabulary_is_refused(tmp_path: Path, folder: Path
 
 
 def test_another_architecture_is_refused_by_its_name(tmp_path: Path, single: Path) -> None:
-    card = replace(cards.checkpoint(single), path=tmp_path / "flux.safetensors")
-    save_file({"double_blocks.0.img_attn.proj.weight": torch.zeros(2, 2)}, card.path)
-    with pytest.raises(Unsupported, match="FLUX"):
+    card = replace(cards.checkpoint(single), path=tmp_path / "lora.safetensors")
+    save_file({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": torch.zeros(2, 2)}, card.path)
+    with pytest.raises(Unsupported, match="LoRA"):
         load_parts(card, torch.float32)
 
 
