@@ -56,7 +56,9 @@ from modules.jobs.worker import Worker
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
+from modules.stock.making import Making
 from modules.stock.stock import Stock
+from modules.stock.tasks import Tasks
 
 if TYPE_CHECKING:
     from modules.jobs.runner import Runner
@@ -80,6 +82,8 @@ class App:
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache))
         self.stock = Stock(self.library, self.paths.favourites)
+        self.tasks = Tasks()
+        self.making = Making(self.stock, self.library, self.paths, self.tasks)
         self.adoption = Adoption(self.paths, self.settings, self.form_defaults, self._look_elsewhere)
         self.extensions = Extensions(self.paths.extensions, self.paths.data, self._switched_off, options.extensions)
         self.store = Store(self.paths.history)
@@ -100,6 +104,7 @@ class App:
     def stop(self) -> None:
         """Lets the running job end at its next step; jobs that wait stay in the history for the next start."""
         self._closing.set()
+        self.tasks.close()
         self.worker.stop()
         self.queue.close()
 

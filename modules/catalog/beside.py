@@ -29,6 +29,8 @@ BESIDE = (*PICTURES, NOTES, *DESCRIPTIONS, SITE, ".yaml", ".easel.json", ".metad
 """Everything that belongs to a model and moves with it."""
 LONGEST = 20_000
 """Characters of one note."""
+TRIGGERS = ("modelspec.trigger_phrase", "ss_tag_frequency")
+"""Metadata that name what calls up the training."""
 WORDS = 24
 """Trigger words that are told."""
 

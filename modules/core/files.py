@@ -18,6 +18,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from modules.core.errors import OutputTrouble
 
@@ -69,6 +70,32 @@ def write_new(folder: Path, name_of: Callable[[int], str], data: bytes, start: i
                 number, before = number + 1, path
         _flush_folder(folder)
     return path
+
+
+@contextlib.contextmanager
+def piecewise(path: Path) -> Iterator[BinaryIO]:
+    """A file that is written piece by piece and gets its name when the block ends well: whole, flushed, and never in the place of another file.
+    What an error or a cancellation leaves is nothing. Raises OutputTrouble."""
+    with _explained(lambda: path):
+        make_folder(path.parent)
+        if os.path.lexists(path):
+            raise _taken(path)
+        temporary = _hidden(path.parent)
+        try:
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if not _publish(temporary, path):
+                raise _taken(path)
+            _flush_folder(path.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> OutputTrouble:
+    return OutputTrouble(f"{path.name} exists already.", "Choose another name, or move that file away.")
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -146,7 +173,7 @@ def _explained(path: Callable[[], Path]) -> Iterator[None]:
 @contextlib.contextmanager
 def _temporary(folder: Path, data: bytes) -> Iterator[Path]:
     """A flushed file with a hidden name; gone at the end unless it was renamed."""
-    path = folder / f".easel-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    path = _hidden(folder)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -157,6 +184,10 @@ def _temporary(folder: Path, data: bytes) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _hidden(folder: Path) -> Path:
+    return folder / f".easel-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
 
 def _plain(name: str) -> str:

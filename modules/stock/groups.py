@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modules.catalog.card import GROUPS as CARD_GROUPS
+
 
 @dataclass(frozen=True)
 class Group:
@@ -17,14 +19,14 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group("checkpoint", "Checkpoints", ("checkpoint", "transformer", "unet"), "Stable-diffusion"),
-    Group("lora", "LoRA", ("lora", "locon", "loha", "lokr", "dora", "oft", "glora", "full", "lora-lcm", "control-lora"), "Lora"),
+    Group("checkpoint", "Checkpoints", CARD_GROUPS["checkpoint"], "Stable-diffusion"),
+    Group("lora", "LoRA", CARD_GROUPS["lora"], "Lora"),
     Group("embedding", "Embeddings", ("embedding",), "embeddings"),
     Group("vae", "VAE", ("vae", "vae-approx"), "VAE"),
     Group("control", "Control", ("controlnet", "controlnet-union", "controlnet-lllite", "t2i-adapter", "ip-adapter", "clip-vision"), "ControlNet"),
     Group("text-encoder", "Text encoders", ("text-encoder",), "text_encoder"),
     Group("upscaler", "Upscalers", ("upscaler", "face restorer"), "ESRGAN"),
-    Group("other", "Other", (), "Stable-diffusion"),
+    Group("other", "Other", ("hypernetwork", "motion-module", "unknown"), "Stable-diffusion"),
 )
 BY_ID: Mapping[str, Group] = {group.id: group for group in GROUPS}
 _OF_KIND = {kind: group for group in GROUPS for kind in group.kinds}

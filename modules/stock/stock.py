@@ -18,11 +18,13 @@ from typing import Any
 from modules.catalog import beside, header
 from modules.catalog.beside import Notes
 from modules.catalog.card import Card
-from modules.catalog.scan import Library
+from modules.catalog.scan import STARTER, Library
 from modules.catalog.walk import state
-from modules.core.errors import BadModelFile, NotFound
+from modules.core.errors import BadModelFile, NotFound, Unsupported
 from modules.core.files import replace as replace_file
 from modules.core.params import from_dict
+from modules.core.paths import FURTHER
+from modules.stock import trash
 from modules.stock.groups import group_of
 from modules.stock.thumbs import Thumbs, inside, shrunk
 
@@ -37,6 +39,7 @@ class Kept:
     """What is remembered of one model while neither it nor what lies beside it changes."""
 
     told: Notes
+    words: tuple[str, ...]
     site: beside.Site
     picture: Path | None
 
@@ -52,9 +55,7 @@ class Stock:
 
     def cards(self) -> list[Card]:
         """Every model file that is listed, of every kind; each once."""
-        library = self._library
-        found = (*library.checkpoints(), *library.embeddings(), *library.upscalers(), *library.faces())
-        return list({card.path: card for card in found}.values())
+        return list({card.path: card for card in self._library.files()}.values())
 
     def card(self, id: str) -> Card:
         """Raises NotFound."""
@@ -77,8 +78,7 @@ class Stock:
             changed = os.stat(card.path).st_mtime
         except OSError:
             changed = 0.0
-        metadata: Mapping[str, str] = getattr(card, "metadata", {})
-        words = kept.site.words or beside.trigger_words(metadata)
+        words = kept.site.words or kept.words
         return {
             "id": id,
             "name": card.name,
@@ -87,10 +87,10 @@ class Stock:
             "group": group.id,
             "kind": card.kind,
             "family": card.family,
-            "architecture": getattr(card, "architecture", ""),
-            "variant": getattr(card, "variant", ""),
+            "architecture": card.architecture,
+            "variant": card.variant,
             "prediction": card.prediction,
-            "precision": getattr(card, "precision", ""),
+            "precision": card.precision,
             "size": card.size,
             "changed": changed,
             "hash": card.short_hash,
@@ -100,7 +100,7 @@ class Stock:
             "activation": kept.told.activation[:2000],
             "negative": kept.told.negative[:2000],
             "weight": kept.told.weight,
-            "picture": picture_version(kept.picture) or ("own" if metadata.get("modelspec.thumbnail") else ""),
+            "picture": picture_version(kept.picture) or ("own" if card.metadata.get("modelspec.thumbnail", "").startswith("data:image/") else ""),
             "favourite": id in favourites,
             "value": card.name if often[group.id, card.name] == 1 else str(card.path),
             "title": card.title,
@@ -109,11 +109,12 @@ class Stock:
     def _kept(self, card: Card, names: frozenset[str] | None = None) -> Kept:
         around = [card.path.with_name(card.name + ending) for ending in (beside.NOTES, *beside.DESCRIPTIONS, beside.SITE)]
         picture = beside.picture(card.path, card.name, names)
-        key = (card.path, picture, *(state(path) for path in around if names is None or path.name in names))
+        key = (state(card.path), picture, *(state(path) for path in around if names is None or path.name in names))
         with self._lock:
             if key in self._known:
                 return self._known[key]
-        kept = Kept(beside.notes(card.path, card.name, names), beside.site(card.path, card.name, names), picture)
+        words = beside.trigger_words(whole(card)) if any(name in card.metadata for name in beside.TRIGGERS) else ()
+        kept = Kept(beside.notes(card.path, card.name, names), words, beside.site(card.path, card.name, names), picture)
         with self._lock:
             self._known[key] = kept
         return kept
@@ -124,7 +125,7 @@ class Stock:
         picture = beside.picture(card.path, card.name)
         if picture is not None:
             return self.thumbs.of(picture)
-        data = inside(getattr(card, "metadata", {}).get("modelspec.thumbnail", ""))
+        data = inside(whole(card).get("modelspec.thumbnail", ""))
         if not data:
             raise NotFound(f"There is no picture of {card.name}.")
         return shrunk(data)
@@ -133,13 +134,8 @@ class Stock:
         """One model in full: notes, path, metadata. Raises NotFound."""
         card = self.card(id)
         kept = self._kept(card)
-        metadata: dict[str, str] = {}
-        if card.path.is_file() and card.path.suffix.lower() == ".safetensors":
-            try:
-                metadata = dict(header.read(card.path).metadata)
-            except BadModelFile:
-                metadata = {}
-        words = kept.site.words or beside.trigger_words(metadata)
+        metadata = whole(card)
+        words = kept.site.words or kept.words
         return {
             "id": id,
             "path": str(card.path),
@@ -173,6 +169,44 @@ class Stock:
         beside.write_notes(card.path, card.name, notes)
         return notes
 
+    def show(self, id: str, data: bytes, ending: str) -> None:
+        """Makes a picture the card's. ending: ".png", ".jpg", ... as the bytes are. One that stood there goes into the trash.
+        Raises NotFound, BadPicture, OutputTrouble."""
+        card = self.card(id)
+        shrunk(data)
+        for old in beside.PICTURES:
+            path = card.path.with_name(card.name + old)
+            if old.startswith(".preview") and path.is_file():
+                trash.put(path, path.name)
+        replace_file(card.path.with_name(f"{card.name}.preview{ending}"), data)
+
+    def bin(self, id: str) -> trash.Binned:
+        """Moves a model into the trash, with what lies beside it. Raises NotFound, Unsupported, OutputTrouble."""
+        card = self.card(id)
+        if card.path == STARTER:
+            raise Unsupported(f"{card.name} belongs to Easel itself.", "It is listed last, and does no harm.")
+        gone = trash.put(card.path, card.name)
+        self._library.refresh()
+        return gone
+
+    def binned(self) -> list[trash.Binned]:
+        """What lies in the trash, latest first."""
+        return trash.listed(map(Path, self._roots()))
+
+    def restore(self, id: str) -> Path:
+        """Out of the trash again. id: of the deletion. Raises NotFound, OutputTrouble."""
+        path = trash.restore(trash.find(id, map(Path, self._roots())))
+        self._library.refresh()
+        return path
+
+    def empty(self, ids: Sequence[str]) -> int:
+        """Deletes these for good. -> bytes freed. Raises NotFound, OutputTrouble."""
+        found = {one.id: one for one in self.binned()}
+        missing = next((id for id in ids if id not in found), None)
+        if missing is not None:
+            raise NotFound("This is not in the trash any more.", "Look at the list.", "id")
+        return trash.empty([found[id] for id in ids])
+
     def favourites(self) -> frozenset[str]:
         """Ids."""
         try:
@@ -192,8 +226,19 @@ class Stock:
 
     def _roots(self) -> list[str]:
         paths = self._library.paths
-        places = (*paths.checkpoint_folders(), *paths.embedding_folders(), *paths.upscaler_folders(), *paths.face_folders())
+        further = [place for kind in FURTHER for place in paths.further_folders(kind)]
+        places = (*paths.checkpoint_folders(), *paths.embedding_folders(), *paths.upscaler_folders(), *paths.face_folders(), *further)
         return sorted({str(place) for place in places}, key=len, reverse=True)
+
+
+def whole(card: Card) -> Mapping[str, str]:
+    """A file's own texts uncut, read anew; the card keeps their beginnings. Never raises."""
+    if not card.metadata or card.path.suffix.lower() != ".safetensors":
+        return card.metadata
+    try:
+        return header.read(card.path).metadata
+    except BadModelFile:
+        return card.metadata
 
 
 def id_of(path: Path) -> str:

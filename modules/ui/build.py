@@ -77,6 +77,7 @@ SCRIPTS = (
     "styles.js",
     "models.js",
     "model.js",
+    "work.js",
     "extensions.js",
     "adopting.js",
 )
@@ -177,7 +178,7 @@ def page(app: App) -> Page:
         for one in formed:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
-    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app)]
+    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures)]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)

@@ -5,8 +5,9 @@ A click on a card inserts or selects what it stands for in the panel that was us
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
@@ -16,8 +17,15 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.errors import InvalidRequest
+from modules.core.params import from_dict
 from modules.stock.groups import GROUPS
-from modules.ui.live import FILE_HEADERS, told, translated
+from modules.stock.making import Conversion, Merging
+from modules.stock.tasks import Task
+from modules.stock.trash import Binned
+from modules.ui.live import FILE_HEADERS, job_of, told, translated, user_of
+from modules.ui.pictures import Pictures
+
+T = TypeVar("T")
 
 SORTS = {"name": "Name", "changed": "Date", "size": "Size", "folder": "Folder", "family": "Family"}
 
@@ -47,7 +55,8 @@ def build() -> None:
     gr.HTML(PANEL.format(sorts=sorts), elem_id="easel_models_panel", apply_default_css=False)
 
 
-def routes(app: App) -> list[Route]:
+def routes(app: App, pictures: Pictures) -> list[Route]:
+    """pictures: those of the galleries, which may become a card's."""
     stock = app.stock
 
     async def listed(request: Request) -> Response:
@@ -78,6 +87,53 @@ def routes(app: App) -> list[Route]:
         await run_in_threadpool(stock.favour, request.path_params["id"], on)
         return JSONResponse({})
 
+    async def show(request: Request) -> Response:
+        asked = await told(request)
+        number = asked.get("number")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise InvalidRequest(f"number = {number!r:.40} is not usable.", "Give a whole number.", "number")
+        job = await job_of(app, request, str(asked.get("job", "")))
+        data, kind = await run_in_threadpool(pictures.data, job, number)
+        await run_in_threadpool(stock.show, request.path_params["id"], data, mimetypes.guess_extension(kind) or ".png")
+        return JSONResponse({})
+
+    async def bin(request: Request) -> Response:
+        await told(request)
+        gone = await run_in_threadpool(stock.bin, request.path_params["id"])
+        return JSONResponse(binned(gone))
+
+    async def trash(request: Request) -> Response:
+        return JSONResponse({"trash": [binned(one) for one in await run_in_threadpool(stock.binned)]}, headers={"cache-control": "no-store"})
+
+    async def restore(request: Request) -> Response:
+        await told(request)
+        path = await run_in_threadpool(stock.restore, request.path_params["id"])
+        return JSONResponse({"name": path.name})
+
+    async def empty(request: Request) -> Response:
+        ids = (await told(request)).get("ids")
+        if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+            raise InvalidRequest(f"ids = {ids!r:.40} is not usable.", "Give a list of ids.", "ids")
+        return JSONResponse({"freed": await run_in_threadpool(stock.empty, ids)})
+
+    def making(kind: type[T], make: Callable[[T, str], Task]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            wish = from_dict(kind, await told(request))
+            return JSONResponse((await run_in_threadpool(make, wish, user_of(request))).as_dict())
+
+        return answer
+
+    async def tasks(request: Request) -> Response:
+        return JSONResponse({"tasks": [task.as_dict() for task in app.tasks.list(user_of(request))]}, headers={"cache-control": "no-store"})
+
+    def ending(act: Callable[[str, str], None]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            await told(request)
+            act(request.path_params["id"], user_of(request))
+            return JSONResponse({})
+
+        return answer
+
     table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
         ("GET", "/easel/models", listed),
         ("GET", "/easel/models/{id}", asking(stock.detail)),
@@ -85,5 +141,20 @@ def routes(app: App) -> list[Route]:
         ("GET", "/easel/models/{id}/thumb", thumb),
         ("POST", "/easel/models/{id}/notes", note),
         ("POST", "/easel/models/{id}/favourite", favour),
+        ("POST", "/easel/models/{id}/picture", show),
+        ("POST", "/easel/models/{id}/trash", bin),
+        ("GET", "/easel/stock/trash", trash),
+        ("POST", "/easel/stock/trash/{id}/restore", restore),
+        ("POST", "/easel/stock/empty", empty),
+        ("POST", "/easel/stock/convert", making(Conversion, app.making.convert)),
+        ("POST", "/easel/stock/merge", making(Merging, app.making.merge)),
+        ("GET", "/easel/stock/tasks", tasks),
+        ("POST", "/easel/stock/tasks/{id}/cancel", ending(app.tasks.cancel)),
+        ("POST", "/easel/stock/tasks/{id}/forget", ending(app.tasks.forget)),
     ]
     return [Route(path, translated(handler), methods=[method]) for method, path, handler in table]
+
+
+def binned(one: Binned) -> dict[str, Any]:
+    """A deletion as the page shows it."""
+    return {"id": one.id, "name": one.names[0], "files": len(one.names), "size": one.size, "when": one.when, "folder": str(one.home)}

@@ -22,7 +22,7 @@
 
     const FIELDS = [["description", "Description", 2], ["activation", "Activation text", 2], ["negative", "Negative prompt", 1], ["weight", "Preferred weight", 0], ["notes", "Notes", 3], ["version", "Model family", 0]];
     const HINTS = { activation: "Added to the prompt when the card is clicked.", negative: "Added to the negative prompt when the card is clicked.", weight: "0: 1" };
-    const about = (place, row, detail) => {
+    const about = (place, row, detail, dialog) => {
         const facts = make("dl", {}, ...fact("Family", models.family(row)), ...fact("Kind", row.kind), ...fact("Variant", row.variant), ...fact("Prediction", row.prediction), ...fact("Precision", row.precision), ...fact("Size", models.size(row.size)), ...fact("File", detail.path, true), ...fact("Hash", detail.sha256, true), ...fact("Base model", detail.site.family));
         const words = detail.words.length ? make("p", { class: "words" }, make("span", { class: "label" }, "Trigger words"), ...detail.words.map((word) => make("button", { type: "button", title: "Put into the prompt", onclick: () => models.say(word) }, word))) : null;
         const form = make("form", {});
@@ -48,7 +48,7 @@
                 said.classList.add("error");
             }
         });
-        place.append(...[row.trouble ? make("p", { class: "error", role: "alert" }, row.trouble) : null, detail.note ? make("p", { class: "hint" }, detail.note) : null, facts, words, form].filter(Boolean));
+        place.append(...[row.trouble ? make("p", { class: "error", role: "alert" }, row.trouble) : null, detail.note ? make("p", { class: "hint" }, detail.note) : null, facts, words, form, models.foot(row, dialog)].filter(Boolean));
     };
 
     const metadata = (place, row, detail) => {

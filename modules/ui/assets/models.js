@@ -108,7 +108,7 @@
         const pick = easel.make("button", { type: "button", class: "pick", title: `${row.file}\n${does}`, onclick: () => models.use(row) }, picture,
             easel.make("span", { class: "caption" }, easel.make("b", {}, row.name), easel.make("small", {}, row.trouble || facts)));
         const star = easel.make("button", { type: "button", class: "star", title: "Favourite", "aria-label": `Favourite: ${row.name}`, "aria-pressed": String(row.favourite), onclick: () => favour(row, star) }, "★");
-        const more = easel.make("button", { type: "button", class: "more", title: "Details", "aria-label": `Details of ${row.name}`, onclick: () => models.open(row) }, "ⓘ");
+        const more = easel.make("button", { type: "button", class: "more", title: "Details", "aria-label": `Details of ${row.name}`, onclick: () => models.open(row) }, "i");
         const element = easel.make("div", { class: "card", role: "listitem", "data-id": row.id, "data-group": row.group }, pick, star, more, easel.make("span", { class: "mark" }));
         return { element, row, parts: [pick, star, more] };
     };
