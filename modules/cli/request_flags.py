@@ -9,7 +9,7 @@ from typing import Any
 
 from modules.cli.parser import BadWords, Parser
 from modules.core.levels import Levels
-from modules.core.params import Field, is_optional, literal_names, walk
+from modules.core.params import Field, is_optional, literal_names, rows_of, walk
 from modules.core.request import GenerationRequest
 
 
@@ -23,6 +23,8 @@ def add_request(parser: Parser) -> None:
             how |= {"action": "append", "metavar": "NAME=VALUE"}
         elif field.type == Levels:
             how["metavar"] = "X,X,..."
+        elif rows_of(field.type):
+            how |= {"action": "append", "metavar": "JSON"}
         elif typing.get_origin(field.type) is tuple:
             how |= {"action": "append", "metavar": "NAME"}
         else:
@@ -51,6 +53,8 @@ def _value(field: Field, given: Any) -> Any:
             raise BadWords(f"--{field.flag} {wrong[:80]!r} is not usable. Write NAME=VALUE.")
         nested = typing.get_origin(typing.get_args(field.type)[1]) is dict
         return {name: _object(field, value) if nested else value for name, _, value in pairs}
+    if rows_of(field.type):
+        return [_object(field, text, "JSON objects, one for each") for text in given if text]
     if _gathers(field):
         return [text for text in given if text]
     if is_optional(field.type) and isinstance(given, str) and given.strip().lower() in ("", "none"):
@@ -65,13 +69,13 @@ def _gathers(field: Field) -> bool:
     return field.type != Levels and typing.get_origin(field.type) in (dict, tuple)
 
 
-def _object(field: Field, text: str) -> dict[str, Any]:
+def _object(field: Field, text: str, form: str = "NAME=VALUE with a JSON object as value") -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise BadWords(f"--{field.flag} {text[:80]!r} is not usable. Write NAME=VALUE with a JSON object as value.")
+        raise BadWords(f"--{field.flag} {text[:80]!r} is not usable. Write {form}.")
     return found
 
 

@@ -14,6 +14,7 @@ from modules.core.errors import NotFound
 from modules.core.params import to_dict, walk
 
 ONE_OF = re.compile(r"\.(\d+)$")
+OF_UNIT = re.compile(r"control\.(\d+)\.(image|mask)")
 SHOWN = 17
 """Characters of a reference that a person is shown."""
 
@@ -33,6 +34,8 @@ def missing(request: Any, blobs: Blobs) -> dict[str, str]:
 
 def called(name: str, labels: Mapping[str, str]) -> str:
     """ "init.image" -> "the start picture", "images.2" -> "the picture 3"."""
+    if found := OF_UNIT.fullmatch(name):
+        return f"the {'mask' if found[2] == 'mask' else 'picture'} of control unit {int(found[1]) + 1}"
     of_several = ONE_OF.search(name)
     label = labels.get(ONE_OF.sub("", name), name)
     return f"the {label[:1].lower()}{label[1:]}" + (f" {int(of_several[1]) + 1}" if of_several and int(of_several[1]) else "")

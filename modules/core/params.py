@@ -153,7 +153,7 @@ def _explain(error: Mapping[str, Any]) -> InvalidRequest:
     remedies = {
         "greater_than_equal": "Give {ge} or more.",
         "less_than_equal": "Give {le} or less.",
-        "too_long": "Shorten it to {max_length} characters.",
+        "too_long": "Give at most {max_length}.",
         "string_too_long": "Shorten it to {max_length} characters.",
         "literal_error": "Give one of {expected}.",
         "finite_number": "Give a finite number.",
@@ -174,6 +174,12 @@ def _shown(value: Any) -> str:
     except (RecursionError, ValueError):  # nested without end, or a number of thousands of digits
         return f"a {type(value).__name__} too large to show"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def rows_of(kind: Any) -> type | None:
+    """The dataclass of which a tuple type holds instances; None for every other type."""
+    inner = typing.get_args(kind)[:1] if typing.get_origin(kind) is tuple else ()
+    return typing.cast(type, inner[0]) if inner and dataclasses.is_dataclass(inner[0]) else None
 
 
 def is_optional(kind: Any) -> bool:

@@ -15,6 +15,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, JsonValue
 
 from modules.core import levels
+from modules.core.control import LIMIT as CONTROL_LIMIT
+from modules.core.control import ControlUnit
 from modules.core.params import STRICT, Param
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
@@ -383,6 +385,10 @@ class GenerationRequest:
         dict[str, str],
         Param("LoRAs used", text="Lora hashes", hint="Name and hash of the weights (AutoV3) of each; filled in when the request is resolved."),
     ] = field(default_factory=dict)
+    control: Annotated[
+        tuple[ControlUnit, ...],
+        Param("Control units", max_length=CONTROL_LIMIT, hint="Pictures that guide the drawing: through ControlNets, T2I-Adapters, IP-Adapters."),
+    ] = ()
     extensions: Annotated[
         dict[str, dict[str, JsonValue]],
         Param("Changed by extensions", text="Extensions", hint="By the extension's name what it recorded; was: what stood there before, by parameter."),

@@ -22,11 +22,13 @@ from modules.sampling.step import Denoise, Denoised, Step
 
 
 class Batch(NamedTuple):
-    """Texts that go through the network together, once for each picture: context [B * N, T, D] and extra on the model's device, picture by picture."""
+    """Texts that go through the network together, once for each picture: context [B * N, T, D] and extra on the model's device, picture by picture.
+    negative: which of these rows are the negative prompt's."""
 
     texts: int
     context: Tensor
     extra: dict[str, Tensor]
+    negative: tuple[bool, ...]
 
 
 def guided(family: Family, model: Model, table: Table, texts: Conditioning, request: GenerationRequest, features: Sequence[Feature]) -> Denoise:
@@ -43,15 +45,15 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         if skips:
             return [_batch(conds, pictures, model)]
         if len(negative.context) == len(conds[0].context):
-            return [_batch((*conds, negative), pictures, model)]
-        return [_batch(conds, pictures, model), _batch((negative,), pictures, model)]
+            return [_batch((*conds, negative), pictures, model, 1)]
+        return [_batch(conds, pictures, model), _batch((negative,), pictures, model, 1)]
 
     def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Tensor:
         """x0 of each of N texts for each picture: x [B, C, H, W] -> [B, N, C, H, W]."""
         time, scales = table.at(sigma, quantize)
         pictures, *shape = x.shape
         rows = torch.cat([(x * scales.c_in).to(model.dtype)] * said.texts, dim=1).view(-1, *shape)
-        call = NetworkCall(rows, time.to(model.device).expand(rows.shape[0]), said.context, said.extra)
+        call = NetworkCall(rows, time.to(model.device).expand(rows.shape[0]), said.context, said.extra, negative=said.negative)
         for feature in bending:
             call = feature.extend(call, step)
         out = family.predict(model, call).to(x.dtype).view(pictures, said.texts, *shape)
@@ -73,9 +75,10 @@ def wrapped(denoise: Denoise, features: Sequence[Feature]) -> Denoise:
     return denoise
 
 
-def _batch(conds: Sequence[Cond], pictures: int, model: Model) -> Batch:
+def _batch(conds: Sequence[Cond], pictures: int, model: Model, negatives: int = 0) -> Batch:
     def stacked(tensors: list[Tensor]) -> Tensor:
         return torch.stack(tensors).repeat(pictures, *[1] * tensors[0].dim()).to(model.device)
 
     extra = {key: stacked([cond.extra[key] for cond in conds]) for key in conds[0].extra}
-    return Batch(len(conds), stacked([cond.context for cond in conds]).to(model.dtype), extra)
+    negative = ((False,) * (len(conds) - negatives) + (True,) * negatives) * pictures
+    return Batch(len(conds), stacked([cond.context for cond in conds]).to(model.dtype), extra, negative)

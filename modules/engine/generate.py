@@ -31,6 +31,8 @@ from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result,
 from modules.core.saving import Saving
 from modules.engine import loras, upscaler_names
 from modules.engine.canvas import Canvas
+from modules.engine.controls import BUDGET as CONTROL_BUDGET
+from modules.engine.controls import Controls
 from modules.engine.extras import Extras
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
@@ -105,6 +107,7 @@ class Engine:
         self.machine: Machine = find(self.options)
         self.networks = Warm(self.shelf, self.machine, self.converted)
         self.upscalers = Upscalers(self.networks)
+        self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
         self.models = Models(self.machine, self.options)
         self.first_passes = FirstPasses()
         self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
@@ -128,6 +131,7 @@ class Engine:
         """Lets go of every model."""
         self.models.unload()
         self.networks.unload()
+        self.control_networks.unload()
 
     @torch.inference_mode()
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
@@ -229,6 +233,7 @@ class Engine:
         for known in (card, refiner) if refiner else (card,):
             FAMILIES_BY_NAME[known.family].check(request)
         pace = Pace(self.looks().preview_interval)
+        controls = Controls(request, self.shelf, self.control_networks, self.blobs)
         features: list[Feature] = [Tiling()] if request.tiling else []
         if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
@@ -241,7 +246,7 @@ class Engine:
                 if cancel() is Cancel.STOP:
                     yield [], Cancel.STOP
                     return
-                made, how = self._take(relay, request, stages, take, report, cancel, keys, pace)
+                made, how = self._take(relay, controls, request, stages, take, report, cancel, keys, pace)
                 relay.rest()
                 yield made, how
                 if how is Cancel.STOP:
@@ -250,6 +255,7 @@ class Engine:
     def _take(
         self,
         relay: Relay,
+        controls: Controls,
         request: GenerationRequest,
         stages: Sequence[Stage],
         take: range,
@@ -278,7 +284,12 @@ class Engine:
                     canvas = canvas.onward(canvas, stage, latents, relay)
                     latents = canvas.latents
                 relay.turn = relay.lead
-                bending = [*relay.features, *canvas.features, self._watch(relay.bare, take, request, done, total, report, cancel, pace)]
+                bending = [
+                    *relay.features,
+                    *canvas.features,
+                    *controls.acting(relay, stage),
+                    self._watch(relay.bare, take, request, done, total, report, cancel, pace),
+                ]
                 latents = canvas.settle(self._stage(stage, relay, requests, bending, latents))
                 self.first_passes.keep(stage, requests, latents, relay.turn is relay.refiner)
                 done += steps_of(stage)

@@ -13,7 +13,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
-from modules.engine import loras, upscaler_names
+from modules.engine import control_files, loras, upscaler_names
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
 from modules.engine.supports import check_supported
@@ -22,7 +22,7 @@ from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style
 
 
-class Shelf(upscaler_names.Shelf, loras.Shelf, Protocol):
+class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, Protocol):
     """What resolving asks of the catalog."""
 
     def checkpoint(self, name: str, sha256: str = "") -> Card: ...
@@ -63,7 +63,7 @@ def resolve(
         refiner=_refiner(request, card, shelf),
     )
     check_supported(resolved, record, card.name)
-    return upscaler_names.settled(resolved, shelf), card
+    return control_files.settled(upscaler_names.settled(resolved, shelf), shelf), card
 
 
 def drawn(request: GenerationRequest) -> GenerationRequest:

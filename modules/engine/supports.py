@@ -31,7 +31,7 @@ def check_supported(request: GenerationRequest, record: FamilyRecord, model: str
             if value not in (field.default, record.defaults.get(field.name, field.default)):
                 what = f"{field.param.label} = {str(value)[:60]!r} does not act on {model} ({record.title}). {reason}"
                 usual = record.defaults.get(field.name, field.default)
-                raise Unsupported(what, f"Leave it at {usual!r}." if usual != "" else "Leave it empty.", field.name)
+                raise Unsupported(what, f"Leave it at {usual!r}." if usual not in ("", ()) else "Leave it empty.", field.name)
 
 
 def fields_of(name: str) -> Iterator[Field]:

@@ -38,20 +38,21 @@ class Warm:
     shelf: Hashed
     machine: Machine
     converted: Path
+    budget: int = BUDGET
     _held: ByteCache[Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._held = ByteCache(BUDGET, lambda: emptied(self.machine))
+        self._held = ByteCache(self.budget, lambda: emptied(self.machine))
 
     def loaded(self, card: Card, load: Callable[[Path], N], how: str = "") -> N:
-        """The network of a file, from memory where it is still there. load: takes a safetensors file. how: what beside the file decides what `load` makes.
+        """The network of a file, from memory where it is still there. load: takes a safetensors file, or a folder where the card is of one. how: what beside the file decides what `load` makes.
         Raises BadModelFile, OutputTrouble, and what `load` raises."""
         card = self.shelf.hashed(card)
         key = f"{card.sha256}|{how}"
         held: N | None = self._held.get(key)
         if held is None:
             self._held.make_room(card.size)
-            path = card.path if card.path.suffix.lower() == ".safetensors" else pickles.converted(card.path, card.sha256, self.converted)
+            path = card.path if card.path.is_dir() or card.path.suffix.lower() == ".safetensors" else pickles.converted(card.path, card.sha256, self.converted)
             held = load(path)
             self._held.put(key, held, held.size)
         return held

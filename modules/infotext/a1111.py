@@ -13,7 +13,7 @@ from typing import Any
 from modules.core.params import walk
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest
-from modules.infotext import grammar, keys, passes
+from modules.infotext import control, grammar, keys, passes
 from modules.infotext.foreign import samplers
 from modules.infotext.reading import Draft, Reading
 
@@ -35,6 +35,7 @@ _OWN_RULE = {
     "rng",
     "seed resize from",
     *("extensions", "template", "negative template"),
+    *("controlnet", *(key.casefold() for key in control.KEYS)),
 }
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
 _HASHED = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
@@ -61,6 +62,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _model(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     _extended(draft, said)
+    _controlled(draft, said)
     for key, value in said.items():
         if _plain(key) not in dealt:
             _one(draft, key, value, said)
@@ -162,6 +164,15 @@ def _extended(draft: Draft, said: Mapping[str, Any]) -> None:
     was = {name: said[key] for key, name in (("Template", "prompt"), ("Negative Template", "negative_prompt")) if key in said}
     if was:
         draft.take("Template", "extensions", {"template": {"was": was}}, said=" | ".join(was.values()))
+
+
+def _controlled(draft: Draft, said: Mapping[str, Any]) -> None:
+    units: list[dict[str, Any]] = []
+    for told in control.told(said):
+        if told.unit is None:
+            draft.leave(told.key, told.text, " ".join(told.notes))
+        elif draft.take(told.key, "control", [*units, told.unit], " ".join(told.notes), said=told.text):
+            units.append(told.unit)
 
 
 def _noise(draft: Draft, said: Mapping[str, Any], unsaid: str) -> None:

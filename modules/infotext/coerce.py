@@ -11,7 +11,7 @@ from typing import Any
 
 from modules.core import levels
 from modules.core.errors import InvalidRequest
-from modules.core.params import Field, is_optional, literal_names
+from modules.core.params import Field, from_dict, is_optional, literal_names, rows_of, to_dict
 from modules.core.request import RECORD_LIMIT
 from modules.infotext import limits
 from modules.infotext.names import SURROGATE, file_name
@@ -45,6 +45,8 @@ def coerce(field: Field, value: object) -> tuple[Any, str]:
         return _text(field, value)
     if kind == levels.Levels:
         return _levels(value), ""
+    if row := rows_of(kind):
+        return _rows(row, field.param.max_length or limits.NAMED, value), ""
     if typing.get_origin(kind) is tuple:
         return _names(value), ""
     return (_hashes(value) if kind == dict[str, str] else _records(value) if field.name == "extensions" else _arguments(value)), ""
@@ -120,6 +122,16 @@ def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
         raise Unusable("Easel expects a list of names here.")
     return tuple(SURROGATE.sub("\ufffd", name) for name in value[: limits.NAMED])
+
+
+def _rows(row: type, most: int, value: object) -> list[dict[str, Any]]:
+    """Each checked alone; the first that is wrong says why."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or len(value) > most:
+        raise Unusable(f"Easel expects a list of at most {most} here.")
+    try:
+        return [to_dict(from_dict(row, one)) for one in value]
+    except (InvalidRequest, RecursionError) as error:
+        raise Unusable(error.what if isinstance(error, InvalidRequest) else "It is nested too deep.") from None
 
 
 def _hashes(value: object) -> dict[str, str]:

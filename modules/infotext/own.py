@@ -15,6 +15,7 @@ from modules.core.blobs import REFERENCE
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, named, walk
 from modules.core.request import GenerationRequest
+from modules.infotext import control
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.limits import DEPTH
 from modules.infotext.names import file_name
@@ -50,7 +51,7 @@ def read(document: Mapping[str, Any]) -> Reading:
         value = given.pop(field.name, None)
         value = tuple(value) if isinstance(value, list) else value
         if whole is None or field.name in SHOWN or value != field.default and field.name not in UNSAID:
-            draft.take(field.param.label, field.name, value)
+            draft.take(field.param.label, field.name, value, said=control.shown(value) or None if field.name == "control" else None)
     for name, value in given.items():
         draft.leave(name, value, "This version of Easel has no such parameter.")
     draft.fact("Easel", document.get("easel"))
@@ -85,6 +86,8 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         if isinstance(held, Mapping) and held.get(name) and not (isinstance(held[name], str) and REFERENCE.fullmatch(held[name])):
             draft.leave(dotted, held[name], "This is no reference to a picture: sha256: and 64 hexadecimal digits.")
             safe[group] = {**held, name: ""}
+    if "control" in safe:
+        safe["control"] = control.without_places(safe["control"], draft.leave)
     try:
         coerce(named(GenerationRequest, "extensions"), safe.get("extensions", {}))
     except Unusable as problem:

@@ -13,6 +13,7 @@ from modules.core import levels
 from modules.core.levels import Levels
 from modules.core.params import Field, value_of, walk
 from modules.core.request import GenerationRequest
+from modules.infotext import control
 from modules.infotext.grammar import EXACT_NEGATIVE, EXACT_PROMPT, NEGATIVE, quote, split
 from modules.infotext.rules import OUTPAINT, RULES, SOFT
 from modules.infotext.runs import second_pass
@@ -30,7 +31,7 @@ SCRIPTS = (
 THEN = (
     *SCRIPTS, *SOFT, "Mask mode", "Mask blur", "Inpaint area", "Masked area padding", "Masked content", *OUTPAINT, "Hires sampler", "Hires prompt",
     "Hires negative prompt", "Hires schedule type", "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Old prompt editing timelines",
-    "Lora hashes", "TI hashes", "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
+    "Lora hashes", "TI hashes", *control.KEYS, "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
     "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Schedule shift", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
     "Sigma tmin", "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "Pad conds", "Refiner switch by sampling steps", "Hires refiner",
     "Refiner", "Refiner switch at", "Template", "Negative Template", "Extensions",
@@ -53,6 +54,7 @@ def infotext(request: GenerationRequest, *, version: str, extra: Mapping[str, ob
             keys[field.param.text] = _value(request, field)
     keys |= {key: rule(request) for key, rule in RULES.items()}
     keys["Model"] = checkpoint or request.model or None
+    keys |= control.written(request.control)
     keys |= extra or {}
     keys |= _exact(request)
     keys["Version"] = version or None

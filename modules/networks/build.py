@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, FluxTransformer2DModel, SD3Transformer2DModel, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
@@ -54,6 +54,14 @@ def t5(config: Mapping[str, Any]) -> T5EncoderModel:
 def projecting_text_encoder(config: Mapping[str, Any]) -> CLIPTextModelWithProjection:
     """CLIP with the projection that makes its pooled text."""
     return _made("text encoder", config, lambda: CLIPTextModelWithProjection(CLIPTextConfig(**_plain(config))))
+
+
+def controlnet(config: Mapping[str, Any]) -> ControlNetModel:
+    return _made("ControlNet", config, lambda: ControlNetModel.from_config(dict(config)))
+
+
+def t2i_adapter(config: Mapping[str, Any]) -> T2IAdapter:
+    return _made("T2I-Adapter", config, lambda: T2IAdapter.from_config(dict(config)))
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Goes by the declaration alone (`core.params.Field`): a new parameter gets its sl
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.core.levels import Levels, written
-from modules.core.params import Field, is_optional, literal_names
+from modules.core.params import Field, is_optional, literal_names, rows_of, to_dict
 
 STOPS = 2000
 """A slider with more stops than this cannot be set by hand; such a parameter gets a box."""
@@ -71,6 +72,8 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, radio: b
         return gr.Radio(names, value=value, **{"elem_classes": "easel-radio", **look})
     if field.type is bool:
         return gr.Checkbox(value, **look)
+    if rows_of(field.type):
+        return gr.Textbox(rows(value), **look)
     if is_several(field):
         members = list(names) or literal_names(typing.get_args(field.type)[0])
         menu = gr.CheckboxGroup if choices is None and members else gr.Dropdown
@@ -94,9 +97,16 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
     """What `gr.update` takes to show a value."""
     if (end := slider_end(field, value)) is not None:
         return {"value": value, "maximum": end}
+    if rows_of(field.type):
+        return {"value": rows(value)}
     if is_several(field):
         return {"value": list(value)}
     return {"value": typed(value) if is_typed(field) else value}
+
+
+def rows(value: Sequence[Any]) -> str:
+    """Instances of a dataclass as JSON: what the browser keeps of them in a box that a script of ours fills."""
+    return json.dumps([to_dict(one) for one in value])
 
 
 def typed(value: Any) -> str:
@@ -109,6 +119,11 @@ def meant(field: Field, raw: Any) -> Any:
     """The parameter's value from what its widget holds. An emptied box means the default. What is no number passes as it is, for the request's own check to refuse."""
     if raw is None or (raw == "" and number_type(field) is not None):
         return field.default
+    if isinstance(raw, str) and rows_of(field.type):
+        try:
+            return json.loads(raw) if raw else field.default
+        except (ValueError, RecursionError):
+            return raw
     kind = number_type(field)
     if isinstance(raw, str) and kind is not None:
         try:

@@ -15,6 +15,7 @@ NOT_A1111S = {
     "embeddings",
     "loras",
     "extensions",
+    "control",
     "as_is",
     "solver.named",
     "spacing.sigmas",

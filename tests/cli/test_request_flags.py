@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from modules.cli.generate import wishes
 from modules.cli.parser import BadWords, Parser
 from modules.cli.request_flags import add_request, value_of_text, values_of
+from modules.core.control import ControlUnit
 from modules.core.errors import InvalidRequest
 from modules.core.levels import Levels
-from modules.core.params import Field, literal_names, named, value_of, walk, with_values
+from modules.core.params import Field, literal_names, named, rows_of, value_of, walk, with_values
 from modules.core.request import GenerationRequest
 
 FIELDS = walk(GenerationRequest)
@@ -47,6 +48,8 @@ def another(field: Field) -> tuple[list[str], Any]:
         return [f"--{field.flag}", text], text
     if field.type == Levels:
         return [f"--{field.flag}", "14.6, 2 0.5"], (14.6, 2.0, 0.5)
+    if rows_of(field.type):
+        return [f"--{field.flag}", '{"model": "x", "weight": 0.5}'], (ControlUnit(model="x", weight=0.5),)
     if typing.get_origin(field.type) is tuple:
         return [f"--{field.flag}", "one", f"--{field.flag}", "two, three"], ("one", "two, three")
     low, high = field.param.minimum, field.param.maximum

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
 from modules.core.levels import HIGHEST, LOWEST, Levels
-from modules.core.params import Field, from_dict, is_optional, literal_names, named, to_dict, walk, with_values
+from modules.core.params import Field, from_dict, is_optional, literal_names, named, rows_of, to_dict, walk, with_values
 from modules.core.request import PROMPT_LIMIT, RECORD_LIMIT, SEED_LIMIT, GenerationRequest, Hires, Variation, single, templates
 
 FIELDS = walk(GenerationRequest)
@@ -35,6 +35,9 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
     texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=min(field.param.max_length or 40, 40))
     if field.type == Levels:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
+    if row := rows_of(field.type):
+        inner = st.fixed_dictionaries({}, optional={one.name: values_of(one) for one in walk(row)})
+        return st.lists(inner, max_size=2)
     if typing.get_origin(field.type) is tuple:
         return st.lists(texts, max_size=2).map(tuple)
     if field.type is str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modules.core.levels import HIGHEST, LOWEST, Levels
-from modules.core.params import Field, literal_names, walk, with_values
+from modules.core.params import Field, literal_names, rows_of, walk, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_LIMIT, GenerationRequest
@@ -56,6 +56,12 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=5).map(lambda found: tuple(sorted(found, reverse=True)))
     if field.name == "extensions":
         return st.dictionaries(st.text(max_size=8), st.dictionaries(st.text(max_size=8), arguments(), max_size=2), max_size=2)
+    if row := rows_of(field.type):
+        inner = {one.name: values(one) for one in walk(row)}
+        inner |= {name: st.sampled_from(["", REFERENCE]) for name in ("image", "mask")}
+        inner |= {"encoder": st.text(max_size=20), "encoder_hash": st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)}
+        model = st.from_regex(r"[a-z][a-zA-Z0-9 .,()_-]{0,12}\w", fullmatch=True)
+        return st.lists(st.fixed_dictionaries({"model": model}, optional={name: inner[name] for name in inner if name != "model"}), max_size=2)
     if typing.get_origin(field.type) is tuple:
         return st.lists(st.text(max_size=8), max_size=3).map(tuple)
     if field.name in ("model", "refiner.checkpoint"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 
-from modules.core.params import value_of, walk, with_values
+from modules.core.params import to_dict, value_of, walk, with_values
 from modules.core.records.samplers import SAMPLERS, resolved_schedule
 from modules.core.request import GenerationRequest, Guidance, Solver, Spacing, Text, Variation
 from modules.infotext.read import read_text
@@ -314,6 +314,9 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept["model_hash"] = request.model_hash[:10]
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
     kept["loras"] = {name: digest[:12] for name, digest in request.loras.items()}
+    kept["control"] = [
+        to_dict(dataclasses.replace(unit, model_hash=unit.model_hash[:10], image="", mask="", encoder="", encoder_hash="")) for unit in request.control
+    ]
     default = GenerationRequest()
     if refiner := request.refiner.checkpoint:
         kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}

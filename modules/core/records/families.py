@@ -63,6 +63,7 @@ FLOW_LACKS: Mapping[str, str] = {
     "text.clip_skip": NOT_READ,
     "guidance.pad_conds": "Its texts have one length.",
     "tiling": "A transformer has no edges that could wrap around.",
+    "control": "Easel's control units guide models with a UNet: Stable Diffusion 1.x, 2.x and SDXL.",
 }
 """What no model of flow matching knows."""
 SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -0.020), (-0.275, -0.196, -0.137), (0.588, 0.549, 0.510))

@@ -1,0 +1,96 @@
+"""Which files a request's control units name: found by name or hash and recorded, before anything is loaded. No torch: a request is checked before it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from modules.catalog.card import Card
+from modules.core.control import ControlUnit
+from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
+from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, dial, is_learned
+from modules.core.request import GenerationRequest
+
+FIELD = "control"
+NETS = ("controlnet", "t2i-adapter")
+LATER = {
+    "controlnet-union": "a ControlNet of several kinds in one",
+    "controlnet-lllite": "a ControlNet-LLLite",
+    "control-lora": "a Control-LoRA",
+}
+"""Kinds of file that are told apart and that Easel cannot draw with."""
+LEARNED = "It needs weights that Easel does not bring. Give the map that it made, with the preprocessor none."
+
+
+class Shelf(Protocol):
+    """What finding asks of the catalog."""
+
+    def named(self, group: str, name: str, sha256: str = "", field: str = "") -> Card: ...
+    def hashed(self, card: Card) -> Card: ...
+
+
+class Unit(NamedTuple):
+    """One of a request's units with its file. number: from 1, as a person counts."""
+
+    number: int
+    wish: ControlUnit
+    card: Card
+
+
+def units_of(request: GenerationRequest, shelf: Shelf) -> Iterator[Unit]:
+    """Raises InvalidRequest, NotFound, BadModelFile, Unsupported."""
+    for number, wish in enumerate(request.control, 1):
+        yield Unit(number, wish, card_of(number, wish, shelf))
+
+
+def card_of(number: int, wish: ControlUnit, shelf: Shelf) -> Card:
+    if not wish.model and not wish.model_hash:
+        raise InvalidRequest(f"Control unit {number} names no model.", "Choose one, or leave the unit out.", FIELD)
+    try:
+        card = _named(wish, shelf)
+    except NotFound as error:
+        raise NotFound(f"Control unit {number}: {error.what}", error.remedy, FIELD, error.candidates) from None
+    except BadModelFile as error:
+        raise BadModelFile(f"Control unit {number}: {error.what}", error.remedy, FIELD) from None
+    if card.kind in LATER:
+        raise Unsupported(f"Control unit {number}: {card.name} is {LATER[card.kind]}, which Easel cannot use.", "Choose a ControlNet of one kind.", FIELD)
+    return card
+
+
+def _named(wish: ControlUnit, shelf: Shelf) -> Card:
+    """Whichever kind of control it is."""
+    try:
+        return shelf.named("controlnet", wish.model, wish.model_hash, FIELD)
+    except NotFound as first:
+        try:
+            return shelf.named("ip-adapter", wish.model, wish.model_hash, FIELD)
+        except NotFound as second:
+            candidates = tuple(dict.fromkeys((*first.candidates, *second.candidates)))
+            raise NotFound(first.what, first.remedy, FIELD, candidates) from None
+
+
+def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
+    """With the names as they stand in the list, the hash of each file and the preprocessors' own names. Idempotent. Raises what `units_of` raises."""
+    units = []
+    for number, wish, card in units_of(request, shelf):
+        module = module_of(number, wish.module)
+        thresholds = [dial(module, place, given) for place, given in enumerate((wish.threshold_a, wish.threshold_b))]
+        told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name)
+        units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
+        if wish.start > wish.end:
+            what = f"Control unit {number} would begin to act at {wish.start:g} of the steps and end at {wish.end:g}."
+            raise InvalidRequest(what, "Let it end after it begins.", FIELD)
+        if not wish.image and not request.init.image:
+            raise InvalidRequest(f"Control unit {number} has no picture.", "Give it one.", FIELD)
+    return replace(request, control=tuple(units)) if units else request
+
+
+def module_of(number: int, name: str) -> AnnotatorRecord:
+    """Raises InvalidRequest that says why one is not here."""
+    if is_learned(name):
+        raise InvalidRequest(f"Control unit {number}: there is no preprocessor {name[:80]!r}.", LEARNED, FIELD)
+    try:
+        return ANNOTATORS.get(name or "none")
+    except InvalidRequest as error:
+        raise InvalidRequest(f"Control unit {number}: {error.what}", error.remedy, FIELD) from None

@@ -1,0 +1,111 @@
+"""A ControlNet or T2I-Adapter at work: what it says is added to the network's call, at the steps, in the layers and on the side of the guidance that are wished.
+
+Weights by layer: Zhang et al.'s guess mode, 0.825 for each layer further from the middle; their code leaves out the negative prompt's side, too.
+The first and last step: diffusers' ControlNet pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modules.core.control import ControlUnit
+from modules.engine.feature import Feature
+from modules.families.family import NetworkCall
+from modules.networks.controlnet import ControlNet
+from modules.networks.t2i_adapter import Adapter
+from modules.sampling.step import Step
+
+FALLOFF = 0.825
+ROWS = 12
+"""Outputs of the UNet's first half, before its middle; those of Stable Diffusion 1.x, where a level has three."""
+DOWN, MIDDLE, LEVELS = "down_block_additional_residuals", "mid_block_additional_residual", "down_intrablock_additional_residuals"
+
+
+def acts(unit: ControlUnit, step: Step) -> bool:
+    """Whether a unit acts in a step: it lies within the wished share of all steps."""
+    total = max(step.total, 1)
+    return unit.weight > 0 and step.index / total >= unit.start and (step.index + 1) / total <= unit.end
+
+
+@dataclass(frozen=True, eq=False)
+class Control(Feature):
+    """hint: [1, c, H, W] float32, the map at the size that is drawn."""
+
+    unit: ControlUnit
+    network: ControlNet
+    hint: Tensor
+
+    def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
+        """Leaves a network of another family alone, one that takes over in the middle of a run (a refiner)."""
+        if not acts(self.unit, step) or call.context.shape[-1] != self.network.context:
+            return call
+        one_sided = self.unit.mode == "ControlNet is more important" or self.network.pooled
+        rows = positive_rows(call) if one_sided else list(range(len(call.x)))
+        if not rows:
+            return call
+        part = _rows_of(call, rows)
+        hint = self.hint.to(part.x.device, part.x.dtype).expand(len(rows), -1, -1, -1)
+        down, middle = self.network.residuals(part.x, part.timesteps, part.context, hint, part.extra.get("added_cond_kwargs"))
+        said = [*down, middle]
+        # 12 - i of 13 outputs; of networks with fewer ones, as far from the middle
+        layered = self.unit.mode != "Balanced"
+        scales = [self.unit.weight * (FALLOFF ** (len(said) - 1 - place) if layered else 1.0) for place in range(len(said))]
+        said = [spread(output * scale, rows, len(call.x)) for output, scale in zip(said, scales, strict=True)]
+        extra = {DOWN: summed(call.extra.get(DOWN), said[:-1]), MIDDLE: summed([call.extra[MIDDLE]] if MIDDLE in call.extra else None, said[-1:])[0]}
+        return replace(call, extra={**call.extra, **extra})
+
+
+class AdapterControl(Feature):
+    """A T2I-Adapter looks at its picture once, whatever the step."""
+
+    def __init__(self, unit: ControlUnit, network: Adapter, hint: Tensor) -> None:
+        self.unit = unit
+        self.features = network.features(hint)
+
+    def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
+        if not acts(self.unit, step):
+            return call
+        rows = positive_rows(call) if self.unit.mode == "ControlNet is more important" else list(range(len(call.x)))
+        if not rows:
+            return call
+        layered, levels = self.unit.mode != "Balanced", len(self.features)
+        said = []
+        for level, feature in enumerate(self.features):
+            # it enters at the end of a level: as strong as a ControlNet's output from there
+            row = (level + 1) * ROWS / levels - 1
+            scale = self.unit.weight * (FALLOFF ** (ROWS - row) if layered else 1.0)
+            said.append(spread((feature.to(call.x.device, call.x.dtype) * scale).expand(len(rows), -1, -1, -1), rows, len(call.x)))
+        return replace(call, extra={**call.extra, LEVELS: summed(call.extra.get(LEVELS), said)})
+
+
+def positive_rows(call: NetworkCall) -> list[int]:
+    """Rows of the prompt's own side."""
+    return [row for row in range(len(call.x)) if not (call.negative and call.negative[row])]
+
+
+def spread(tensor: Tensor, rows: Sequence[int], count: int) -> Tensor:
+    """[len(rows), ...] -> [count, ...], nothing in the other rows."""
+    if len(rows) == count:
+        return tensor
+    whole = torch.zeros(count, *tensor.shape[1:], device=tensor.device, dtype=tensor.dtype)
+    whole[list(rows)] = tensor
+    return whole
+
+
+def summed(before: Sequence[Tensor] | None, said: Sequence[Tensor]) -> list[Tensor]:
+    """What several units say of the same layers."""
+    return list(said) if before is None else [one + other for one, other in zip(before, said, strict=True)]
+
+
+def _rows_of(call: NetworkCall, rows: Sequence[int]) -> NetworkCall:
+    if len(rows) == len(call.x):
+        return call
+    index = list(rows)
+    added: Mapping[str, Any] = call.extra.get("added_cond_kwargs") or {}
+    picked = {name: tensor[index] for name, tensor in added.items()}
+    return replace(call, x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra={"added_cond_kwargs": picked} if picked else {})
