@@ -49,8 +49,6 @@ def test_sdxl() -> None:
 
 
 FOREIGN = [
-    (SD2, "Stable Diffusion 2.x"),
-    ({**SD2, f"{UNET}input_blocks.0.0.weight": (320, 9, 3, 3)}, "inpainting"),
     ({**SD1, f"{UNET}input_blocks.0.0.weight": (320, 8, 3, 3)}, "pix2pix"),
     ({**SD1, f"{UNET}input_blocks.0.0.weight": (320, 6, 3, 3)}, "6 input channels"),
     (WIDE, "without text encoder and VAE"),
@@ -137,7 +135,6 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
         ({"index": {"_class_name": "KolorsPipeline"}}, "KolorsPipeline"),
         ({"index": {}}, "nameless"),
         ({"unet": {"in_channels": 8, "cross_attention_dim": 768}}, "pix2pix"),
-        ({"unet": {"in_channels": 4, "cross_attention_dim": 1024}}, "2.x"),
         ({"unet": {"in_channels": "four"}}, "without a number"),
     ],
 )

@@ -88,6 +88,22 @@ def refiner(seed: int = 1) -> Networks:
     return halved({"unet": unet(BIG, 5, depth=2, last=False), "vae": tiny.parts(seed)[1], "text_encoder_2": encoder(CLIPTextModelWithProjection, BIG)})
 
 
+def second(seed: int = 2, channels: int = 4) -> Networks:
+    """Stable Diffusion 2.x as a folder holds it: without the text encoder's last layer."""
+    torch.manual_seed(seed)
+    network = unet(BIG, channels=channels, depth=1, last=False)
+    return halved({"unet": network, "vae": tiny.parts(seed)[1], "text_encoder": encoder(CLIPTextModel, BIG)})
+
+
+def second_tensors(networks: Networks) -> dict[str, Tensor]:
+    """As a single file holds it: with that layer, which is never run."""
+    found = ldm_tensors(networks, small="", big="cond_stage_model.model.")
+    last = networks["text_encoder"].config.num_hidden_layers
+    block = "cond_stage_model.model.transformer.resblocks."
+    more = {name.replace(f"{block}0.", f"{block}{last}."): tensor.flip(0).contiguous() for name, tensor in found.items() if name.startswith(f"{block}0.")}
+    return {**found, **more, "cond_stage_model.model.text_projection": torch.eye(BIG).half()}
+
+
 def save_folder(place: Path, networks: Networks, kind: str, scheduler: Mapping[str, Any] | None = None) -> Path:
     """As diffusers and transformers themselves save it, in fp16. kind: diffusers' pipeline."""
     for name, network in networks.items():

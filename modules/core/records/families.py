@@ -66,6 +66,7 @@ FLOW_LACKS: Mapping[str, str] = {
     "control": "Easel's control units guide models with a UNet: Stable Diffusion 1.x, 2.x and SDXL.",
 }
 """What no model of flow matching knows."""
+SD1_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
 SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -0.020), (-0.275, -0.196, -0.137), (0.588, 0.549, 0.510))
 """From the documentation of diffusers (its guide to callbacks), after Timothy Alexis Vass, "Explaining the SDXL latent space"; in parts of 255 there."""
 
@@ -82,7 +83,19 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             scale=0.18215,
             defaults={"width": 512, "height": 512, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
             memory={512: 2.5, 768: 3.5, 1024: 5.0},
-            preview=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+            preview=SD1_PREVIEW,
+            lacks=DIFFUSION_LACKS,
+        ),
+        FamilyRecord(
+            name="sd2",
+            title="Stable Diffusion 2.x",
+            aliases=("SD2", "sd21"),
+            variants=("", "inpainting"),
+            native=768,
+            space="sd1",
+            defaults={"width": 768, "height": 768, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            memory={512: 2.8, 768: 4.0, 1024: 6.0},
+            preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
         ),
         FamilyRecord(

@@ -1,4 +1,4 @@
-"""SDXL through the whole engine, offline: text, picture, mask, second pass, refiner, batch; what is refused and how it is told."""
+"""SDXL and Stable Diffusion 2.x through the whole engine, offline: text, picture, mask, second pass, refiner, batch; what is refused and how it is told."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     tiny.save_single(place / "inpaint.safetensors", tiny_xl.ldm_tensors(tiny_xl.base(3, channels=9)))
     tiny.save_single(place / "old.safetensors", tiny.ldm_tensors(*tiny.parts()))
     tiny.save_single(place / "refiner.safetensors", tiny_xl.ldm_tensors(tiny_xl.refiner(), big="conditioner.embedders.0.model."))
+    tiny.save_single(place / "second.safetensors", tiny_xl.second_tensors(tiny_xl.second()))
+    tiny.save_single(place / "second-inpaint.safetensors", tiny_xl.second_tensors(tiny_xl.second(4, channels=9)))
     library = Library(Paths(data=data, models=data / "models"), HashCache(None))
     return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), looks=lambda: Looks(preview_interval=0.001))
 
@@ -109,3 +111,20 @@ def test_both_families_take_turns(engine: Engine) -> None:
 def test_what_a_person_keeps_is_named_by_where_it_lies(engine: Engine) -> None:
     card = engine.shelf.checkpoint("refiner")
     assert (card.family, Path(card.path).name) == ("sdxl-refiner", "refiner.safetensors")
+
+
+def test_stable_diffusion_2_draws_and_takes_over_from_the_first(engine: Engine) -> None:
+    """They share their latents."""
+    made = draw(engine, model="second", negative_prompt="blurry").pictures[0]
+    assert "Model: second" in made.infotext and pixels(made).std() > 0
+    draw(engine, model="old", steps=4, refiner={"checkpoint": "second", "switch_at": 0.5})
+    larger = draw(engine, model="second", hires={"enabled": True, "upscaler": "Latent", "scale": 1.5}).pictures[0]
+    assert (larger.width, larger.height) == (96, 96)
+
+
+def test_an_inpainting_model_of_the_second(engine: Engine) -> None:
+    grey = kept(engine, Image.new("RGB", (64, 64), (90, 120, 30)))
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (0, 0, 32, 64))
+    part = draw(engine, model="second-inpaint", init={"image": grey}, mask={"image": kept(engine, mask), "blur_x": 0, "blur_y": 0}).pictures[0]
+    assert np.all(pixels(part)[:, 40:] == (90, 120, 30))
