@@ -67,7 +67,7 @@ class Card:
     prediction: "eps", "v", "x0", "flow" or "edm"; guessed: nothing in the file says so, and the card beside it may.
     precision: the type of most of its weights ("fp16", "fp8", "nf4", "q4_0"). tensors: how many. metadata: texts of its maker, cut to a readable length.
     sha256: full hex, "" until it was computed; of a folder: of its weight files' hashes (see `catalog.hashes`). config: the yaml beside it, if any.
-    trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
+    converted: the safetensors file that was made of a pickle, once there is one. trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
     scale: of an upscaler, how many times larger; 0 when only loading it can tell.
     preview: rows latent channel -> RGB for live previews, where the model's latents differ from its family's."""
 
@@ -86,11 +86,17 @@ class Card:
     scale: int = 0
     sha256: str = ""
     config: Path | None = None
+    converted: Path | None = None
     trouble: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     example: str = ""
     note: str = ""
     preview: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def weights(self) -> Path:
+        """The file or folder that its weights are read from."""
+        return self.converted or self.path
 
     @property
     def short_hash(self) -> str:

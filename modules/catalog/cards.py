@@ -17,7 +17,7 @@ from modules.core.errors import EaselError
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Endings of files that can run code when they are read. Their headers are taken apart without that (`pickled`)."""
 
-CONVERTED: tuple[Kind, ...] = ("upscaler", "face restorer")
+CONVERTED: tuple[Kind, ...] = ("checkpoint", "upscaler", "face restorer")
 """Kinds whose loaders convert a pickle, in a child process."""
 
 METADATA_LIMIT = 64

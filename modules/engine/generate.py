@@ -108,7 +108,7 @@ class Engine:
         self.networks = Warm(self.shelf, self.machine, self.converted)
         self.upscalers = Upscalers(self.networks)
         self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
-        self.models = Models(self.machine, self.options)
+        self.models = Models(self.machine, self.options, self.converted)
         self.first_passes = FirstPasses()
         self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
 from modules.catalog.card import Card
+from modules.catalog.cards import PICKLES
 from modules.core.options import DeviceOptions
 from modules.core.request import Precision
 from modules.families import FAMILIES_BY_NAME
@@ -16,6 +18,7 @@ from modules.families.family import Family, Model
 from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine
 from modules.memory.placement import emptied, place
+from modules.networks import pickles
 
 
 @dataclass
@@ -29,8 +32,11 @@ class Loaded:
 
 @dataclass
 class Models:
+    """converted: where checkpoints lie that came as pickles and became safetensors."""
+
     machine: Machine
     options: DeviceOptions
+    converted: Path
     _held: ByteCache[Loaded] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,10 +50,16 @@ class Models:
             self._held.make_room(card.size)
             family = FAMILIES_BY_NAME[card.family]
             with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
-                model = family.load(card, self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
+                model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
                 held = Loaded(family, model, place(model.parts, self.options, self.machine))
             self._held.put(key, held, weight(model))
         return held
+
+    def _readable(self, card: Card) -> Card:
+        """A pickle is read by a child process, once, and never again. Raises BadModelFile, OutputTrouble."""
+        if card.path.is_dir() or card.path.suffix.lower() not in PICKLES:
+            return card
+        return replace(card, converted=pickles.converted(card.path, card.sha256, self.converted, pickles.LARGEST_CHECKPOINT))
 
     def unload(self) -> None:
         """Lets go of every model."""

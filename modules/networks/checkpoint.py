@@ -45,7 +45,7 @@ class Parts:
 
 def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = None, layout: Layout = LAYOUTS["sd1"]) -> Parts:
     """Reads a checkpoint of one UNet family. Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
-    single = None if card.path.is_dir() else header.read(card.path)
+    single = None if card.path.is_dir() else header.read(card.weights)
     recognised = family_of(single or card.path, card.config)
     if recognised.trouble or recognised.family != layout.family:
         raise Unsupported(f"{card.path.name} cannot be loaded. {recognised.trouble}", "Choose another checkpoint.", "model")
@@ -83,7 +83,7 @@ def _from_folder(path: Path, layout: Layout, dtype: torch.dtype, vae_dtype: torc
 
 def _from_file(card: Card, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype, names: tuple[str, ...]) -> tuple[dict[str, Any], Tensor]:
     told: dict[str, Any] = read_yaml(card.config) if card.config else {}
-    weights = Weights([card.path])
+    weights = Weights([card.weights])
     shapes, family = weights.shapes, layout.family
     unet_config, vae_config = ldm_sizes.unet(shapes, told, family), ldm_sizes.vae(shapes, told, family)
     unet, vae = build.unet(unet_config), build.vae(vae_config)

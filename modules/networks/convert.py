@@ -24,11 +24,36 @@ def tensors_of(found: Any) -> dict[str, Tensor]:
     return {name: value.detach().contiguous().clone() for name, value in unwrapped(found).items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
+TRAINERS = ("pytorch_lightning.", "lightning.", "numpy.")
+"""Whose classes lie beside the weights in checkpoints of Stable Diffusion's own trainers: the state of a progress bar, a loss."""
+
+
+class Left:
+    """Stands where an object of a trainer stood; holds nothing and does nothing."""
+
+    def __init__(self, *left: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def loaded(source: str) -> Any:
+    """What the file holds, with `Left` for what trainers put beside the weights. Raises whatever torch raises for anything else."""
+    try:
+        unknown = torch.serialization.get_unsafe_globals_in_checkpoint(source)
+    except Exception:  # older than torch's zip files: there the trainers' objects are refused with all others
+        unknown = []
+    left: list[Any] = [(type("Left", (Left,), {}), name) for name in unknown if name.startswith(TRAINERS)]
+    with torch.serialization.safe_globals(left):
+        return torch.load(source, map_location="cpu", weights_only=True)
+
+
 def main(source: str, target: str, memory: int, size: int) -> int:
     limit(memory, size)
     sys.addaudithook(hook(Path(os.path.abspath(target)), lambda: os._exit(FORBIDDEN)))
     try:
-        found = torch.load(source, map_location="cpu", weights_only=True)
+        found = loaded(source)
     except Exception as error:  # pickle, zip and torch raise whatever damaged or forbidden bytes lead to
         print(str(error).splitlines()[0][:300] if str(error) else type(error).__name__, file=sys.stderr)
         return REFUSED

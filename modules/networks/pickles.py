@@ -21,18 +21,21 @@ MEMORY = 16 * 2**30
 """Bytes of address space: torch alone maps several GiB."""
 LARGEST = 4 * 2**30
 """Bytes of a pickle; upscalers have up to 350 MB."""
+LARGEST_CHECKPOINT = 20 * 2**30
+"""Stable Diffusion's have 2 to 8 GB, one in fp32 with averaged weights more."""
 KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "OMP_NUM_THREADS")
 """What of the environment the child sees: nothing of logins or tokens."""
 REMEDY = "Take the model as .safetensors, or another one."
 
 
-def converted(path: Path, sha256: str, cache: Path) -> Path:
-    """The safetensors file of a pickle whose hash is known, from the cache or made now. Raises BadModelFile, OutputTrouble."""
+def converted(path: Path, sha256: str, cache: Path, largest: int = LARGEST) -> Path:
+    """The safetensors file of a pickle whose hash is known, from the cache or made now. largest: bytes that such a file may have.
+    Raises BadModelFile, OutputTrouble."""
     target = cache / f"{sha256}.safetensors"
     if not is_whole(target):
         size = path.stat().st_size
-        if size > LARGEST:
-            raise BadModelFile(f"{path.name} has {size / 2**30:.0f} GiB, which is no upscaler.", REMEDY)
+        if size > largest:
+            raise BadModelFile(f"{path.name} has {size / 2**30:.0f} GiB; pickles of its kind are read up to {largest / 2**30:.0f} GiB.", REMEDY)
         make_folder(cache)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".easel-") as place:
             made = Path(place) / "out.safetensors"

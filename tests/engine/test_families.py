@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from modules.catalog.hashes import HashCache
@@ -35,8 +36,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     tiny.save_single(place / "refiner.safetensors", tiny_xl.ldm_tensors(tiny_xl.refiner(), big="conditioner.embedders.0.model."))
     tiny.save_single(place / "second.safetensors", tiny_xl.second_tensors(tiny_xl.second()))
     tiny.save_single(place / "second-inpaint.safetensors", tiny_xl.second_tensors(tiny_xl.second(4, channels=9)))
+    torch.save({"state_dict": tiny_xl.second_tensors(tiny_xl.second())}, place / "pickled.ckpt")
+    (place / "pickled.yaml").write_text((place / "second.yaml").read_text())
     library = Library(Paths(data=data, models=data / "models"), HashCache(None))
-    return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), looks=lambda: Looks(preview_interval=0.001))
+    return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), looks=lambda: Looks(preview_interval=0.001), converted=data / "cache")
 
 
 def kept(engine: Engine, image: Image.Image) -> str:
@@ -120,6 +123,14 @@ def test_stable_diffusion_2_draws_and_takes_over_from_the_first(engine: Engine) 
     draw(engine, model="old", steps=4, refiner={"checkpoint": "second", "switch_at": 0.5})
     larger = draw(engine, model="second", hires={"enabled": True, "upscaler": "Latent", "scale": 1.5}).pictures[0]
     assert (larger.width, larger.height) == (96, 96)
+
+
+def test_a_checkpoint_that_came_as_a_pickle(engine: Engine) -> None:
+    """Converted once, by a child process; the picture is that of the same weights kept as safetensors."""
+    card = engine.shelf.checkpoint("pickled")
+    assert not card.trouble and card.family == "sd2"
+    assert np.array_equal(pixels(draw(engine, model="pickled").pictures[0]), pixels(draw(engine, model="second").pictures[0]))
+    assert [path.suffix for path in engine.converted.iterdir()] == [".safetensors"]
 
 
 def test_an_inpainting_model_of_the_second(engine: Engine) -> None:

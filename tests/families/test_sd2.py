@@ -80,9 +80,7 @@ def test_the_prediction_of_a_file_that_does_not_say_it_is_measured(tmp_path: Pat
 def test_a_picture_is_that_of_diffusers_own_pipeline(networks: tiny_xl.Networks, model: Model, kind: str) -> None:
     """The same conditionings, noise and Euler steps; the largest difference of the latents is below 1e-5 of their deviation."""
     positive, negative = conds(model, "a pear", "blurry")
-    scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="linspace", prediction_type=kind
-    )
+    scheduler = EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="linspace", prediction_type=kind)
     pipeline = StableDiffusionPipeline(
         **networks, tokenizer=None, scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -50,6 +52,19 @@ def test_a_pickle_that_calls_something_is_refused_and_nothing_is_called(tmp_path
         converted(tmp_path / "evil.pth", SHA, tmp_path / "cache")
     assert not trace.exists()
     assert os.listdir(tmp_path / "cache") == []
+
+
+def test_what_a_trainer_left_beside_the_weights_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Stable Diffusion's own .ckpt files: a callback's class is the key of its state."""
+    name = "pytorch_lightning.callbacks.model_checkpoint"
+    module = types.ModuleType(name)
+    for part in ("pytorch_lightning", "pytorch_lightning.callbacks"):
+        monkeypatch.setitem(sys.modules, part, types.ModuleType(part))
+    monkeypatch.setitem(sys.modules, name, module)
+    module.ModelCheckpoint = type("ModelCheckpoint", (), {"__module__": name})  # type: ignore[attr-defined]
+    kept = {"state_dict": {"a": torch.arange(3.0)}, "callbacks": {module.ModelCheckpoint: {"best": np.float64(1)}}, "last": module.ModelCheckpoint()}
+    torch.save(kept, tmp_path / "x.ckpt")
+    assert load_file(converted(tmp_path / "x.ckpt", SHA, tmp_path / "cache"))["a"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
