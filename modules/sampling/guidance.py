@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from modules.core.request import Guidance
 from modules.sampling.step import Step
 
 
-def combine(x0s: Sequence[Tensor], weights: Sequence[float], uncond: Tensor, scale: float) -> Tensor:
+def pulls(weights: Sequence[float], scale: float) -> list[Tensor]:
+    """How strongly each AND part pulls, for `combine`: float32 scalars on the CPU, for a Python number would be made into one at every step."""
+    return [torch.tensor(weight * scale) for weight in weights]
+
+
+def combine(x0s: Sequence[Tensor], pulls: Sequence[Tensor], uncond: Tensor) -> Tensor:
     """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11). All tensors of one shape.
 
-    When the negative prompt is skipped, pass x0s[0] as uncond and a scale of 1: one part alone then stands unchanged.
+    When the negative prompt is skipped, pass x0s[0] as uncond and pulls of a scale of 1: one part alone then stands unchanged.
     """
     guided = uncond
-    for x0, weight in zip(x0s, weights, strict=True):
-        guided = guided + (x0 - uncond) * (weight * scale)
+    for x0, pull in zip(x0s, pulls, strict=True):
+        guided = guided + (x0 - uncond) * pull
     return guided
 
 
