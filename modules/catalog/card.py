@@ -69,7 +69,8 @@ class Card:
     sha256: full hex, "" until it was computed; of a folder: of its weight files' hashes (see `catalog.hashes`). config: the yaml beside it, if any.
     converted: the safetensors file that was made of a pickle, once there is one. trouble: why it cannot be used, in words. defaults: request values by dotted name that suit it. example: a prompt that shows it well.
     scale: of an upscaler, how many times larger; 0 when only loading it can tell.
-    preview: rows latent channel -> RGB for live previews, where the model's latents differ from its family's."""
+    preview: rows latent channel -> RGB for live previews, where the model's latents differ from its family's.
+    companions: files that it draws with beside itself, by role; empty until a request is resolved (`engine.companions`)."""
 
     path: Path
     name: str
@@ -92,6 +93,7 @@ class Card:
     example: str = ""
     note: str = ""
     preview: tuple[tuple[float, float, float], ...] = ()
+    companions: Mapping[str, Card] = field(default_factory=dict)
 
     @property
     def weights(self) -> Path:

@@ -389,6 +389,13 @@ class GenerationRequest:
         tuple[ControlUnit, ...],
         Param("Control units", max_length=CONTROL_LIMIT, hint="Pictures that guide the drawing: through ControlNets, T2I-Adapters, IP-Adapters."),
     ] = ()
+    companions: Annotated[
+        dict[str, str],
+        Param(
+            "Text encoders and VAE used",
+            hint="Of a checkpoint that holds none itself (FLUX, SD3): name and sha256 of each. What is not named is found and filled in when the request is resolved.",
+        ),
+    ] = field(default_factory=dict)
     extensions: Annotated[
         dict[str, dict[str, JsonValue]],
         Param("Changed by extensions", text="Extensions", hint="By the extension's name what it recorded; was: what stood there before, by parameter."),

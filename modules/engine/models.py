@@ -44,10 +44,10 @@ class Models:
 
     def load(self, card: Card, precision: Precision) -> Loaded:
         """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
-        key = f"{card.path}|{card.sha256}|{precision}"
+        key = "|".join((str(card.path), card.sha256, precision, *(one.sha256 for one in card.companions.values())))
         held = self._held.get(key)
         if held is None:
-            self._held.make_room(card.size)
+            self._held.make_room(card.size + sum(one.size for one in card.companions.values()))
             family = FAMILIES_BY_NAME[card.family]
             with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
                 model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))

@@ -14,6 +14,8 @@ from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
 from modules.engine import control_files, loras, upscaler_names
+from modules.engine.companions import Shelf as Companions
+from modules.engine.companions import with_companions
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
 from modules.engine.supports import check_supported
@@ -22,7 +24,7 @@ from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style
 
 
-class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, Protocol):
+class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, Companions, Protocol):
     """What resolving asks of the catalog."""
 
     def checkpoint(self, name: str, sha256: str = "") -> Card: ...
@@ -63,6 +65,8 @@ def resolve(
         refiner=_refiner(request, card, shelf),
     )
     check_supported(resolved, record, card.name)
+    card, companions = with_companions(resolved, card, shelf)
+    resolved = dataclasses.replace(resolved, companions=companions)
     return control_files.settled(upscaler_names.settled(resolved, shelf), shelf), card
 
 

@@ -16,13 +16,22 @@ from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Text
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
-from modules.networks import build, clip_text
-from modules.networks.joint_checkpoint import Layout, Precisions, load_folder
+from modules.networks import build, clip_text, flux_names
+from modules.networks.joint_checkpoint import Layout, Precisions, load
 from modules.prompt.encode import chunks
 
 LENGTH = 512
 """Tokens of a text at least, as the networks were trained on; a longer one stays whole."""
-LAYOUT = Layout(build.flux, ("text_encoder",), "text_encoder_2")
+DEV = {"use_dynamic_shifting": True}
+SCHNELL = {"shift": 1.0}
+LAYOUT = Layout(
+    build.flux,
+    ("text_encoder",),
+    "text_encoder_2",
+    flux_names.read,
+    {"scaling_factor": 0.3611, "shift_factor": 0.1159},
+    lambda config: DEV if config["guidance_embeds"] else SCHNELL,
+)
 
 
 class Flux:
@@ -33,7 +42,7 @@ class Flux:
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
         precisions = Precisions(dtype, vae_dtype or dtype)
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load_folder(card, LAYOUT, precisions)
+            parts = load(card, LAYOUT, precisions)
         networks = parts.networks
         return Model(
             card=card,

@@ -17,13 +17,22 @@ from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Text
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
-from modules.networks import build, clip_text
-from modules.networks.joint_checkpoint import Layout, Precisions, load_folder
+from modules.networks import build, clip_text, sd3_names
+from modules.networks.joint_checkpoint import Layout, Precisions, load
 from modules.prompt.encode import Placed, chunks, encode
 
 LENGTH = 256
 """Tokens of T5's text at least; a longer one stays whole."""
-LAYOUT = Layout(build.sd3, ("text_encoder", "text_encoder_2"), "text_encoder_3", optional=("text_encoder_3",))
+LAYOUT = Layout(
+    build.sd3,
+    ("text_encoder", "text_encoder_2"),
+    "text_encoder_3",
+    sd3_names.read,
+    {"scaling_factor": 1.5305, "shift_factor": 0.0609},
+    lambda config: {"shift": 3.0},
+    projected=True,
+    optional=("text_encoder_3",),
+)
 
 
 class StableDiffusion3:
@@ -34,7 +43,7 @@ class StableDiffusion3:
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
         precisions = Precisions(dtype, vae_dtype or dtype)
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load_folder(card, LAYOUT, precisions)
+            parts = load(card, LAYOUT, precisions)
         networks = parts.networks
         return Model(
             card=card,

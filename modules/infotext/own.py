@@ -74,8 +74,10 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         safe["model"] = file_name(name)
     if isinstance(digest := safe.get("model_hash"), str) and not re.fullmatch(r"[0-9a-fA-F]*", digest):
         safe["model_hash"] = ""
-    if isinstance(names := safe.get("embeddings"), Mapping):
-        safe["embeddings"] = {file_name(str(name)) if _PLACE.search(str(name)) else str(name): digest for name, digest in names.items()}
+    for files in ("embeddings", "companions"):
+        if not isinstance(names := safe.get(files), Mapping):
+            continue
+        safe[files] = {file_name(str(name)) if _PLACE.search(str(name)) else str(name): digest for name, digest in names.items()}
     for group, last in (("hires", "upscaler"), ("init", "upscaler"), ("refiner", "checkpoint")):
         held = safe.get(group)
         if isinstance(held, Mapping) and isinstance(name := held.get(last), str) and name and _PLACE.search(name):

@@ -164,6 +164,11 @@ def _size(width: int, height: int) -> str:
     return f"{width}x{height}"
 
 
+def _module(number: int) -> Rule:
+    """Forge's keys: the file names of text encoders and VAE that were taken from the user's folders."""
+    return lambda request: next(iter(list(request.companions)[number - 1 : number]), None)
+
+
 RULES: Mapping[str, Rule] = {
     "Sampler": lambda request: runs(request)[0].sampler,
     "Schedule type": lambda request: runs(request)[0].schedule,
@@ -193,6 +198,7 @@ RULES: Mapping[str, Rule] = {
     "Hires steps": _hires(lambda request: request.hires.steps),
     "Hires upscaler": _hires(lambda request: request.hires.upscaler),
     "Old prompt editing timelines": lambda request: True if request.text.old_editing and _bracketed(request, "[") else None,
+    **{f"Module {number}": _module(number) for number in range(1, 5)},
     "TI hashes": lambda request: ", ".join(f"{name}: {sha256[:12]}" for name, sha256 in request.embeddings.items()) or None,
     "Lora hashes": lambda request: ", ".join(f"{name.replace(':', '').replace(',', '')}: {digest[:12]}" for name, digest in request.loras.items()) or None,
     "Emphasis": _emphasis,

@@ -6,7 +6,7 @@ Source: the module tree of BFL's flux code (model.Flux) beside diffusers' own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules.core.errors import BadModelFile
@@ -71,6 +71,21 @@ def piece(name: str, width: int) -> Piece:
         fused, part = FUSED[layer]
         return Piece(f"{place}{fused}.{what}", part * width, (part + 1) * width)
     return Piece(f"{place}{DOUBLE.get(layer, layer)}.{ending}")
+
+
+def read(shapes: Mapping[str, Shape]) -> tuple[dict[str, Any], Callable[[str], Piece]]:
+    """The diffusers config, read off the tensors, and where each of diffusers' tensors lies. shapes: under BFL's names or diffusers', without a prefix.
+    Raises BadModelFile."""
+    if "x_embedder.weight" in shapes:
+        return config({there: shapes[here] for here, there in _plain_names(shapes).items()}), Piece
+    found = config(shapes)
+    width = found["attention_head_dim"] * found["num_attention_heads"]
+    return found, lambda name: piece(name, width)
+
+
+def _plain_names(shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """diffusers' names -> BFL's, of the tensors that tell sizes and are not fused."""
+    return {name: piece(name, 1).name for name in shapes}
 
 
 def config(shapes: Mapping[str, Shape]) -> dict[str, Any]:

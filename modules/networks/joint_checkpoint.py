@@ -15,22 +15,33 @@ from modules.catalog import folder
 from modules.catalog.card import Card
 from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.errors import BadModelFile
-from modules.networks import build, t5
-from modules.networks.sources import Source
+from modules.networks import build, ldm_names, ldm_sizes, t5
+from modules.networks.quantised import opened
+from modules.networks.sources import Named, Piece, Pieces, Shape, Source, under
 from modules.networks.weights import Weights
 from modules.prompt.t5 import T5Vocabulary
 from modules.prompt.vocabulary import Vocabulary
 
+BODY = "model.diffusion_model."
+"""Where a bundle keeps its transformer."""
+CLIP_G_PAD = 0
+"""CLIP-G's texts are filled up with exclamation marks."""
 T5_VOCABULARY = Path(__file__).parent / "configs" / "t5" / "tokenizer.json.gz"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a family's parts are called. transformer: makes it of its config. clips: folder names of CLIP text encoders; t5: of T5's."""
+    """What a family's parts are called. transformer: makes it of its config. clips: folder names of CLIP text encoders; t5: of T5's. projected: whether CLIP's
+    pooled text goes through a projection. read: of a single file, the transformer's config and where its tensors lie. vae: what its config cannot be read off.
+    scheduler: of a single file, by the transformer's config."""
 
     transformer: Callable[[Mapping[str, Any]], Any]
     clips: tuple[str, ...]
     t5: str
+    read: Callable[[Mapping[str, Shape]], tuple[dict[str, Any], Callable[[str], Piece]]]
+    vae: Mapping[str, float]
+    scheduler: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    projected: bool = False
     optional: tuple[str, ...] = ()
 
 
@@ -53,10 +64,10 @@ class JointParts:
     scheduler: Mapping[str, Any]
 
 
-def load_folder(card: Card, layout: Layout, precisions: Precisions) -> JointParts:
-    """Raises BadModelFile for a damaged folder, with the reason."""
+def load(card: Card, layout: Layout, precisions: Precisions) -> JointParts:
+    """Raises BadModelFile for a damaged folder or file, with the reason."""
     try:
-        return _from_folder(card.path, layout, precisions)
+        return _from_folder(card.path, layout, precisions) if card.path.is_dir() else _from_file(card, layout, precisions)
     except BadModelFile as error:
         raise BadModelFile(f"{card.path.name} cannot be loaded. {error.what}", error.remedy, "model") from None
 
@@ -78,6 +89,69 @@ def _from_folder(path: Path, layout: Layout, precisions: Precisions) -> JointPar
         networks[layout.t5] = build.fill(encoder, source, lambda name: t5.name_in(source, name), precisions.t5, "T5 text encoder")
         networks["t5_vocabulary"] = t5_vocabulary(path / layout.t5.replace("text_encoder", "tokenizer"), encoder)
     return JointParts(networks, folder.config(path, "scheduler"))
+
+
+def _from_file(card: Card, layout: Layout, precisions: Precisions) -> JointParts:
+    whole = opened(card.path)
+    body = under(whole, BODY) if any(name.startswith(BODY) for name in whole.shapes) else whole
+    config, piece = layout.read(body.shapes)
+    transformer = layout.transformer(config)
+    pieces = Pieces(body, {name: piece(name) for name in transformer.state_dict()})
+    networks: dict[str, Any] = {"transformer": build.fill(transformer, pieces, str, precisions.network, "transformer")}
+    networks["vae"] = _single_vae(_part(whole, card, "vae", ("first_stage_model.", "vae.")), layout, precisions.vae)
+    for number, (part, inside) in enumerate(zip(layout.clips, ("clip_l", "clip_g"), strict=False)):
+        source = _part(whole, card, inside.replace("_", "-"), (f"text_encoders.{inside}.transformer.", f"text_encoders.{inside}."))
+        networks[part] = _single_clip(source, layout.projected, bool(number), precisions.network)
+        vocabulary = Vocabulary.from_folder(CLIP_VOCABULARY)
+        if number:
+            vocabulary.pad = CLIP_G_PAD
+        networks["vocabulary" if not number else f"vocabulary_{number + 1}"] = vocabulary
+    source = _part(whole, card, "t5", ("text_encoders.t5xxl.transformer.", "text_encoders.t5xxl."), layout.t5 in layout.optional)
+    if source.shapes:
+        source = t5.as_transformers(source)
+        encoder = build.t5(t5.config(source))
+        networks[layout.t5] = build.fill(encoder, source, lambda name: t5.name_in(source, name), precisions.t5, "T5 text encoder")
+        networks["t5_vocabulary"] = t5_vocabulary(card.path, encoder)
+    return JointParts(networks, layout.scheduler(config))
+
+
+def _part(whole: Source, card: Card, role: str, prefixes: tuple[str, ...], optional: bool = False) -> Source:
+    """From within the bundle, else from the file that plays this role beside it. Empty where an optional one is neither. Raises BadModelFile."""
+    for prefix in prefixes:
+        if (inside := under(whole, prefix)).shapes:
+            return inside
+    if role in card.companions:
+        return opened(card.companions[role].path)
+    if optional:
+        return Named(whole, {})
+    raise BadModelFile(f"It holds no {role}, and no file beside it was named.", "Put the text encoders and the VAE into their folders.")
+
+
+def _single_vae(source: Source, layout: Layout, dtype: torch.dtype) -> Any:
+    """source: under LDM's names without a prefix."""
+    ldm = under(source, "", ldm_names.VAE)
+    config = ldm_sizes.vae(ldm.shapes, {}) | dict(layout.vae)
+    config |= {
+        "use_quant_conv": f"{ldm_names.VAE}quant_conv.weight" in ldm.shapes,
+        "use_post_quant_conv": f"{ldm_names.VAE}post_quant_conv.weight" in ldm.shapes,
+    }
+    levels = len(config["block_out_channels"])
+    return build.fill(build.vae(config), ldm, lambda name: ldm_names.vae(name, levels), dtype, "VAE")
+
+
+def _single_clip(source: Source, projected: bool, large: bool, dtype: torch.dtype) -> Any:
+    """large: CLIP-G, whose activation is another one."""
+    ldm = under(source, "", ldm_names.TEXT)
+    infix = "text_model." if f"{ldm_names.TEXT}text_model.embeddings.token_embedding.weight" in ldm.shapes else ""
+    config = ldm_sizes.text_encoder(ldm.shapes, infix)
+    if large:
+        config["hidden_act"] = "gelu"
+    if not projected:
+        return build.fill(build.text_encoder(config), source, clip_name(source), dtype, "text encoder")
+    if "text_projection.weight" not in source.shapes:
+        raise BadModelFile("The text encoder lacks the tensor text_projection.weight.", "Take the text encoder that was published with Stable Diffusion 3.")
+    config["projection_dim"] = source.shapes["text_projection.weight"][0]
+    return build.fill(build.projecting_text_encoder(config), source, clip_name(source), dtype, "text encoder")
 
 
 def weights_of(path: Path, part: str) -> Source:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modules.core.errors import BadModelFile
@@ -70,6 +70,17 @@ def piece(name: str, width: int, blocks: int) -> Piece:
         return Piece(f"{place}{fused}.{what}", part * width, (part + 1) * width)
     last = layer == "norm1_context.linear" and int(block["number"]) == blocks - 1
     return Piece(f"{place}{LAYERS.get(layer, layer)}.{what}", swapped=last)
+
+
+def read(shapes: Mapping[str, Shape]) -> tuple[dict[str, Any], Callable[[str], Piece]]:
+    """The diffusers config, read off the tensors, and where each of diffusers' tensors lies. shapes: under Stability's names or diffusers', without a prefix.
+    Raises BadModelFile."""
+    if "pos_embed.pos_embed" in shapes:
+        blocks = count(shapes, "transformer_blocks.")
+        return config({piece(name, 1, blocks).name: shape for name, shape in shapes.items()}), Piece
+    found = config(shapes)
+    width, blocks = found["caption_projection_dim"], found["num_layers"]
+    return found, lambda name: piece(name, width, blocks)
 
 
 def config(shapes: Mapping[str, Shape]) -> dict[str, Any]:

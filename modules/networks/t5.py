@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from modules.core.errors import BadModelFile
 from modules.networks.flux_names import count
-from modules.networks.sources import Source
+from modules.networks.sources import Named, Source
 
 FIRST = "encoder.block.0.layer."
 
@@ -33,6 +34,37 @@ def config(source: Source) -> dict[str, Any]:
         }
     except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
         raise BadModelFile(f"The T5 text encoder lacks a tensor that tells its size: {error}.", "Download or copy it again.") from None
+
+
+LLAMA = {
+    "token_embd": "shared",
+    "enc.output_norm": "encoder.final_layer_norm",
+    "attn_q": "layer.0.SelfAttention.q",
+    "attn_k": "layer.0.SelfAttention.k",
+    "attn_v": "layer.0.SelfAttention.v",
+    "attn_o": "layer.0.SelfAttention.o",
+    "attn_rel_b": "layer.0.SelfAttention.relative_attention_bias",
+    "attn_norm": "layer.0.layer_norm",
+    "ffn_gate": "layer.1.DenseReluDense.wi_0",
+    "ffn_up": "layer.1.DenseReluDense.wi_1",
+    "ffn_down": "layer.1.DenseReluDense.wo",
+    "ffn_norm": "layer.1.layer_norm",
+}
+"""llama.cpp's names, which GGUF files have, for transformers'."""
+LLAMA_BLOCK = re.compile(r"enc\.blk\.(\d+)\.(\w+)\.weight")
+
+
+def as_transformers(source: Source) -> Source:
+    """The same under transformers' names."""
+    if "token_embd.weight" not in source.shapes:
+        return source
+    names: dict[str, str] = {}
+    for there in source.shapes:
+        block = LLAMA_BLOCK.fullmatch(there)
+        layer = block[2] if block else there.removesuffix(".weight")
+        if layer in LLAMA:
+            names[f"encoder.block.{block[1]}.{LLAMA[layer]}.weight" if block else f"{LLAMA[layer]}.weight"] = there
+    return Named(source, names)
 
 
 def embedding(source: Source) -> str:

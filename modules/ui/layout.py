@@ -20,6 +20,7 @@ _NOWHERE: dict[str, str] = {
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "loras": "filled in from the prompt when the request is resolved",
+    "companions": "filled in from the folders when the request is resolved",
     "extensions": "filled in by extensions",
     "init.batch": "given by programs; the page works on one picture at a time",
     "init.color_from": "filled in by Loopback",

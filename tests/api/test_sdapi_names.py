@@ -14,6 +14,7 @@ NOT_A1111S = {
     "precision",
     "embeddings",
     "loras",
+    "companions",
     "extensions",
     "control",
     "as_is",

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
 from modules.catalog.scan import CLIP_VOCABULARY
+from modules.networks import flux_names, ldm_names, sd3_names
 from modules.networks.joint_checkpoint import T5_VOCABULARY
 
 WIDTH, HEAD, POOLED, WORDS = 64, 32, 64, 32
@@ -127,6 +128,50 @@ def save_folder(place: Path, kind: str, parts: dict[str, Any], scheduler: dict[s
     )
     (place / "model_index.json").write_text(json.dumps({"_class_name": kind}))
     return place
+
+
+def single_file(parts: dict[str, Any], bundle: bool = True) -> dict[str, torch.Tensor]:
+    """The parts under the names of a single file: BFL's or Stability's transformer; bundle: with text encoders and VAE, as ComfyUI keeps them."""
+    transformer = parts["transformer"]
+    is_flux = isinstance(transformer, FluxTransformer2DModel)
+    width = transformer.config.num_attention_heads * transformer.config.attention_head_dim
+    found: dict[str, torch.Tensor] = {}
+    fused: dict[str, dict[int, torch.Tensor]] = {}
+    for name, tensor in transformer.state_dict().items():
+        piece = flux_names.piece(name, width) if is_flux else sd3_names.piece(name, width, transformer.config.num_layers)
+        there = f"model.diffusion_model.{piece.name}" if bundle else piece.name
+        if piece.swapped:
+            found[there] = torch.cat(list(reversed(tensor.chunk(2))))
+        elif piece.first or piece.last:
+            fused.setdefault(there, {})[piece.first] = tensor
+        else:
+            found[there] = tensor
+    found |= {there: torch.cat([pieces[first] for first in sorted(pieces)]) for there, pieces in fused.items()}
+    if bundle:
+        found |= {f"{'vae.' if is_flux else 'first_stage_model.'}{name}": tensor for name, tensor in vae_tensors(parts["vae"]).items()}
+        for part, inside in zip(
+            ("text_encoder", "text_encoder_2", "text_encoder_3"), ("clip_l", "t5xxl") if is_flux else ("clip_l", "clip_g", "t5xxl"), strict=False
+        ):
+            if part in parts:
+                found |= {f"text_encoders.{inside}.transformer.{name}": tensor for name, tensor in encoder_tensors(parts[part]).items()}
+    return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+
+
+def vae_tensors(network: AutoencoderKL) -> dict[str, torch.Tensor]:
+    """Under LDM's names without a prefix."""
+    found = {}
+    for name, tensor in network.state_dict().items():
+        matrix = tensor.dim() == 2 and "attentions" in name
+        found[ldm_names.vae(name, 4).removeprefix(ldm_names.VAE)] = tensor[:, :, None, None] if matrix else tensor
+    return found
+
+
+def encoder_tensors(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """Under the names that files have: transformers' own before 5.6, and T5's words once."""
+    if isinstance(encoder, T5EncoderModel):
+        return {name: tensor for name, tensor in encoder.state_dict().items() if name != "encoder.embed_tokens.weight"}
+    plain = {name.removeprefix("text_model."): tensor for name, tensor in encoder.state_dict().items()}
+    return {name if name == "text_projection.weight" else f"text_model.{name}": tensor for name, tensor in plain.items()}
 
 
 DEV = {"shift": 3.0, "use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096}
