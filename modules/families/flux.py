@@ -1,4 +1,4 @@
-"""FLUX.1 dev and schnell (Black Forest Labs 2024): a transformer over tokens of text and picture, T5 for the words, CLIP-L for the pooled text.
+"""FLUX.1 dev, schnell and Fill (Black Forest Labs 2024): a transformer over tokens of text and picture, T5 for the words, CLIP-L for the pooled text.
 
 dev was distilled with its guidance as an input, so one call stands for two, and there is no negative prompt. Narrow models of the same layout too.
 """
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from modules.catalog.card import Card
+from modules.core.errors import Unsupported
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Text
 from modules.families import joint
@@ -24,6 +25,8 @@ LENGTH = 512
 """Tokens of a text at least, as the networks were trained on; a longer one stays whole."""
 DEV = {"use_dynamic_shifting": True}
 SCHNELL = {"shift": 1.0}
+MASK_CELLS = 64
+"""Pixels of the mask to a latent, for Fill."""
 LAYOUT = Layout(
     build.flux,
     ("text_encoder",),
@@ -44,6 +47,10 @@ class Flux:
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
             parts = load(card, LAYOUT, precisions)
         networks = parts.networks
+        entrance = networks["transformer"].config.in_channels // 4 - self.record.latent_channels
+        if entrance not in (0, self.record.latent_channels + MASK_CELLS):
+            what = f"{card.name} is a variant of FLUX with {entrance * 4} further input channels; only Fill's can be given."
+            raise Unsupported(what, "Choose FLUX dev, schnell or Fill.", "model")
         return Model(
             card=card,
             record=self.record,
@@ -54,7 +61,7 @@ class Flux:
             dtype=dtype,
             vae_dtype=precisions.vae,
             scale=float(networks["vae"].config.scaling_factor),
-            beside=networks["transformer"].config.in_channels // 4 - self.record.latent_channels,
+            beside=entrance,
             flow=joint.flow_of(parts.scheduler, "Simple"),
         )
 
@@ -70,7 +77,14 @@ class Flux:
 
     def predict(self, model: Model, call: NetworkCall) -> Tensor:
         network = model.parts["transformer"]
-        x = joint.whole_tokens(call.x)
+        x = call.x
+        if model.beside:
+            if call.beside is None:
+                what = f"{model.card.name} is an inpainting model; it cannot take over from one that is none."
+                raise Unsupported(what, "Choose another refiner, or none.", "refiner.checkpoint")
+            beside, seen = call.beside.to(x.device, x.dtype), self.record.latent_channels
+            x = torch.cat([x, beside[:, -seen:], beside[:, :-seen]], 1)  # FLUX has the mask last
+        x = joint.whole_tokens(x)
         height, width = x.shape[2] // 2, x.shape[3] // 2
         extra = dict(call.extra)
         guidance = extra.pop("guidance", None)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
-from modules.core.errors import EaselError
+from modules.core.errors import EaselError, NotFound
 from modules.core.params import from_dict
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
-from modules.core.result import Cancel, Result
+from modules.core.result import Cancel, Picture, Result
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
 from tests.engine.conftest import pixels
@@ -103,3 +105,58 @@ def test_what_the_record_lacks_is_refused_by_name(draw: Draw, wish: dict[str, ob
     with pytest.raises(EaselError) as refused:
         draw(**wish)
     assert refused.value.field == field and refused.value.remedy
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """A bundle, and a transformer alone with its companions in their folders."""
+    data = tmp_path_factory.mktemp("single")
+    models, parts = data / "models", tiny_joint.flux()
+    for place in ("Stable-diffusion", "text_encoder", "VAE"):
+        (models / place).mkdir(parents=True)
+    tiny_joint.save_folder(models / "Stable-diffusion" / "folder", "FluxPipeline", parts, tiny_joint.DEV)
+    save_file(tiny_joint.single_file(parts), models / "Stable-diffusion" / "bundle.safetensors")
+    save_file(tiny_joint.single_file(parts, bundle=False), models / "Stable-diffusion" / "alone.safetensors")
+    save_file(tiny_joint.encoder_tensors(parts["text_encoder"]), models / "text_encoder" / "clip_l.safetensors")
+    save_file(
+        {name: tensor + 0.01 for name, tensor in tiny_joint.encoder_tensors(parts["text_encoder"]).items()}, models / "text_encoder" / "other_l.safetensors"
+    )
+    save_file(tiny_joint.encoder_tensors(parts["text_encoder_2"]), models / "text_encoder" / "t5xxl.safetensors")
+    save_file(tiny_joint.vae_tensors(parts["vae"]), models / "VAE" / "ae.safetensors")
+    save_file({name: tensor * 0 for name, tensor in tiny_joint.vae_tensors(parts["vae"]).items()}, models / "VAE" / "a-sd3.safetensors")
+    return Engine(Library(Paths(data=data, models=models), HashCache(None)), Outputs(data / "outputs"), Blobs(data / "inputs"))
+
+
+def drawn(engine: Engine, **values: object) -> Picture:
+    tree = {"prompt": "a cat", "width": 64, "height": 64, "steps": 2, "seed": 1, "sampler": "Euler", **values}
+    (picture,) = engine.run(from_dict(GenerationRequest, tree), lambda event: None, lambda: Cancel.NONE, False).pictures
+    return picture
+
+
+def test_whichever_way_a_model_is_kept_it_draws_the_same(shelves: Engine) -> None:
+    folder, bundle, alone = (drawn(shelves, model=name) for name in ("folder", "bundle", "alone"))
+    assert np.array_equal(pixels(folder), pixels(bundle)) and np.array_equal(pixels(folder), pixels(alone))
+    assert list(alone.request.companions) == ["clip_l", "t5xxl", "ae"] and not bundle.request.companions
+    assert "Module 1: clip_l, Module 2: t5xxl, Module 3: ae" in alone.infotext and "Module" not in folder.infotext
+
+
+def test_companions_are_named_and_bound_by_their_hash(shelves: Engine) -> None:
+    usual = drawn(shelves, model="alone")
+    other = drawn(shelves, model="alone", companions={"other_l": ""})
+    assert list(other.request.companions) == ["other_l", "t5xxl", "ae"] and not np.array_equal(pixels(usual), pixels(other))
+    again = shelves.run(other.request, lambda event: None, lambda: Cancel.NONE, False).pictures[0]
+    assert again.request == other.request and np.array_equal(pixels(again), pixels(other))
+    with pytest.raises(NotFound) as refused:
+        drawn(shelves, model="alone", companions={"clip_l": "0" * 64})
+    assert refused.value.field == "companions" and "0000000000" in refused.value.what
+
+
+def test_a_missing_companion_is_said_with_its_place(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    (models / "Stable-diffusion").mkdir(parents=True)
+    save_file(tiny_joint.single_file(tiny_joint.flux(), bundle=False), models / "Stable-diffusion" / "alone.safetensors")
+    engine = Engine(Library(Paths(data=tmp_path, models=models), HashCache(None)), Outputs(tmp_path / "outputs"), Blobs(tmp_path / "inputs"))
+    with pytest.raises(NotFound) as refused:
+        drawn(engine, model="alone")
+    assert "CLIP-L, the text encoder T5-XXL and a VAE" in refused.value.what
+    assert "clip_l.safetensors into models/text_encoder" in refused.value.remedy and "ae.safetensors into models/VAE" in refused.value.remedy

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, StableDiffusion3Pipeline
+from diffusers import FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxPipeline, StableDiffusion3Pipeline
 from torch import Tensor
 from transformers import CLIPTokenizer
 
@@ -16,7 +16,9 @@ from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.request import GenerationRequest, Guidance, Text
 from modules.engine.conditioning import conditioning
 from modules.engine.denoise import guided
+from modules.engine.feature import Feature
 from modules.engine.features.distilled import DistilledGuidance
+from modules.engine.features.inpaint_model import seen
 from modules.engine.levels import levels_of
 from modules.engine.plan import Stage
 from modules.engine.sample import sample
@@ -33,11 +35,11 @@ def loaded(place: Path, family: str) -> tuple[Family, Model]:
     return functions, functions.load(Card(path=place, name=place.name, family=family), "cpu", torch.float32)
 
 
-def drawn(family: Family, model: Model, request: GenerationRequest) -> tuple[Tensor, Tensor]:
+def drawn(family: Family, model: Model, request: GenerationRequest, *further: Feature) -> tuple[Tensor, Tensor]:
     """The finished latents, and the noise that they were begun with."""
     stage = Stage("base", (16, *SIZE), request)
     texts = conditioning(family, model, request, {})
-    features = [DistilledGuidance(request.guidance.distilled)] if model.record.name == "flux" else []
+    features = [*further, *([DistilledGuidance(request.guidance.distilled)] if model.record.name == "flux" else [])]
     with torch.no_grad():
         latents = sample(stage, model, [request], lambda table: guided(family, model, levels_of(model, request.spacing), texts, request, features))
     return latents, torch.randn(16, *SIZE, generator=torch.Generator().manual_seed(request.seed))[None]
@@ -109,6 +111,38 @@ def test_sd3_draws_what_diffusers_pipeline_draws(tmp_path: Path, medium: bool, w
         output_type="latent",
     ).images
     assert (latents - theirs).abs().max() < 5e-5
+
+
+def test_fill_draws_what_diffusers_pipeline_draws(tmp_path: Path) -> None:
+    parts = tiny_joint.flux(channels=384)
+    with torch.no_grad():  # so that the autoencoder's draw is its mean
+        parts["vae"].encoder.conv_out.weight[16:] = 0
+        parts["vae"].encoder.conv_out.bias[16:] = -30
+    place = tiny_joint.save_folder(tmp_path / "fill", "FluxFillPipeline", parts, tiny_joint.DEV)
+    family, model = loaded(place, "flux")
+    assert model.beside == 80
+    request = GenerationRequest(prompt="a pear", sampler="Euler", steps=4, seed=7, guidance=Guidance(distilled=30.0))
+    noise = torch.Generator().manual_seed(1)
+    pixels = torch.rand(1, 3, SIZE[0] * 8, SIZE[1] * 8, generator=noise) * 2 - 1
+    mask = (torch.rand(1, 1, SIZE[0] * 8, SIZE[1] * 8, generator=noise) > 0.5).float()
+    relay = type("Acting", (), {"acting": type("Loaded", (), {"model": model}), "encode_image": staticmethod(lambda shown: family.encode_image(model, shown))})
+    latents, start = drawn(family, model, request, *seen(relay, pixels, mask, 1.0))  # type: ignore[arg-type]
+    (cond,) = family.encode(model, ["a pear"], Text(), {})
+    pipeline = FluxFillPipeline(**parts, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(place / "scheduler"), tokenizer=None, tokenizer_2=None)
+    pipeline.set_progress_bar_config(disable=True)
+    size = {"height": SIZE[0] * 8, "width": SIZE[1] * 8}
+    theirs = pipeline(
+        prompt_embeds=cond.context[None],
+        pooled_prompt_embeds=cond.extra["pooled_projections"][None],
+        image=(pixels + 1) / 2,
+        mask_image=mask,
+        latents=FluxPipeline._pack_latents(start, 1, 16, *SIZE),
+        num_inference_steps=4,
+        guidance_scale=30.0,
+        output_type="latent",
+        **size,
+    ).images
+    assert (latents - FluxPipeline._unpack_latents(theirs, *size.values(), 8)).abs().max() < 5e-5
 
 
 class Words:

@@ -1,15 +1,17 @@
 """What an inpainting model sees beside the latents: the mask, and the picture without what the mask hides (Rombach et al. 2022, section 4.5).
+FLUX Fill sees the mask's every pixel: 64 of them to a latent.
 
 Rule: A1111's. Where nothing is known, as in txt2img, all is masked and the picture is grey.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pixel_unshuffle
 
 from modules.engine.feature import Feature
 from modules.engine.relay import Relay
@@ -19,9 +21,10 @@ from modules.sampling.step import Step
 
 @dataclass(frozen=True)
 class InpaintChannels(Feature):
-    """beside: [1 or B, 5, h, w]: the mask (1 = drawn anew), then latents of the masked picture."""
+    """beside: [1 or B, cells + C, h, w]: the mask (1 = drawn anew), then latents of the masked picture. cells: of the mask in each latent, 1 or 8 x 8."""
 
     beside: Tensor
+    cells: int = 1
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """A picture's rows stand side by side, one for each conditioning."""
@@ -39,12 +42,13 @@ def seen(relay: Relay, pixels: Tensor, mask: Tensor, weight: float) -> tuple[Inp
     if not relay.acting.model.beside:
         return ()
     latents = relay.encode_image(torch.lerp(pixels, pixels * (1 - mask), weight))
-    shown = interpolate(mask, size=latents.shape[2:]).expand(len(latents), -1, -1, -1)
-    return (InpaintChannels(torch.cat([shown, latents], 1)),)
+    cells = relay.acting.model.beside - latents.shape[1]
+    cut = interpolate(mask, size=latents.shape[2:]) if cells == 1 else pixel_unshuffle(mask, math.isqrt(cells))
+    return (InpaintChannels(torch.cat([cut.expand(len(latents), -1, -1, -1), latents], 1), cells),)
 
 
 def resized(channels: InpaintChannels, height: int, width: int) -> InpaintChannels:
     """For a start picture whose latents are resized: the mask's cells as they are, the latents as those."""
-    mask, latents = channels.beside[:, :1], channels.beside[:, 1:]
+    mask, latents = channels.beside[:, : channels.cells], channels.beside[:, channels.cells :]
     size = (height, width)
-    return InpaintChannels(torch.cat([interpolate(mask, size=size), interpolate(latents, size=size, mode="bilinear")], 1))
+    return InpaintChannels(torch.cat([interpolate(mask, size=size), interpolate(latents, size=size, mode="bilinear")], 1), channels.cells)
