@@ -49,7 +49,7 @@ def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tup
     missing = lacking(card)
     if not missing:
         return card, {}
-    known = [one for one in shelf.files("text-encoder", "vae") if not one.trouble]
+    known = [one for one in shelf.files("text-encoder", "vae", "unknown") if not one.trouble or one.kind == "unknown"]
     asked = [_asked(name, sha256, known, shelf) for name, sha256 in request.companions.items()]
     found: dict[str, Card] = {}
     lost: list[Role] = []
@@ -83,7 +83,7 @@ def plays(card: Card, role: Role) -> bool:
     """By what the file holds; which of the CLIPs it is, by its width, or its name where it is of neither's width."""
     if role.group == "vae":
         return card.kind == "vae" and _width(card, ("decoder.conv_in.weight",), 1) == 16
-    if card.kind != "text-encoder":
+    if card.kind not in ("text-encoder", "unknown"):  # the catalog names those of the published widths; what a narrow one is, its tensors say
         return False
     if role is CLIP_L or role is CLIP_G:
         width = _width(card, ("text_model.embeddings.token_embedding.weight",), 1)

@@ -141,11 +141,8 @@ def _single_vae(source: Source, layout: Layout, dtype: torch.dtype) -> Any:
 
 def _single_clip(source: Source, projected: bool, large: bool, dtype: torch.dtype) -> Any:
     """large: CLIP-G, whose activation is another one."""
-    ldm = under(source, "", ldm_names.TEXT)
-    infix = "text_model." if f"{ldm_names.TEXT}text_model.embeddings.token_embedding.weight" in ldm.shapes else ""
-    config = ldm_sizes.text_encoder(ldm.shapes, infix)
-    if large:
-        config["hidden_act"] = "gelu"
+    prefix = "text_model." if "text_model.embeddings.token_embedding.weight" in source.shapes else ""
+    config = ldm_sizes.text_encoder(source.shapes, prefix, *(("text_encoder_2", "sdxl") if large else ()))
     if not projected:
         return build.fill(build.text_encoder(config), source, clip_name(source), dtype, "text encoder")
     if "text_projection.weight" not in source.shapes:
