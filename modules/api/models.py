@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,12 +17,15 @@ from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import IMAGE_UPSCALERS, LATENT_UPSCALERS
 from modules.engine.face_names import RESTORERS
+from modules.engine.loras import ALIAS
 from modules.extension.shelf import Entry
 from modules.prompt.styles import Style
 
+LONGEST = 2**20
+"""Characters of one entry of a file's metadata; longer ones are pictures."""
+
 NOT_BUILT: Mapping[str, Any] = {
     "/sd-vae": [],
-    "/loras": [],
     "/hypernetworks": [],
 }
 """Lists that clients fetch when they connect and that hold nothing yet."""
@@ -108,6 +112,30 @@ def embeddings(cards: Iterable[Card]) -> dict[str, Any]:
         row = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": width, "vectors": count}
         found["loaded" if count and card.family else "skipped"][card.name] = row
     return found
+
+
+def loras(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """`[{name, alias, path, metadata}]` of those that a prompt may name; metadata: all that the file tells of itself, tables in it as tables."""
+    return [
+        {"name": card.name, "alias": card.metadata.get(ALIAS) or card.name, "path": str(card.path), "metadata": _told(card)}
+        for card in cards
+        if not card.trouble
+    ]
+
+
+def _told(card: Card) -> dict[str, Any]:
+    try:
+        metadata = header.read(card.path).metadata
+    except EaselError:  # gone or damaged since the folder was read
+        return {}
+    return {key: _table(value) for key, value in metadata.items() if len(value) <= LONGEST}
+
+
+def _table(value: str) -> Any:
+    try:
+        return json.loads(value) if value.startswith("{") else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def checkpoints(cards: Iterable[Card]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from modules.api import models
 from modules.api.sdapi_scripts import ScriptDesk
 from modules.api.threads import in_thread
 from modules.app import App
+from modules.catalog.card import LORAS
 from modules.core.options import Options
 
 
@@ -56,6 +57,11 @@ def router(app: App, options: Options) -> APIRouter:
     async def embeddings() -> JSONResponse:
         """Textual inversions, by the name under which a prompt takes them in."""
         return JSONResponse(await in_thread(lambda: models.embeddings(app.library.embeddings())))
+
+    @routes.get("/loras")
+    async def loras() -> JSONResponse:
+        """LoRAs, by the names under which a prompt takes them in."""
+        return JSONResponse(await in_thread(lambda: models.loras(app.library.files(*LORAS))))
 
     @routes.get("/prompt-styles")
     async def prompt_styles() -> JSONResponse:

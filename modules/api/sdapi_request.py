@@ -21,7 +21,8 @@ from modules.core.params import with_values
 from modules.core.records.options import BY_OPTION, OPTIONS
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import GenerationRequest
+from modules.core.request import TEXTS, GenerationRequest
+from modules.prompt.grammar import networks
 
 UNTOUCHED = {"solver.churn": 0, "solver.tmin": 0, "solver.tmax": 0, "solver.noise": 1}
 """Values of the request's own that A1111 does not name in the infotext, where they change nothing."""
@@ -131,6 +132,8 @@ def _values(
     values |= scripts.always_on(tab, filled["alwayson_scripts"])
     if not asks_nothing(filled["script_name"]):
         values |= scripts.named(tab, filled["script_name"], filled["script_args"])
+    if filled["disable_extra_networks"]:
+        values |= {name: networks(values[name])[0] for name in TEXTS if name in values}
     return values | {"sampler": sampler, "schedule": schedule}
 
 

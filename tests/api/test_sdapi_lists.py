@@ -78,7 +78,7 @@ def test_script_info_describes_each_place_of_the_arguments(steady: Server) -> No
     assert soft[3] | {"minimum": 1, "maximum": 32, "step": 0.5} == soft[3]
 
 
-@pytest.mark.parametrize("name", ["sd-vae", "loras", "hypernetworks", "face-restorers", "realesrgan-models"])
+@pytest.mark.parametrize("name", ["sd-vae", "hypernetworks", "face-restorers", "realesrgan-models"])
 def test_what_is_not_built_is_an_empty_list(steady: Server, name: str) -> None:
     assert fetched(steady, name) == []
 
@@ -112,6 +112,19 @@ def test_embeddings(server: Server) -> None:
     assert found["loaded"] == {"pearish": {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 768, "vectors": 3}}
     assert found["skipped"]["of-another-family"]["shape"] == 12
     assert "old" in found["skipped"]
+
+
+def test_loras(server: Server) -> None:
+    folder = server.app.paths.models / "Lora"
+    folder.mkdir(parents=True)
+    tensors = {"lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": torch.zeros(4, 768)}
+    tensors["lora_te_text_model_encoder_layers_0_mlp_fc1.lora_up.weight"] = torch.zeros(3072, 4)
+    save_file(tensors, folder / "one.safetensors", {"ss_output_name": "two", "ss_tag_frequency": '{"a": {"b": 1}}', "odd": "{no table"})
+    (folder / "broken.safetensors").write_bytes(b"nothing")
+    assert fetched(server, "loras") == []
+    assert server.client.post("/sdapi/v1/refresh-loras").json() is None
+    metadata = {"ss_output_name": "two", "ss_tag_frequency": {"a": {"b": 1}}, "odd": "{no table"}
+    assert fetched(server, "loras") == [{"name": "one", "alias": "two", "path": str((folder / "one.safetensors").resolve()), "metadata": metadata}]
 
 
 @pytest.mark.parametrize("path", ["refresh-checkpoints", "refresh-vae", "refresh-embeddings", "refresh-loras"])
