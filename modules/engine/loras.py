@@ -76,7 +76,11 @@ def worn(request: GenerationRequest, shelf: Shelf, checkpoint: Card) -> list[Fou
 def missing(request: GenerationRequest, shelf: Shelf) -> list[str]:
     """What to say of those that the request names and that are not here. request: resolved."""
     names = dict.fromkeys(tag.name for tag in all_tags(request) if tag.name not in request.loras)
-    return [f"There is no LoRA {name[:80]!r}, so the picture was drawn without it.{near(name, shelf)}" for name in names]
+    return [f"There is no LoRA {name[:80]!r}, so the picture was drawn without it. {_remedy(nearest(name, shelf))}" for name in names]
+
+
+def _remedy(near: Sequence[str]) -> str:
+    return f"Nearest: {', '.join(near)}." if near else "Its place is models/Lora."
 
 
 def find(name: str, shelf: Shelf, digest: str = "") -> Card | None:
@@ -114,13 +118,13 @@ def _called(name: str, shelf: Shelf) -> Card | None:
     return None
 
 
-def near(name: str, shelf: Shelf) -> str:
-    """A sentence with the nearest names; "" where there are none."""
+def nearest(name: str, shelf: Shelf) -> tuple[str, ...]:
+    """Names that are here and look like it."""
     try:
         shelf.named("lora", name)
     except NotFound as error:
-        return f" {error.remedy}" if error.candidates else " Its place is models/Lora."
-    return ""
+        return error.candidates
+    return ()
 
 
 def suits(lora: Card, checkpoint: Card) -> bool:

@@ -27,6 +27,7 @@ from modules.ui import (
     layout,
     live,
     localization,
+    loras,
     menu,
     models,
     modes,
@@ -75,6 +76,7 @@ SCRIPTS = (
     "settings.js",
     "words.js",
     "styles.js",
+    "loras.js",
     "models.js",
     "model.js",
     "work.js",
@@ -178,7 +180,7 @@ def page(app: App) -> Page:
         for one in formed:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
-    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures)]
+    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)

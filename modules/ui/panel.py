@@ -20,7 +20,7 @@ from modules.app import App
 from modules.core.errors import EaselError
 from modules.core.params import walk
 from modules.core.request import GenerationRequest
-from modules.ui import fields, layout, sends, styles, words
+from modules.ui import fields, layout, loras, sends, styles, words
 from modules.ui.form import Form
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Talk, explained, uploaded
@@ -114,6 +114,7 @@ def build(
             )
     drop = gr.File(elem_id=f"{prefix}_drop", visible="hidden", show_label=False, type="filepath")
     words.wire(form, app, talk)
+    loras.wire(form, talk)
     reader = Reader(app, form)
 
     def on_drop(values: Mapping[Component, Any], user: str) -> Answer:

@@ -38,7 +38,7 @@ def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str]
 
 
 def said(one: Found, fit: Fit) -> str:
-    """One sentence; the page marks that of a LoRA which did nothing."""
+    """A red mark stands before that of a LoRA which did nothing."""
     made = f", made for {title(one.card.architecture)}" if one.card.architecture else ""
     sentence = f"LoRA {one.tag.name}: {fit.applied} of {fit.tensors} keys applied{made}."
-    return sentence if fit.applied else f"{sentence} It did nothing: it was not made for this model."
+    return sentence if fit.applied else f"🔴 {sentence} It did nothing: it was not made for this model."
