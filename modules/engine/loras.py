@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from modules.catalog.card import LORAS, Card, Kind
-from modules.catalog.titles import ARCHITECTURES, article, title
+from modules.catalog.titles import ARCHITECTURES, title
 from modules.core.errors import BadModelFile, NotFound, Unsupported
 from modules.core.request import GenerationRequest
 from modules.prompt.grammar import strip_comments
@@ -59,8 +59,7 @@ def recorded(request: GenerationRequest, lead: Card, shelf: Shelf) -> dict[str, 
     for name in dict.fromkeys(tag.name for tag in all_tags(request)):
         card = find(name, shelf, request.loras.get(name) or request.loras.get(name.replace(",", ""), ""))
         if card and not suits(card, lead):
-            made, own = (article(title(which.architecture)) for which in (card, lead))
-            what = f"The LoRA {name[:80]!r} was made for {made}; {lead.name} is {own}."
+            what = f"The LoRA {name[:80]!r} was made for {spoken(card)}; the checkpoint {lead.name} is {spoken(lead)}."
             raise Unsupported(what, "Take it out of the prompt, or choose a checkpoint that it was made for.", "prompt")
         if card:
             found[name] = shelf.weights_hash(card)
@@ -130,6 +129,11 @@ def nearest(name: str, shelf: Shelf) -> tuple[str, ...]:
 def suits(lora: Card, checkpoint: Card) -> bool:
     """As far as the headers tell."""
     return not lora.architecture or not checkpoint.architecture or _base(lora.architecture) == _base(checkpoint.architecture)
+
+
+def spoken(card: Card) -> str:
+    """What its architecture is called: SDXL, Stable Diffusion 1.x inpainting."""
+    return title(card.architecture).removesuffix(" model")
 
 
 def _base(architecture: str) -> str:

@@ -19,7 +19,6 @@ from starlette.routing import Route
 from modules.app import App
 from modules.catalog.card import Card
 from modules.catalog.few_steps import few_steps
-from modules.catalog.titles import title
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound
 from modules.core.params import with_values
 from modules.core.request import PROMPT_LIMIT, GenerationRequest
@@ -86,6 +85,6 @@ def _row(app: App, name: str, checkpoint: Card | None) -> dict[str, Any]:
     if card is None:
         return {"name": shown, "state": "missing", "near": list(loras.nearest(name, app.library))}
     if checkpoint is not None and not loras.suits(card, checkpoint):
-        return {"name": shown, "state": "other", "made": title(card.architecture), "checkpoint": title(checkpoint.architecture)}
+        return {"name": shown, "state": "other", "made": loras.spoken(card), "checkpoint": loras.spoken(checkpoint)}
     found = few_steps(card)
     return {"name": shown, "state": "here", "offer": {"what": found.what, "values": dict(found.values)} if found else None}

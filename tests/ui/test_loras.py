@@ -35,6 +35,11 @@ def test_one_that_is_here_and_needs_nothing(app: App) -> None:
     assert rows(app, "a <lora:detail:0.8>", "") == [{"name": "detail", "state": "here", "offer": None}]
 
 
+def test_ones_for_another_kind_of_model(app: App) -> None:
+    (row,) = rows(app, "<lora:sdxl_lightning_4step_lora:1>", "easel-starter")
+    assert (row["state"], row["made"], row["checkpoint"]) == ("other", "SDXL", "Stable Diffusion 1.x")
+
+
 def test_missing_ones_with_near_names(app: App) -> None:
     (row,) = rows(app, "<lora:detial:1>", "")
     assert (row["state"], row["near"][0]) == ("missing", "detail")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from modules.catalog.titles import title
 from modules.core.request import GenerationRequest
 from modules.engine import loras
 from modules.engine.feature import Feature
@@ -39,6 +38,6 @@ def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str]
 
 def said(one: Found, fit: Fit) -> str:
     """A red mark stands before that of a LoRA which did nothing."""
-    made = f", made for {title(one.card.architecture)}" if one.card.architecture else ""
+    made = f", made for {loras.spoken(one.card)}" if one.card.architecture else ""
     sentence = f"LoRA {one.tag.name}: {fit.applied} of {fit.tensors} keys applied{made}."
     return sentence if fit.applied else f"🔴 {sentence} It did nothing: it was not made for this model."

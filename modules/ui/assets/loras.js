@@ -13,7 +13,7 @@
             return make("p", { class: "bad" }, make("span", {}, "There is no LoRA of this name: "), named, near.length ? make("span", {}, " Near:") : null, ...near);
         }
         if (lora.state === "broken") return make("p", { class: "bad" }, lora.why);
-        if (lora.state === "other") return make("p", { class: "bad" }, named, make("span", {}, ` was made for ${lora.made}, not for this ${lora.checkpoint}.`));
+        if (lora.state === "other") return make("p", { class: "bad" }, named, make("span", {}, ` was made for ${lora.made}; this checkpoint is ${lora.checkpoint}.`));
         const { sampler, schedule, steps, cfg_scale: cfg } = lora.offer.values;
         const shown = `${sampler}, ${schedule}, ${steps} steps, CFG ${cfg}`;
         return make("p", {}, named, make("span", {}, ` draws in few steps (${lora.offer.what}).`), make("button", { type: "button", class: "tool wide", title: shown, onclick: () => use.values(lora.offer.values) }, `Use ${shown}`));
