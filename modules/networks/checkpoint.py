@@ -105,8 +105,7 @@ def _made(encoder: Encoder, config: Mapping[str, Any]) -> CLIPTextModel | CLIPTe
 def _encoder(weights: Weights, encoder: Encoder, family: str, dtype: torch.dtype) -> CLIPTextModel | CLIPTextModelWithProjection:
     if encoder.open_clip:
         seen = OpenClip(weights, encoder.prefix)
-        unused = 1 if encoder.whole and seen.depth != encoder.whole - 1 else 0
-        config = ldm_sizes.text_encoder(seen.shapes, "", encoder.part, family, unused)
+        config = ldm_sizes.text_encoder(seen.shapes, "", encoder.part, family, encoder.unused(seen.depth))
         return build.fill(_made(encoder, config), seen, lambda name: name.removeprefix("text_model."), dtype, "text encoder")
     infix = "text_model." if f"{encoder.prefix}text_model.embeddings.token_embedding.weight" in weights.shapes else ""
     config = ldm_sizes.text_encoder(weights.shapes, encoder.prefix + infix, encoder.part, family)

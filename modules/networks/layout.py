@@ -22,6 +22,10 @@ class Encoder:
     whole: int = 0
     pad: str = ""
 
+    def unused(self, depth: int) -> int:
+        """How many layers of a file's encoder with so many are never run. A file that was written from a folder may lack the last one."""
+        return 1 if self.whole and depth != self.whole - 1 else 0
+
     @property
     def tokenizer(self) -> str:
         return self.part.replace("text_encoder", "tokenizer")

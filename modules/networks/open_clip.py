@@ -61,6 +61,11 @@ class OpenClip:
             self._places[ours] = theirs, third
             self.shapes[ours] = shape
 
+    def place(self, name: str) -> tuple[str, str]:
+        """(the name in the file, which piece of it: "" for all, "0" to "2" for a third, "turned")."""
+        inside, third = self._places[name]
+        return inside, "turned" if name == PROJECTION else "" if third is None else str(third)
+
     def read(self, names: Iterable[str], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
         """As `Weights.read`: each tensor in memory of its own."""
         wanted = {name: self._places[name] for name in names}
