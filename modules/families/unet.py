@@ -24,6 +24,8 @@ class UNetFamily:
     record: FamilyRecord
 
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+        if vae_dtype is torch.float16 and not self.record.half_vae:
+            vae_dtype = torch.float32
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
             parts = load_parts(card, dtype, vae_dtype or dtype, LAYOUTS[self.record.name])
         return Model(

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,16 @@ def _written(target: Path, source: Source, parts: Mapping[str, Any], sizes: list
         make_folder(target / part)
         _write_json(target / part / "config.json", description)
         file = "model" if part.startswith("text_encoder") else "diffusion_pytorch_model"
-        share = (done / max(sum(sizes), 1), size / max(sum(sizes), 1))
-        write(target / part / f"{file}.safetensors", _tensors(source, names), {"format": "pt"}, lambda now, share=share: report(share[0] + now * share[1]))
+        told = partial(_told, report, done, size, max(sum(sizes), 1))
+        write(target / part / f"{file}.safetensors", _tensors(source, names), {"format": "pt"}, told)
         used |= {inside for inside, _, _ in names.values()}
         done += size
     rest = [source.copied(name) for name in source.tensors if name not in used]
     write(target / REST, rest, metadata, lambda now: None)
+
+
+def _told(report: Report, done: int, size: int, whole: int, now: float) -> None:
+    report((done + now * size) / whole)
 
 
 Places = dict[str, tuple[str, tuple[int, ...], str]]

@@ -79,6 +79,13 @@ def test_weights_move_the_context_but_not_the_pooled_text(model: Model) -> None:
     assert not torch.allclose(brackets.extra["text_embeds"], plain.extra["text_embeds"], atol=1e-4)
 
 
+def test_its_autoencoder_stays_out_of_fp16(made: tuple[str, tiny_xl.Networks, Path, Path]) -> None:
+    """It overflows there."""
+    model = FAMILIES_BY_NAME[made[0]].load(cards.checkpoint(made[3]), "cpu", torch.float16, torch.float16)
+    assert (model.dtype, model.vae_dtype) == (torch.float16, torch.float32)
+    assert {tensor.dtype for tensor in model.parts["vae"].parameters()} == {torch.float32}
+
+
 def test_clip_skip_does_not_act(model: Model) -> None:
     one, two = conds(model, "a pear")[0], conds(model, "a pear", clip_skip=2)[0]
     assert torch.equal(one.context, two.context)

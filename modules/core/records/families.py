@@ -40,6 +40,7 @@ class FamilyRecord:
     schedules: tuple[str, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=dict)
     half: Literal["fp16", "bf16"] = "fp16"
+    half_vae: bool = True
 
 
 FLOW_SAMPLERS = (
@@ -148,6 +149,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
             memory={768: 7.0, 1024: 9.0, 1536: 12.0},
             preview=SDXL_PREVIEW,
+            half_vae=False,
             lacks=DIFFUSION_LACKS,
         ),
         FamilyRecord(
@@ -159,6 +161,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
             memory={768: 6.5, 1024: 8.5, 1536: 11.5},
             preview=SDXL_PREVIEW,
+            half_vae=False,
             lacks=DIFFUSION_LACKS,
         ),
     ],
