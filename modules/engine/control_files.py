@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from modules.catalog.card import Card
+from modules.catalog import header
+from modules.catalog.card import Card, Kind
 from modules.core.control import ControlUnit
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
 from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, dial, is_learned
@@ -27,6 +28,7 @@ class Shelf(Protocol):
     """What finding asks of the catalog."""
 
     def named(self, group: str, name: str, sha256: str = "", field: str = "") -> Card: ...
+    def files(self, *kinds: Kind) -> list[Card]: ...
     def hashed(self, card: Card) -> Card: ...
 
 
@@ -70,12 +72,53 @@ def _named(wish: ControlUnit, shelf: Shelf) -> Card:
             raise NotFound(first.what, first.remedy, FIELD, candidates) from None
 
 
+def encoder_of(unit: Unit, shelf: Shelf) -> Card:
+    """The image encoder of an IP-Adapter: the named one, else the first that fits. Raises NotFound, BadModelFile."""
+    wish = unit.wish
+    if wish.encoder or wish.encoder_hash:
+        return shelf.named("clip-vision", wish.encoder, wish.encoder_hash, FIELD)
+    wanted = wanted_of(unit.card)
+    found = next((card for card in shelf.files("clip-vision") if not card.trouble and (not wanted or wanted in widths_of(card))), None)
+    if found is None:
+        which = {1024: "CLIP-ViT-H", 1280: "CLIP-ViT-H or CLIP-ViT-bigG"}.get(wanted[1] if wanted else 0, "the one it was made with")
+        what = f"Control unit {unit.number}: {unit.card.name} needs an image encoder, and none that fits it is here."
+        raise NotFound(what, f"Put {which} into models/clip_vision.", FIELD)
+    return found
+
+
+def wanted_of(card: Card) -> tuple[str, int] | None:
+    """What an IP-Adapter looks at, by its header: ("vector" or "states", how wide). None where the header does not tell, as a pickle's."""
+    shapes = _shapes(card)
+    for what, name, side in (("vector", "proj.weight", 1), ("states", "proj_in.weight", 1), ("states", "proj.0.weight", 1)):
+        if len(shape := shapes.get(f"image_proj.{name}", ())) == 2:
+            return what, shape[side]
+    return None
+
+
+def widths_of(card: Card) -> list[tuple[str, int]]:
+    """What an image encoder shows, by its header."""
+    shapes = _shapes(card)
+    vector, states = shapes.get("visual_projection.weight", ()), shapes.get("vision_model.embeddings.class_embedding", ())
+    return [(what, shape[0]) for what, shape in (("vector", vector), ("states", states)) if shape]
+
+
+def _shapes(card: Card) -> dict[str, tuple[int, ...]]:
+    if card.path.is_dir() or card.path.suffix.lower() != ".safetensors":
+        return {}
+    return {name: entry.shape for name, entry in header.read(card.path).tensors.items()}
+
+
 def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
     """With the names as they stand in the list, the hash of each file and the preprocessors' own names. Idempotent. Raises what `units_of` raises."""
     units = []
     for number, wish, card in units_of(request, shelf):
         module = module_of(number, wish.module)
         thresholds = [dial(module, place, given) for place, given in enumerate((wish.threshold_a, wish.threshold_b))]
+        if card.kind == "ip-adapter":
+            encoder = shelf.hashed(encoder_of(Unit(number, wish, card), shelf))
+            wish = replace(wish, encoder=encoder.name, encoder_hash=encoder.sha256)
+        else:
+            wish = replace(wish, encoder="", encoder_hash="")
         told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name)
         units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
         if wish.start > wish.end:

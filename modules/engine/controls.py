@@ -6,21 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from modules.core.blobs import Blobs
+from modules.core.control import ControlUnit
 from modules.core.errors import Unsupported
 from modules.core.request import GenerationRequest
-from modules.engine.control_files import NETS, Shelf, Unit, units_of
-from modules.engine.control_maps import frame_of, hint
+from modules.engine.control_files import NETS, Shelf, Unit, encoder_of, units_of
+from modules.engine.control_maps import frame_of, hint, picture_of
 from modules.engine.feature import Feature
 from modules.engine.features.control import AdapterControl, Control
+from modules.engine.features.image_prompt import ImagePrompts, Looking, Prompted
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.engine.warm import Warm
 from modules.families.family import Model
 from modules.imaging.control import Frame
-from modules.networks import controlnet, t2i_adapter
+from modules.networks import clip_vision, controlnet, ip_adapter, t2i_adapter
+from modules.networks.ip_attention import cross_attentions
 
 BUDGET = 4 * 2**30
 """Bytes of control networks that stay warm: one of Stable Diffusion 1.x has 0.7 GB in half precision, one of SDXL 2.5."""
@@ -38,15 +42,37 @@ class Controls:
 
     def __post_init__(self) -> None:
         self.units = tuple(units_of(self.request, self.shelf)) if self.request.control else ()
+        self.pictures = [unit for unit in self.units if unit.card.kind == "ip-adapter"]
+        self.prompts = ImagePrompts(self._prompted)
+        self._context = 0
 
     def standing(self) -> list[Feature]:
         """What stands on a model's weights for the whole run."""
-        return []
+        return [self.prompts] if self.pictures else []
 
     def acting(self, relay: Relay, stage: Stage) -> list[Feature]:
         """What extends a stage's network calls. Raises NotFound for a picture that is not here, BadModelFile, Unsupported for a network of another family."""
-        second = stage.first_pass is not None
-        return [self._feature(unit, relay, stage) for unit in self.units if unit.card.kind in NETS and in_pass(unit, second, self.request.hires.enabled)]
+        second, two = stage.first_pass is not None, self.request.hires.enabled
+        found = [self._feature(unit, relay, stage) for unit in self.units if unit.card.kind in NETS and in_pass(unit.wish, second, two)]
+        return [*found, Looking(self.prompts, lambda wish: in_pass(wish, second, two))] if self.pictures else found
+
+    def _prompted(self, model: Model) -> list[Prompted]:
+        """The IP-Adapters with what they see, for a model; nothing for one that takes over and is of another kind."""
+        unet = model.parts.get("unet")
+        if unet is None or model.card.sha256 != self.request.model_hash and unet.config["cross_attention_dim"] != self._context:
+            return []
+        self._context = unet.config["cross_attention_dim"]
+        widths = tuple(attention.to_q.out_features for _, attention in cross_attentions(unet))
+        how = f"prompt|{model.dtype}|{model.device}|{widths}"
+        found = []
+        for unit in self.pictures:
+            adapter = self.networks.loaded(unit.card, lambda path: ip_adapter.load(path, unet.config, widths, model.dtype, model.device), how)
+            encoder = self.networks.loaded(encoder_of(unit, self.shelf), lambda path: clip_vision.load(path, model.dtype, model.device), how)
+            picture = encoder.prepared(picture_of(unit.wish, self.request, self.blobs))
+            seen = encoder.seen(picture, adapter.states)
+            nothing = encoder.seen(torch.zeros_like(picture), True) if adapter.states else torch.zeros_like(seen)
+            found.append(Prompted(unit.wish, adapter, adapter.projection(seen), adapter.projection(nothing)))
+        return found
 
     def _feature(self, unit: Unit, relay: Relay, stage: Stage) -> Feature:
         model = relay.acting.model
@@ -70,6 +96,6 @@ class Controls:
         return self._maps[key]
 
 
-def in_pass(unit: Unit, second: bool, hires: bool) -> bool:
+def in_pass(wish: ControlUnit, second: bool, hires: bool) -> bool:
     """Whether a unit acts in the first or the second pass; a picture of one pass has no other."""
-    return not hires or unit.wish.hires == ("High res only" if second else "Low res only") or unit.wish.hires == "Both"
+    return not hires or wish.hires in ("Both", "High res only" if second else "Low res only")

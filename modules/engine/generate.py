@@ -234,7 +234,7 @@ class Engine:
             FAMILIES_BY_NAME[known.family].check(request)
         pace = Pace(self.looks().preview_interval)
         controls = Controls(request, self.shelf, self.control_networks, self.blobs)
-        features: list[Feature] = [Tiling()] if request.tiling else []
+        features: list[Feature] = [*controls.standing(), *([Tiling()] if request.tiling else [])]
         if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
         with Relay(self.models, request.precision, card, refiner, self._vectors(request), features, partial(self._own, say)) as relay:

@@ -11,7 +11,15 @@ from typing import Any, TypeVar
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, FluxTransformer2DModel, SD3Transformer2DModel, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    T5Config,
+    T5EncoderModel,
+)
 
 from modules.core.errors import BadModelFile
 from modules.networks.sources import Source
@@ -62,6 +70,15 @@ def controlnet(config: Mapping[str, Any]) -> ControlNetModel:
 
 def t2i_adapter(config: Mapping[str, Any]) -> T2IAdapter:
     return _made("T2I-Adapter", config, lambda: T2IAdapter.from_config(dict(config)))
+
+
+def image_encoder(config: Mapping[str, Any]) -> CLIPVisionModelWithProjection:
+    return _made("image encoder", config, lambda: CLIPVisionModelWithProjection(CLIPVisionConfig(**_plain(config))))
+
+
+def part(what: str, make: Callable[[], Network]) -> Network:
+    """A network that has no config, by whoever knows its sizes. Raises BadModelFile."""
+    return _made(what, {}, make)
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

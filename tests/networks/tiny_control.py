@@ -9,12 +9,16 @@ import torch
 from diffusers import ControlNetModel, T2IAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from modules.networks import control_names
+from modules.networks.ip_attention import cross_attentions
 from modules.networks.t2i_adapter import theirs
 
 SEEN = (8, 8, 16, 16)
 """Widths of the network that looks at the control picture."""
+STATES = 768
+"""Width of the smallest image encoder of CLIP; narrower ones are not told from other files."""
 
 
 def controlnet(unet: Any, seed: int = 1, **config: Any) -> ControlNetModel:
@@ -68,3 +72,44 @@ def save(path: Path, tensors: dict[str, Tensor]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path)
     return path
+
+
+def image_encoder(seed: int = 7) -> CLIPVisionModelWithProjection:
+    torch.manual_seed(seed)
+    config = CLIPVisionConfig(
+        hidden_size=STATES, intermediate_size=96, num_hidden_layers=2, num_attention_heads=12, image_size=32, patch_size=8, projection_dim=48, hidden_act="gelu"
+    )
+    return exact(CLIPVisionModelWithProjection(config))
+
+
+def ip_adapter(unet: Any, kind: str = "plain", seed: int = 11) -> dict[str, Tensor]:
+    """In the authors' layout. kind: "plain", "plus" or "full", which look at what `image_encoder` shows."""
+    draw = torch.Generator().manual_seed(seed)
+    context = unet.config.cross_attention_dim
+
+    def made(*shape: int, scale: float = 0.1) -> Tensor:
+        return (torch.randn(shape, generator=draw) * scale).half()
+
+    if kind == "plain":
+        found = {"proj.weight": made(4 * context, 48), "proj.bias": made(4 * context), "norm.weight": made(context) + 1, "norm.bias": made(context)}
+    elif kind == "full":
+        found = {
+            "proj.0.weight": made(STATES, STATES, scale=0.03),
+            "proj.0.bias": made(STATES),
+            "proj.2.weight": made(context, STATES),
+            "proj.2.bias": made(context),
+        }
+        found |= {"proj.3.weight": made(context) + 1, "proj.3.bias": made(context)}
+    else:
+        found = {"latents": made(1, 8, 64), "proj_in.weight": made(64, STATES), "proj_in.bias": made(64), "proj_out.weight": made(context, 64)}
+        found |= {"proj_out.bias": made(context), "norm_out.weight": made(context) + 1, "norm_out.bias": made(context)}
+        for layer in range(4):
+            inner = {"0.norm1.weight": made(64) + 1, "0.norm1.bias": made(64), "0.norm2.weight": made(64) + 1, "0.norm2.bias": made(64)}
+            inner |= {"0.to_q.weight": made(64, 64), "0.to_kv.weight": made(128, 64), "0.to_out.weight": made(64, 64)}
+            inner |= {"1.0.weight": made(64) + 1, "1.0.bias": made(64), "1.1.weight": made(256, 64), "1.3.weight": made(64, 256)}
+            found |= {f"layers.{layer}.{name}": tensor for name, tensor in inner.items()}
+    tensors = {f"image_proj.{name}": tensor for name, tensor in found.items()}
+    for place, (_, attention) in enumerate(cross_attentions(unet)):
+        for side in "kv":
+            tensors[f"ip_adapter.{2 * place + 1}.to_{side}_ip.weight"] = made(attention.to_q.out_features, context, scale=0.5)
+    return tensors

@@ -6,9 +6,8 @@ The first and last step: diffusers' ControlNet pipelines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +22,8 @@ from modules.sampling.step import Step
 FALLOFF = 0.825
 ROWS = 12
 """Outputs of the UNet's first half, before its middle; those of Stable Diffusion 1.x, where a level has three."""
+TOLD = ("text_embeds", "time_ids")
+"""What a call of SDXL carries beside its text; its ControlNets want it, too."""
 DOWN, MIDDLE, LEVELS = "down_block_additional_residuals", "mid_block_additional_residual", "down_intrablock_additional_residuals"
 
 
@@ -50,7 +51,8 @@ class Control(Feature):
             return call
         part = _rows_of(call, rows)
         hint = self.hint.to(part.x.device, part.x.dtype).expand(len(rows), -1, -1, -1)
-        down, middle = self.network.residuals(part.x, part.timesteps, part.context, hint, part.extra.get("added_cond_kwargs"))
+        told = {name: part.extra[name].to(part.x.dtype) for name in TOLD if name in part.extra}
+        down, middle = self.network.residuals(part.x, part.timesteps, part.context, hint, told)
         said = [*down, middle]
         # 12 - i of 13 outputs; of networks with fewer ones, as far from the middle
         layered = self.unit.mode != "Balanced"
@@ -106,6 +108,5 @@ def _rows_of(call: NetworkCall, rows: Sequence[int]) -> NetworkCall:
     if len(rows) == len(call.x):
         return call
     index = list(rows)
-    added: Mapping[str, Any] = call.extra.get("added_cond_kwargs") or {}
-    picked = {name: tensor[index] for name, tensor in added.items()}
-    return replace(call, x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra={"added_cond_kwargs": picked} if picked else {})
+    told = {name: call.extra[name][index] for name in TOLD if name in call.extra}
+    return replace(call, x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra=told)
