@@ -36,7 +36,7 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.core.wish import Wish
-from modules.engine import extras_names, face_names, upscaler_names
+from modules.engine import control_files, extras_names, face_names, upscaler_names
 from modules.engine.anatomy import anatomy
 from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
@@ -157,6 +157,7 @@ class App:
             self.library.checkpoint(request.model, request.model_hash)
         refiner_of(request, self.library)
         upscaler_names.check(request, self.library)
+        control_files.check(request, self.library)
 
     def upscaler_names(self) -> list[str]:
         """Every upscaler of pictures that can be used, those that need no file first."""

@@ -145,4 +145,4 @@ def asks_nothing(value: Any, neutral: tuple[Any, ...] = ()) -> bool:
 def foreign_name(field_name: str, tab: Tab = "txt2img") -> str:
     """A1111's name of one of our fields: of the body where it has one, else of the options; our own where it has none."""
     names = [(name.field, name.name) for name in NAMES[tab]] + [(option.field, option.name) for option in OPTIONS]
-    return next((name for field, name in names if field == field_name), field_name)
+    return next((name for field, name in names if field == field_name), "alwayson_scripts" if field_name.split(".")[0] == "control" else field_name)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from modules.api import sdapi_control
 from modules.api.replies import renamed
 from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, refiner_fields, said_by
 from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing, foreign_name
@@ -78,6 +79,7 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
         room.check(request, "one answer")
         check_refiner(request, desk.find)
         request = with_values(request, dict(_pictures(filled, request.batch_size, desk.keep)))
+        request = sdapi_control.with_pictures(request, filled["alwayson_scripts"], desk.keep)
     except InvalidRequest as error:
         raise renamed(error, foreign_name(error.field, tab)) from None
     samples, grids = (filled["save_images"] and not filled[name] for name in ("do_not_save_samples", "do_not_save_grid"))

@@ -1,6 +1,6 @@
 """A1111's scripts as its API knows them: lists, argument descriptions, and the way of positional arguments into a request. Knows no script by what it does.
 
-Names are looked up whatever their case. Soft inpainting is the one always-on script that acts; blocks of scripts that are switched off are passed over,
+Names are looked up whatever their case. Soft inpainting and ControlNet (`sdapi_control`) are the always-on scripts that act; blocks of scripts that are switched off are passed over,
 for clients send them with every request.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modules.api import sdapi_control
 from modules.api.replies import UnknownScript, renamed
 from modules.api.sdapi_names import Tab, asks_nothing
 from modules.core.errors import InvalidRequest
@@ -53,6 +54,9 @@ class ScriptDesk:
             arguments = block.get("args") if isinstance(block, dict) else block
             if is_idle(arguments) or title.strip().casefold() in OF_THE_PAGE:
                 continue
+            if title.strip().casefold() == sdapi_control.TITLE:
+                values["control"] = sdapi_control.requested(block)
+                continue
             if title.strip().casefold() != SOFT or tab != "img2img":
                 raise UnknownScript(f"Always-on script {title[:80]!r} not found.", "Leave it out, or switch it off in its arguments.", "alwayson_scripts")
             values |= _soft(arguments)
@@ -60,13 +64,14 @@ class ScriptDesk:
 
     def lists(self) -> dict[str, list[str]]:
         """A1111's /scripts: names in lower case, those that are always on behind the others."""
-        return {tab: [one.name.lower() for one in self._of(tab)] + ([SOFT] if tab == "img2img" else []) for tab in TABS}
+        return {tab: [one.name.lower() for one in self._of(tab)] + [sdapi_control.TITLE] + ([SOFT] if tab == "img2img" else []) for tab in TABS}
 
     def described(self) -> list[dict[str, Any]]:
         """A1111's /script-info: one entry for each tab that has the script."""
         rows: list[dict[str, Any]] = []
         for tab in TABS:
             rows += [_row(one.name, False, tab, one.listed(tab, self.upscalers())) for one in self._of(tab)]
+        rows += [_row(sdapi_control.TITLE, True, tab, []) for tab in TABS]
         return [*rows, _row(SOFT, True, "img2img", [_argument(name) for name in SOFT_ARGUMENTS])]
 
     def _of(self, tab: Tab) -> list[ScriptRecord]:

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules import __version__
-from modules.api import generate, internal, prompt, sdapi, sdapi_lists, sdapi_pictures, sdapi_server
+from modules.api import generate, internal, prompt, sdapi, sdapi_control, sdapi_lists, sdapi_pictures, sdapi_server
 from modules.api.bodies import LIMIT, BodyLimit
 from modules.api.docs import page
 from modules.api.fetch import Fetcher
@@ -36,7 +36,7 @@ def routes(app: App, options: Options, stop: sdapi_server.Stop = sdapi_server.en
     served = Quiet(BodyLimit(build(app, options, stop)))
     paths = [internal.PING]
     if options.serve.api:
-        paths += ["/sdapi/v1/{rest:path}", "/v1/{rest:path}", *internal.PATHS, "/openapi.json", "/docs"]
+        paths += ["/sdapi/v1/{rest:path}", "/controlnet/{rest:path}", "/v1/{rest:path}", *internal.PATHS, "/openapi.json", "/docs"]
     return [Route(path, served, include_in_schema=False) for path in paths]
 
 
@@ -49,6 +49,7 @@ def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
         sdapi.router(app, pictures, tasks),
         sdapi_lists.router(app, options),
         sdapi_pictures.router(app, pictures),
+        sdapi_control.router(app, pictures),
         sdapi_server.router(app, options.serve.api_server_stop, stop),
         generate.router(app, pictures),
         prompt.router(app),

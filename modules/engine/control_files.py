@@ -108,11 +108,28 @@ def _shapes(card: Card) -> dict[str, tuple[int, ...]]:
     return {name: entry.shape for name, entry in header.read(card.path).tensors.items()}
 
 
+def check(request: GenerationRequest, shelf: Shelf) -> None:
+    """Raises what `settled` raises, without computing a hash."""
+    for number, wish, card in units_of(request, shelf):
+        _checked(number, wish, request)
+        if card.kind == "ip-adapter":
+            encoder_of(Unit(number, wish, card), shelf)
+
+
+def _checked(number: int, wish: ControlUnit, request: GenerationRequest) -> AnnotatorRecord:
+    if wish.start > wish.end:
+        what = f"Control unit {number} would begin to act at {wish.start:g} of the steps and end at {wish.end:g}."
+        raise InvalidRequest(what, "Let it end after it begins.", FIELD)
+    if not wish.image and not request.init.image:
+        raise InvalidRequest(f"Control unit {number} has no picture.", "Give it one.", FIELD)
+    return module_of(number, wish.module)
+
+
 def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
     """With the names as they stand in the list, the hash of each file and the preprocessors' own names. Idempotent. Raises what `units_of` raises."""
     units = []
     for number, wish, card in units_of(request, shelf):
-        module = module_of(number, wish.module)
+        module = _checked(number, wish, request)
         thresholds = [dial(module, place, given) for place, given in enumerate((wish.threshold_a, wish.threshold_b))]
         if card.kind == "ip-adapter":
             encoder = shelf.hashed(encoder_of(Unit(number, wish, card), shelf))
@@ -121,11 +138,6 @@ def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
             wish = replace(wish, encoder="", encoder_hash="")
         told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name)
         units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
-        if wish.start > wish.end:
-            what = f"Control unit {number} would begin to act at {wish.start:g} of the steps and end at {wish.end:g}."
-            raise InvalidRequest(what, "Let it end after it begins.", FIELD)
-        if not wish.image and not request.init.image:
-            raise InvalidRequest(f"Control unit {number} has no picture.", "Give it one.", FIELD)
     return replace(request, control=tuple(units)) if units else request
 
 

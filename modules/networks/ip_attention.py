@@ -32,7 +32,7 @@ def cross_attentions(unet: nn.Module) -> list[tuple[str, Attention]]:
     """In the order of diffusers' `attn_processors`, which is the order of an IP-Adapter's file."""
     processors: Any = unet.attn_processors
     names = [name.removesuffix(".processor") for name in processors if name.endswith("attn2.processor")]
-    return [(name, unet.get_submodule(name)) for name in names]  # type: ignore[misc]
+    return [(name, unet.get_submodule(name)) for name in names]
 
 
 class Seeing:
@@ -74,7 +74,7 @@ def seeing(unet: nn.Module, adapters: Sequence[IPAdapter]) -> Iterator[Sight]:
         with torch.inference_mode(False):
             for place, (_, attention) in enumerate(cross_attentions(unet)):
                 before.append((attention, attention.processor))
-                attention.set_processor(Seeing(attention.processor, place, adapters, sight))  # type: ignore[arg-type]
+                attention.set_processor(Seeing(attention.processor, place, adapters, sight))
         yield sight
     finally:
         for attention, processor in before:

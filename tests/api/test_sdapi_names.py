@@ -16,7 +16,6 @@ NOT_A1111S = {
     "loras",
     "companions",
     "extensions",
-    "control",
     "as_is",
     "solver.named",
     "spacing.sigmas",
@@ -29,7 +28,7 @@ NOT_A1111S = {
 }
 NOT_A1111S |= {field.name for field in walk(GenerationRequest) if field.path[0] == "outpaint"}
 """Fields that A1111's clients have no word for."""
-OF_SCRIPTS = {"script.name", "script.args", *(f"mask.soft.{name}" for name in SOFT_ARGUMENTS)}
+OF_SCRIPTS = {"control", "script.name", "script.args", *(f"mask.soft.{name}" for name in SOFT_ARGUMENTS)}
 """Fields that `script_name`, `script_args` and `alwayson_scripts` reach."""
 
 

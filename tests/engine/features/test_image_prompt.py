@@ -33,8 +33,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     data = tmp_path_factory.mktemp("prompts")
     unet, *rest = tiny.parts()
     tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(unet, *rest))
-    for place, kind in enumerate(KINDS):
-        tiny_control.save(data / "models" / "ControlNet" / f"{kind}.safetensors", tiny_control.ip_adapter(unet, kind, seed=place))
+    for seed, kind in enumerate(KINDS):
+        tiny_control.save(data / "models" / "ControlNet" / f"{kind}.safetensors", tiny_control.ip_adapter(unet, kind, seed=seed))
     tiny_control.save_ldm(data / "models" / "ControlNet" / "edges.safetensors", tiny_control.controlnet(unet))
     place = data / "models" / "clip_vision" / "clip.safetensors"
     tiny_control.save(place, {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()})
@@ -59,7 +59,7 @@ def drawn(engine: Engine, kinds: list[str], seeds: list[int], scale: Any) -> Ten
         requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
-    folder = engine.shelf.named("ip-adapter", kinds[0]).path.parent  # type: ignore[attr-defined]
+    folder = engine.shelf.named("ip-adapter", kinds[0]).path.parent
     states = []
     for kind in kinds:
         tensors = {name: tensor.float() for name, tensor in load_file(folder / f"{kind}.safetensors").items()}
@@ -116,7 +116,7 @@ def test_which_layers_carry_style_and_composition() -> None:
 
 def test_it_acts_within_its_steps_and_beside_a_controlnet(engine: Engine) -> None:
     plain = studio.latents(engine, studio.wish())
-    found = [studio.latents(engine, studio.wish(unit(engine, "plain", **values))) for values in ({}, {"start": 0.5}, {"end": 0.5}, {"start": 0.99})]
+    found = [studio.latents(engine, studio.wish(unit(engine, "plain", start=start, end=end))) for start, end in ((0, 1), (0.5, 1), (0, 0.5), (0.99, 1))]
     assert torch.equal(found[3], plain)
     assert len({tuple(one.flatten()[:8].tolist()) for one in [*found[:3], plain]}) == 4
     both = studio.latents(engine, studio.wish(unit(engine, "plain"), ControlUnit(model="edges", image=studio.kept(engine, studio.picture(2)))))
