@@ -145,7 +145,7 @@ def test_a_unit_reaches_the_queue_and_its_text_the_answer(server: Server) -> Non
     [
         ({"model": "control_caney"}, 404, "control_canny"),
         ({"model": "control_canny", "module": "depth_midas"}, 400, "weights"),
-        ({"model": "control_canny", "image": "bm8="}, 400, "image"),
+        ({"model": "control_canny", "image": "bm8="}, 400, "alwayson_scripts"),
     ],
 )
 def test_what_is_not_here_is_named_before_anything_waits(server: Server, unit: dict[str, Any], status: int, word: str) -> None:

@@ -57,7 +57,7 @@ def test_upscalers_begin_with_none(steady: Server) -> None:
 
 def test_scripts_by_tab(steady: Server) -> None:
     names = fetched(steady, "scripts")
-    assert {"prompt matrix", "prompts from file or textbox", "x/y/z plot"} == set(names["txt2img"])
+    assert {"prompt matrix", "prompts from file or textbox", "x/y/z plot", "controlnet"} == set(names["txt2img"])
     assert set(names["img2img"]) == {"loopback", "sd upscale", "outpainting mk2", "poor man's outpainting", "soft inpainting", *names["txt2img"]}
     assert all(name == name.lower() for tab in names.values() for name in tab)
 
