@@ -20,7 +20,7 @@ SEVERAL = (
 )
 """Names that stand side by side -> family."""
 
-OWN = ("^emb_params$", "^string_to_param.*$")
+OWN = ("^emb_params$", "^string_to_param.*$", "^string_to_param._parameters.*$")
 FLOATS = ("F16", "BF16", "F32", "F64")
 MOST = 1000
 """Vectors; people use 1 to 75."""

@@ -23,6 +23,9 @@ STEPS = 2_000_000
 LEGACY = 3
 """Pickles before the one with the tensors in a file from before torch 1.6: a magic number, a version, the machine."""
 
+DEPTH = 3
+"""Tables within tables that are looked into: adapters keep two, hypernetworks a pair of tables for each width."""
+
 DTYPES = {
     "DoubleStorage": "F64",
     "FloatStorage": "F32",
@@ -63,7 +66,7 @@ def read(path: Path) -> Header:
         raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, NotImplementedError, EOFError, RecursionError, zipfile.BadZipFile, UnicodeError):
         found = None  # pickletools and zipfile raise whatever damaged bytes lead to
-    tensors = {name: value for name, value in unwrapped(found).items() if isinstance(name, str) and isinstance(value, Entry)} if found else {}
+    tensors = {name: value for name, value in flat(unwrapped(found)) if isinstance(value, Entry)} if found else {}
     if not tensors:
         raise BadModelFile(f"{path.name} is no file of tensors that torch wrote, or it is damaged.", REMEDY)
     return Header(tensors)
@@ -81,6 +84,18 @@ def unwrapped(found: Any) -> Tree:
             return found
         found = inner
     return found if isinstance(found, dict) else {}
+
+
+def flat(found: Any, prefix: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
+    """(name, value) of everything in tables within tables, named with dots: `image_proj.proj.weight`. Also for tables that were really loaded."""
+    rows = found.items() if isinstance(found, dict) else enumerate(found)
+    for key, value in rows:
+        name = f"{prefix}{key}"
+        if isinstance(value, (dict, tuple, list)) and not isinstance(value, Entry):
+            if depth:
+                yield from flat(value, f"{name}.", depth - 1)
+        elif isinstance(key, (str, int)):
+            yield name, value
 
 
 def _zipped(path: Path, file: BinaryIO) -> Any:
@@ -165,7 +180,7 @@ def _set_item(stack: list[Any]) -> None:
 
 def _put(place: Any, pairs: list[tuple[Any, Any]]) -> None:
     if isinstance(place, dict):
-        place.update((key, value) for key, value in pairs if isinstance(key, str))
+        place.update((key, value) for key, value in pairs if type(key) in (str, int))
 
 
 def _stack_global(stack: list[Any]) -> None:
@@ -194,6 +209,13 @@ def _called(name: str, given: tuple[Any, ...]) -> Any:
     return None
 
 
+def _build(stack: list[Any]) -> None:
+    """Gives an object its state: an unknown one is taken for the table that this is, a dict keeps the items that it has."""
+    state = stack.pop()
+    if stack[-1] is None and isinstance(state, dict):
+        stack[-1] = state
+
+
 def _tuple(count: int) -> Callable[[list[Any]], None]:
     def step(stack: list[Any]) -> None:
         values = tuple(stack[len(stack) - count :])
@@ -215,6 +237,6 @@ STEPS_OF: dict[str, Callable[[list[Any]], None]] = {
     "REDUCE": _reduce,
     "STACK_GLOBAL": _stack_global,
     "BINPERSID": lambda stack: None,  # a storage: the tuple that stands for it is already on the stack
-    "BUILD": lambda stack: stack.pop() and None,
+    "BUILD": _build,
 }
-"""Opcode -> what it does to the stack. BUILD gives an object its state; a dict keeps the items that it has."""
+"""Opcode -> what it does to the stack."""

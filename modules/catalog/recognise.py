@@ -51,6 +51,9 @@ ROOTS = ("model_ema.", "first_stage_model.", "cond_stage_model.", "conditioner."
 )
 """Names in checkpoints of one file."""
 
+WITH_LORA = ("ip_adapter.", "id_encoder.", "lora_controlnet")
+"""Adapters that come with a LoRA of their own."""
+
 STRAY = 0.02
 """Share of a checkpoint's tensors that may have other names."""
 
@@ -80,10 +83,8 @@ def recognise(found: Header, stem: str = "") -> Seen:
 def _file(view: Sight, found: Header, stem: str) -> Seen | None:
     if view.has(CONTROL):
         return _alone(view.under("control_model."), stem) or Seen(seen="a part named control_model that is no ControlNet")
-    if added := _addition(view):
-        return added
     if made := loras.difference(view, found.metadata):
-        return Seen(made.kind, made.word, made.variant)
+        return (_addition(view) if view.any(*WITH_LORA) else None) or Seen(made.kind, made.word, made.variant)
     if word := inversions.architecture(view):
         return Seen("embedding", "" if word == "?" else word)
     for prefix in BUNDLES:

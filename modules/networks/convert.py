@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from modules.catalog.pickled import unwrapped
+from modules.catalog.pickled import flat, unwrapped
 from modules.networks.guard import FORBIDDEN, NO_TENSORS, REFUSED, hook, limit
 
 
 def tensors_of(found: Any) -> dict[str, Tensor]:
     """What of a loaded file are weights, each in memory of its own."""
-    return {name: value.detach().contiguous().clone() for name, value in unwrapped(found).items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return {name: value.detach().contiguous().clone() for name, value in flat(unwrapped(found)) if isinstance(value, Tensor)}
 
 
 TRAINERS = ("pytorch_lightning.", "lightning.", "numpy.")
