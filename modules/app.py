@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from modules.a1111.adoption import Adoption
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
+from modules.catalog.remembered import CardMemory
 from modules.catalog.scan import Library
 from modules.core import inputs, room
 from modules.core.blobs import Blobs
@@ -80,7 +81,7 @@ class App:
         self.outputs = outputs or Outputs(self.paths.outputs)
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
-        self.library = Library(self.paths, HashCache(self.paths.hash_cache))
+        self.library = Library(self.paths, HashCache(self.paths.hash_cache), CardMemory(self.paths.card_cache))
         self.stock = Stock(self.library, self.paths.favourites)
         self.tasks = Tasks()
         self.making = Making(self.stock, self.library, self.paths, self.tasks)

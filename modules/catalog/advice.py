@@ -1,6 +1,7 @@
 """`easel.json`, the small card that may lie in a model folder or, as NAME.easel.json, beside a model file: what suits this model.
 
-    {"defaults": {"width": 128, ...}, "example": "a prompt that it draws well", "note": "one sentence", "preview": [[r, g, b], ...]}
+    {"defaults": {"width": 128, ...}, "example": "a prompt that it draws well", "note": "one sentence", "preview": [[r, g, b], ...],
+     "prediction": "v"}
 
 A downloaded file is not trusted: each value passes the check of the parameter it is for, and what does not is left out and named in the note.
 """
@@ -23,18 +24,23 @@ NOT_ADVICE = ("prompt", "model", "model_hash", *RECORDED, "seed", "count", "batc
 EXAMPLE_LIMIT = 1000
 """Characters of an example or a note."""
 
+PREDICTIONS = ("eps", "v", "x0", "flow", "edm")
+"""What a network may predict; said here, it counts more than what the file says or lets guess."""
+
 PREVIEW_ROWS = 5
 """Four latent channels and the offset."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """defaults: request values by dotted name. preview: rows latent channel -> RGB in 0..1, the last row the offset; empty when there is none."""
+    """defaults: request values by dotted name. preview: rows latent channel -> RGB in 0..1, the last row the offset; empty when there is none.
+    prediction: "" where it says nothing of it."""
 
     defaults: dict[str, Any] = field(default_factory=dict)
     example: str = ""
     note: str = ""
     preview: tuple[tuple[float, float, float], ...] = ()
+    prediction: str = ""
 
 
 def file_of(model: Path) -> Path:
@@ -63,10 +69,13 @@ def of(model: Path) -> Advice:
         wrong.append("Its defaults are no table of values.")
     if table.get("preview") is not None and not preview:
         wrong.append("Its preview is no table of five rows of three numbers.")
+    prediction = table.get("prediction")
+    if prediction is not None and prediction not in PREDICTIONS:
+        wrong.append(f"Its prediction is none of {', '.join(PREDICTIONS)}.")
     note = _text(table.get("note"))
     if wrong:
         note = f"{note} {path.name} was left out in part: {' '.join(wrong)}".strip()
-    return Advice(defaults, _text(table.get("example")), note, preview)
+    return Advice(defaults, _text(table.get("example")), note, preview, prediction if isinstance(prediction, str) and prediction in PREDICTIONS else "")
 
 
 def _checked(name: str, value: Any) -> Any:

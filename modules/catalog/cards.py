@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from modules.catalog import advice, folder, header, pickled
-from modules.catalog.card import Card, Kind
+from modules.catalog import advice, folder, gguf, header, naming, pickled
+from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.detect import family_of, record_of
 from modules.catalog.header import Header
 from modules.catalog.precision import precision
@@ -19,6 +20,12 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 CONVERTED: tuple[Kind, ...] = ("checkpoint", "upscaler", "face restorer")
 """Kinds whose loaders convert a pickle, in a child process."""
+
+UNSUPPORTED: Mapping[Kind, str] = {
+    "hypernetwork": "This is a hypernetwork. Easel does not support hypernetworks; a LoRA does what they did.",
+    "motion-module": "This is a motion module (AnimateDiff). Easel draws single pictures and does not support it.",
+}
+"""Kinds that are named and not used."""
 
 METADATA_LIMIT = 64
 TEXT_LIMIT = 500
@@ -32,7 +39,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 def checkpoint(path: Path) -> Card:
     """The card of a file or folder that is to be drawn with. Never raises."""
-    name = path.name if path.is_dir() else path.stem
+    name = naming.name_of(path)
     beside = path.with_suffix(".yaml")
     config = beside if not path.is_dir() and beside.is_file() else None
     found = advice.of(path)
@@ -51,14 +58,12 @@ def checkpoint(path: Path) -> Card:
         architecture=recognised.architecture,
         family=recognised.family,
         variant=recognised.variant,
-        prediction=recognised.prediction,
-        guessed=recognised.guessed,
-        precision=precision(opened) if opened else "",
-        tensors=len(opened.tensors) if opened else 0,
-        metadata=_shortened(opened.metadata) if opened else {},
+        prediction=found.prediction or recognised.prediction,
+        guessed=recognised.guessed and not found.prediction,
+        **_told(opened),
         size=size,
         config=config,
-        trouble=recognised.trouble or _pickle(path, recognised.kind),
+        trouble=_unread(path, recognised.kind, opened) or recognised.trouble,
         defaults=found.defaults,
         example=found.example,
         note=found.note,
@@ -68,33 +73,61 @@ def checkpoint(path: Path) -> Card:
 
 def addition(path: Path) -> Card:
     """The card of anything else that lies in a folder of models. Never raises."""
+    name = naming.name_of(path)
     try:
-        size = path.stat().st_size
         opened = opened_header(path)
+        size = _size(path, True)
     except EaselError as error:
-        return Card(path=path, name=path.stem, kind="unknown", size=_bytes(path), trouble=str(error))
+        return Card(path=path, name=name, kind="unknown", size=_bytes(path), trouble=str(error))
     except OSError as error:
-        return Card(path=path, name=path.stem, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
-    seen = recognise(opened, path.stem)
+        return Card(path=path, name=name, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
+    seen = recognise(opened, name)
+    if seen.kind in GROUPS["checkpoint"]:
+        return checkpoint(path)
     trouble = f"It is of no kind that Easel knows{f': {seen.seen}' if seen.seen else ''}." if seen.kind == "unknown" else ""
     return Card(
         path=path,
-        name=path.stem,
+        name=name,
         kind=seen.kind,
         architecture=seen.architecture,
         family=record_of(seen.architecture),
         variant=seen.variant,
-        precision=precision(opened),
-        tensors=len(opened.tensors),
-        metadata=_shortened(opened.metadata),
+        **_told(opened),
         size=size,
-        trouble=trouble or _pickle(path, seen.kind),
+        trouble=_unread(path, seen.kind, opened) or trouble,
     )
 
 
+def _told(opened: Header | None) -> dict[str, Any]:
+    if opened is None:
+        return {}
+    return {"precision": precision(opened), "tensors": len(opened.tensors), "metadata": _shortened(opened.metadata)}
+
+
 def opened_header(path: Path) -> Header:
-    """The header of a model file of any format, by its ending. Raises BadModelFile."""
-    return pickled.read(path) if path.suffix.lower() in PICKLES else header.read(path)
+    """The header of a model file of any format; of a model in several files, of all of them. Raises BadModelFile."""
+    files = naming.parts(path)
+    if len(files) == 1:
+        return _opened(path)
+    found = [_opened(file) for file in files]
+    cut = next((f"{file.name} {one.cut}" for file, one in zip(files, found, strict=True) if one.cut), "")
+    return Header({name: entry for one in found for name, entry in one.tensors.items()}, found[0].metadata, cut=cut)
+
+
+def _opened(path: Path) -> Header:
+    ending = path.suffix.lower()
+    if ending == ".gguf":
+        return gguf.examined(path)
+    return pickled.read(path) if ending in PICKLES else header.examined(path)
+
+
+def _unread(path: Path, kind: Kind, opened: Header | None) -> str:
+    """Why a file that was recognised is not used: nothing here uses its kind, or reads its format."""
+    if opened and opened.cut:
+        return f"{path.name} {opened.cut}. {header.REMEDY}"
+    if path.suffix.lower() == ".gguf" and not path.is_dir():
+        return "It is a GGUF file, which Easel cannot load yet."
+    return UNSUPPORTED.get(kind, "") or _pickle(path, kind)
 
 
 def _pickle(path: Path, kind: Kind) -> str:
@@ -143,5 +176,5 @@ def vectors(found: Header) -> tuple[int, int] | None:
 def _size(path: Path, usable: bool) -> int:
     """Bytes; of a folder, those of the weights that would be loaded."""
     if not path.is_dir():
-        return path.stat().st_size
+        return sum(file.stat().st_size for file in naming.parts(path))
     return sum(file.stat().st_size for part in folder.parts(path) for file in folder.weight_files(path, part)) if usable else 0

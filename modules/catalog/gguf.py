@@ -79,7 +79,15 @@ class _Raw(NamedTuple):
 
 
 def read(path: Path) -> Header:
-    """The header of a file. Raises BadModelFile that says what is wrong with it."""
+    """The header of a whole file. Raises BadModelFile that says what is wrong with it."""
+    found = examined(path)
+    if found.cut:
+        raise BadModelFile(f"{path.name} {found.cut}.", REMEDY)
+    return found
+
+
+def examined(path: Path) -> Header:
+    """The header, also of a file that was cut short behind it. Raises BadModelFile that says what is wrong with it."""
     try:
         with open(path, "rb") as file:
             return _Reader(file).header()
@@ -131,7 +139,7 @@ class _Reader:
         return _Raw(name, tuple(reversed(sides)), kind, offset)
 
     def placed(self, raw: list[_Raw], shapes: dict[str, tuple[int, ...]], texts: dict[str, str], alignment: int) -> Header:
-        """With absolute offsets. Raises _Damage for what overlaps, has holes of more than the alignment, or lies behind the end of the file."""
+        """With absolute offsets. Raises _Damage for what overlaps."""
         if alignment > 2**16:
             raise _Damage(f"is damaged: its tensors are aligned to {alignment} bytes")
         data = -(-self.file.tell() // alignment) * alignment
@@ -155,9 +163,7 @@ class _Reader:
             if first < end:
                 raise _Damage("is damaged: two of its tensors overlap")
             end = last
-        if end > self.size:
-            raise _Damage(f"is cut short: it should have {end} bytes and has {self.size}")
-        return Header(found, texts, offsets)
+        return Header(found, texts, offsets, f"is cut short: it should have {end} bytes and has {self.size}" if end > self.size else "")
 
     def value(self, kind: int, kept: bool) -> str | int | tuple[int, ...] | None:
         """A text, a whole number, a kept list of whole numbers; None for anything else, which is passed over."""

@@ -25,6 +25,8 @@ class HashCache:
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
         self._database = _in_memory() if path is None else _opened(path)
+        self.changes = 0
+        """How many hashes were computed so far."""
 
     def known(self, path: Path) -> str:
         """The full hash of a file or folder as it is now; "" where it was never computed or the file has changed since. Quick."""
@@ -69,6 +71,7 @@ class HashCache:
         if before is not None and before == _state(path):  # not while it is still being copied
             with self._lock, contextlib.suppress(sqlite3.Error), self._database:
                 self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (key, *before, digest))
+                self.changes += 1
         return digest
 
     def close(self) -> None:

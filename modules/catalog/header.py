@@ -41,11 +41,13 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """tensors, in file order. offsets: absolute first and last+1 byte of each tensor in the file. metadata: free texts that the maker wrote."""
+    """tensors, in file order. offsets: absolute first and last+1 byte of each tensor in the file. metadata: free texts that the maker wrote.
+    cut: what is wrong with the file behind a header that is in order, as the second half of a sentence; "" for a whole one."""
 
     tensors: Mapping[str, Entry]
     metadata: Mapping[str, str] = field(default_factory=dict)
     offsets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    cut: str = ""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """() where there is no such tensor."""
@@ -53,7 +55,15 @@ class Header:
 
 
 def read(path: Path) -> Header:
-    """The header of a file. Raises BadModelFile that says what is wrong with it."""
+    """The header of a whole file. Raises BadModelFile that says what is wrong with it."""
+    found = examined(path)
+    if found.cut:
+        raise _bad(path, found.cut)
+    return found
+
+
+def examined(path: Path) -> Header:
+    """The header, also of a file that was cut short behind it. Raises BadModelFile that says what is wrong with it."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -130,11 +140,10 @@ def _checked(tree: Any, data: int, size: int) -> Header:
         end = last
     if not ordered:
         end = _end_of(tensors, offsets, data)
-    if data + end > size:
-        raise _Damage(f"is cut short: it should have {data + end} bytes and has {size}")
+    cut = f"is cut short: it should have {data + end} bytes and has {size}" if data + end > size else ""
     if data + end < size:
-        raise _Damage(f"is damaged: {size - data - end} bytes follow its last tensor")
-    return Header(tensors, metadata, offsets)
+        cut = f"is damaged: {size - data - end} bytes follow its last tensor"
+    return Header(tensors, metadata, offsets, cut)
 
 
 def _end_of(tensors: Mapping[str, Entry], offsets: Mapping[str, tuple[int, int]], data: int) -> int:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import advice, cards, lookup, titles, upscalers
+from modules.catalog import cards, lookup, titles, upscalers
 from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
-from modules.catalog.walk import state, walk
+from modules.catalog.remembered import CardMemory
+from modules.catalog.walk import Found, walk
 from modules.core.errors import EaselError, NotFound
 from modules.core.paths import FURTHER, PROJECT, Paths
 
@@ -37,15 +38,17 @@ NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
 class Library:
     """paths: where to look. The folders are read at the first question, and again by `refresh`."""
 
-    def __init__(self, paths: Paths, hashes: HashCache) -> None:
+    def __init__(self, paths: Paths, hashes: HashCache, memory: CardMemory | None = None) -> None:
         self.paths, self._hashes = paths, hashes
         self._lock = threading.Lock()
-        self._known: dict[tuple[object, ...], Card] = {}
+        self._memory = memory or CardMemory(None)
+        self._lists: dict[str, tuple[int, list[Card]]] = {}
         self._checkpoints: list[Listed] | None = None
         self._embeddings: list[Card] = []
         self._upscalers: list[Listed] = []
         self._faces: list[Card] = []
         self._others: list[Listed] = []
+        self._anywhere: list[Listed] = []
         self._reports: tuple[str, ...] = ()
 
     def move(self, paths: Paths) -> None:
@@ -61,17 +64,17 @@ class Library:
 
     def checkpoints(self) -> list[Card]:
         """Everything in the checkpoint folders, also what cannot be used (its card says why): the user's own by name, the starter model last."""
-        return [self._with_hash(card) for card, _ in self._listed()]
+        return self._shown("checkpoints", [row.card for row in self._listed()])
 
     def embeddings(self) -> list[Card]:
         """Everything in the embedding folders by name, also what cannot be used. Of several with one name the first folder's counts."""
         self._listed()
-        return [self._with_hash(card) for card in self._embeddings]
+        return self._shown("embeddings", self._embeddings)
 
     def upscalers(self) -> list[Card]:
         """Everything in the upscaler folders by name, also what cannot be used."""
         self._listed()
-        return [self._with_hash(card) for card, _ in self._upscalers]
+        return self._shown("upscalers", [row.card for row in self._upscalers])
 
     def upscaler(self, name: str, sha256: str = "", field: str = UPSCALER.field) -> Card:
         """The usable upscaler of this name, or of A1111's name for the file; sha256 is binding as in `checkpoint`. field: of the request, for errors.
@@ -85,11 +88,11 @@ class Library:
     def faces(self) -> list[Card]:
         """Face restorers and the networks that find faces for them, by name, also what cannot be used."""
         self._listed()
-        return [self._with_hash(card) for card in self._faces]
+        return self._shown("faces", self._faces)
 
     def files(self, *kinds: Kind) -> list[Card]:
         """Every model file of these kinds, of any kind when none is named, in whichever folder it lies: by name. Also what cannot be used."""
-        return [self._with_hash(row.card) for row in self._of_kinds(kinds)]
+        return self._shown(f"files {' '.join(kinds)}", [row.card for row in self._of_kinds(kinds)])
 
     def named(self, group: str, name: str, sha256: str = "", field: str = "") -> Card:
         """The usable file of one group ("lora", "vae", "controlnet", "ip-adapter", "clip-vision", "text-encoder", ... see `card.GROUPS`) that is called so:
@@ -117,7 +120,7 @@ class Library:
 
     def hashed(self, card: Card) -> Card:
         """The card with its hash, computed if need be. Raises BadModelFile when the file cannot be read."""
-        return card if card.sha256 else replace(card, sha256=self._hashes.sha256(card.path))
+        return replace(card, sha256=self._hashes.sha256(card.path))
 
     def weights_hash(self, card: Card) -> str:
         """The hash of its weights alone (AutoV3), computed if need be. Raises BadModelFile when the file cannot be read."""
@@ -159,44 +162,63 @@ class Library:
             return self._checkpoints or []
 
     def _of_kinds(self, kinds: Sequence[Kind]) -> list[Listed]:
-        checkpoints = self._listed()
+        self._listed()
         own = [Listed(card, card.path.name) for card in (*self._embeddings, *self._faces)]
-        rows = [self._anywhere(row) for row in checkpoints] + self._others + self._upscalers + own
+        rows = [*self._anywhere, *self._others, *self._upscalers, *own]
         return sorted((row for row in rows if not kinds or row.card.kind in kinds), key=lambda row: row.card.name.casefold())
 
-    def _anywhere(self, row: Listed) -> Listed:
+    def _read(self) -> None:
+        used: list[str] = []
+        found = list(walk(self.paths.checkpoint_folders(), CHECKPOINTS, folders=True))
+        rows = [Listed(self._card(one, cards.checkpoint, used), one.inside) for one in found if not one.path.name.lower().endswith(NO_CHECKPOINT)]
+        beside = [Listed(self._card(one, cards.addition, used), one.inside) for one in found if one.path.name.lower().endswith(NO_CHECKPOINT)]
+        self._checkpoints = sorted(rows, key=lambda row: (_is_starter(row.card), row.card.name.casefold(), row.inside.casefold()))
+        states = {one.path: one for one in found}
+        self._anywhere = [self._outside_its_place(row, states, used) for row in self._checkpoints]
+        inversions: dict[str, Card] = {}
+        for one in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
+            inversions.setdefault(one.path.stem, self._card(one, cards.embedding, used))
+        self._embeddings = sorted(inversions.values(), key=lambda card: card.name.casefold())
+        found = list(walk(self.paths.upscaler_folders(), upscalers.FILES, folders=False))
+        self._upscalers = sorted((Listed(self._card(one, upscalers.upscaler, used), one.inside) for one in found), key=lambda row: row.card.name.casefold())
+        faces = (self._card(one, upscalers.face_restorer, used) for one in walk(self.paths.face_folders(), upscalers.FILES, folders=False))
+        self._faces = sorted(faces, key=lambda card: card.name.casefold())
+        further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
+        self._others = [*beside, *(Listed(self._card(one, cards.addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
+        self._reports = ()
+        self._lists = {}
+        self._memory.save(used)
+
+    def _outside_its_place(self, row: Listed, found: Mapping[Path, Found], used: list[str]) -> Listed:
         """What lies among the checkpoints and is none has that as its trouble there; where it is looked for by its kind, it is as good as anywhere."""
         card = row.card
         if card.kind in (*GROUPS["checkpoint"], "unknown") or not card.trouble or card.path.is_dir():
             return row
-        return Listed(self._card(card.path, cards.addition), row.inside)
+        return Listed(self._card(found[card.path], cards.addition, used), row.inside)
 
-    def _read(self) -> None:
-        starter = os.path.realpath(STARTER)
-        found = list(walk(self.paths.checkpoint_folders(), CHECKPOINTS, folders=True))
-        rows = [Listed(self._card(path, cards.checkpoint), inside) for path, inside in found if not path.name.lower().endswith(NO_CHECKPOINT)]
-        beside = [Listed(self._card(path, cards.addition), inside) for path, inside in found if path.name.lower().endswith(NO_CHECKPOINT)]
-        self._checkpoints = sorted(rows, key=lambda row: (os.path.realpath(row.card.path) == starter, row.card.name.casefold(), row.inside.casefold()))
-        inversions: dict[str, Card] = {}
-        for path, _ in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
-            inversions.setdefault(path.stem, self._card(path, cards.embedding))
-        self._embeddings = sorted(inversions.values(), key=lambda card: card.name.casefold())
-        found = list(walk(self.paths.upscaler_folders(), upscalers.FILES, folders=False))
-        self._upscalers = sorted((Listed(self._card(path, upscalers.upscaler), inside) for path, inside in found), key=lambda row: row.card.name.casefold())
-        faces = (self._card(path, upscalers.face_restorer) for path, _ in walk(self.paths.face_folders(), upscalers.FILES, folders=False))
-        self._faces = sorted(faces, key=lambda card: card.name.casefold())
-        further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
-        self._others = [*beside, *(Listed(self._card(path, cards.addition), inside) for path, inside in walk(further, ADDITIONS, folders=False))]
-        self._reports = ()
-
-    def _card(self, path: Path, make: Callable[[Path], Card]) -> Card:
+    def _card(self, found: Found, make: Callable[[Path], Card], used: list[str]) -> Card:
         """From memory while neither the file nor what lies beside it has changed; folders are always read again, for they change within."""
-        beside = (path, path.with_suffix(".yaml"), advice.file_of(path))
-        key = (make.__name__, *(state(file) for file in beside))
-        if path.is_dir() or key not in self._known:
-            self._known[key] = make(path)
-        return self._known[key]
+        if not found.states:
+            return make(found.path)
+        key = f"{make.__name__} {found.states}"
+        used.append(key)
+        card = self._memory.get(key)
+        if card is None:
+            card = make(found.path)
+            self._memory.put(key, card)
+        return card
 
     def _with_hash(self, card: Card) -> Card:
         known = "" if card.trouble else self._hashes.known(card.path)
         return replace(card, sha256=known) if known else card
+
+    def _shown(self, what: str, found: Sequence[Card]) -> list[Card]:
+        """With the hashes that are known. Looked up again when one was computed since, and when the folders were read again."""
+        kept = self._lists.get(what)
+        if kept is None or kept[0] != self._hashes.changes:
+            kept = self._lists[what] = (self._hashes.changes, [self._with_hash(card) for card in found])
+        return list(kept[1])
+
+
+def _is_starter(card: Card) -> bool:
+    return card.name == STARTER.name and os.path.realpath(card.path) == os.path.realpath(STARTER)

@@ -105,6 +105,11 @@ class Paths:
         return self.data / "model-favourites.json"
 
     @property
+    def card_cache(self) -> Path:
+        """What headers of model files said."""
+        return self.data / "cache" / "cards.db"
+
+    @property
     def converted(self) -> Path:
         """Pickles converted to safetensors, by the hash of the pickle."""
         return self.data / "cache" / "converted"

@@ -64,7 +64,7 @@ def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = N
             raise BadModelFile(
                 f"{card.path.name} cannot be loaded. Its text encoder knows {size} tokens, its vocabulary {words}.", "Download the model again.", "model"
             )
-    return Parts(networks, recognised.prediction, table, scale)
+    return Parts(networks, card.prediction or recognised.prediction, table, scale)
 
 
 def _from_folder(path: Path, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype) -> tuple[dict[str, Any], Tensor]:
