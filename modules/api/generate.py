@@ -90,7 +90,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
 
     @routes.post("/inputs", openapi_extra=takes(bytes, "image/*"))
     async def keep(request: Request) -> JSONResponse:
-        """Keeps an uploaded picture for requests to start from: its `reference` goes into `init.image`, `mask.image` or `mask.latent`."""
+        """Keeps an uploaded picture for requests to start from: its `reference` goes into `init.image`, `init.depth`, `mask.image` or `mask.latent`."""
         data = await _upload(request)
 
         def kept() -> str:

@@ -107,7 +107,7 @@ IMG2IMG: tuple[Name, ...] = (
     Name(name="denoising_strength", kind=float, default=0.75, field="init.strength"),
     Name(name="init_images", kind=list[str], field="init.image"),
     Name(name="resize_mode", kind=int | str, default=0, field="init.resize_mode", choices=get_args(ResizeMode)),
-    Name(name="image_cfg_scale", kind=float),
+    Name(name="image_cfg_scale", kind=float, field="init.image_cfg"),
     Name(name="mask", kind=str, field="mask.image"),
     Name(name="mask_blur_x", kind=int, default=4, field="mask.blur_x"),
     Name(name="mask_blur_y", kind=int, default=4, field="mask.blur_y"),

@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
     add_serving(parser, shown=False)
     found = parser.read(words)
     values = wishes(found)
-    starts = starts_of(found.init, found.mask, values)
+    starts = starts_of(found.init, found.mask, values, found.depth)
     options = options_of(found)
     delivery = delivered(found.out, values, options) if found.out else None
     with opened(options, delivery) as app:

@@ -1,4 +1,4 @@
-"""`--init` and `--mask`: pictures that a run starts from, named by their paths. They are kept as inputs by their content, so the picture can be made again."""
+"""`--init`, `--mask` and `--depth`: pictures that a run starts from, named by their paths. They are kept as inputs by their content, so the picture can be made again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modules.imaging.opening import opened
 from modules.imaging.sizes import LATENT
 from modules.infotext import files
 
-PLACES = {"init": "init.image", "mask": "mask.image"}
+PLACES = {"init": "init.image", "mask": "mask.image", "depth": "init.depth"}
 """Flag -> the field that takes the picture's reference."""
 SMALLEST = 64
 """Pixels of a side, as of any request."""
@@ -34,12 +34,13 @@ def add_starts(parser: Parser) -> None:
     group = parser.add_argument_group("work on a picture", "Without --width and --height the result has the size of the start picture.")
     group.add_argument("--init", metavar="PATH", help="the picture to start from (img2img); how freely it is drawn anew: --init-strength")
     group.add_argument("--mask", metavar="PATH", help="a second picture of the same shape (inpainting): what is white in it is drawn anew")
+    group.add_argument("--depth", metavar="PATH", help="a depth map for a depth-to-image model: bright where something is near")
 
 
-def starts_of(init: str | None, mask: str | None, values: Mapping[str, Any]) -> dict[str, Start]:
+def starts_of(init: str | None, mask: str | None, values: Mapping[str, Any], depth: str | None = None) -> dict[str, Start]:
     """The pictures that were named, by flag; looked at before anything is loaded. values: what else was asked for, by field name.
     Raises BadWords, BadPicture, InvalidRequest."""
-    named = {flag: path for flag, path in (("init", init), ("mask", mask)) if path is not None}
+    named = {flag: path for flag, path in (("init", init), ("mask", mask), ("depth", depth)) if path is not None}
     for flag in named:
         if PLACES[flag] in values:
             raise BadWords(f"--{flag} and --{PLACES[flag].replace('.', '-')} both name a picture. Give one of them.")

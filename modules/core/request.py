@@ -185,6 +185,18 @@ class Init:
             hint="How much of the masked part is hidden from an inpainting model.",
         ),
     ] = 1.0
+    image_cfg: Annotated[
+        float | None,
+        Param(
+            "Image CFG scale",
+            0,
+            100,
+            0.05,
+            text="Image CFG scale",
+            hint="Of models that edit by instruction: how closely they keep to the picture. Empty: 1.5.",
+        ),
+    ] = None
+    depth: Annotated[str, Param("Depth map", max_length=80, hint="Of depth-to-image models: bright where something is near.")] = ""
     background: Annotated[str, Param("Background colour", max_length=9, hint="Stands behind transparent parts of the start picture.")] = "#ffffff"
     upscaler: Annotated[
         str, Param("Upscaler for the start picture", choices=IMAGE_UPSCALERS, max_length=NAME_LIMIT, hint="Where it must grow to reach width and height.")

@@ -16,19 +16,20 @@ from modules.core.request import GenerationRequest
 from modules.engine.conditioning import Conditioning, Span, fitted
 from modules.engine.feature import Feature
 from modules.families.family import Cond, Family, Model, NetworkCall
-from modules.sampling.guidance import combine, pulls, skips_uncond
+from modules.sampling.guidance import combine, pulls, skips_uncond, towards_picture
 from modules.sampling.parameterization import Table, x0_from
 from modules.sampling.step import Denoise, Denoised, Step
 
 
 class Batch(NamedTuple):
     """Texts that go through the network together, once for each picture: context [B * N, T, D] and extra on the model's device, picture by picture.
-    negative: which of these rows are the negative prompt's."""
+    negative: which of these rows are the negative prompt's. blind: which of them know nothing of a picture that is edited, either."""
 
     texts: int
     context: Tensor
     extra: dict[str, Tensor]
     negative: tuple[bool, ...]
+    blind: tuple[bool, ...]
 
 
 def guided(family: Family, model: Model, table: Table, texts: Conditioning, request: GenerationRequest, features: Sequence[Feature]) -> Denoise:
@@ -38,6 +39,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     guiding, plain = pulls(texts.weights, request.cfg_scale), pulls(texts.weights, 1.0)
     bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
     unguided = "cfg_scale" in model.record.lacks
+    twice = edits_by_picture(request, model)
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -45,9 +47,10 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         conds, negative = fitted(span, texts.empty)
         if skips:
             return [_batch(conds, pictures, model)]
+        against = (negative, negative) if twice else (negative,)
         if len(negative.context) == len(conds[0].context):
-            return [_batch((*conds, negative), pictures, model, 1)]
-        return [_batch(conds, pictures, model), _batch((negative,), pictures, model, 1)]
+            return [_batch((*conds, *against), pictures, model, len(against))]
+        return [_batch(conds, pictures, model), _batch(against, pictures, model, len(against))]
 
     def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Tensor:
         """x0 of each of N texts for each picture: x [B, C, H, W] -> [B, N, C, H, W]."""
@@ -55,7 +58,8 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         pictures, *shape = x.shape
         rows = _repeated(_as(x * scales.c_in, model.dtype), said.texts)
         times = time.expand(rows.shape[0])
-        call = NetworkCall(rows, times if model.device == "cpu" else times.to(model.device), said.context, said.extra, negative=said.negative)
+        times = times if model.device == "cpu" else times.to(model.device)
+        call = NetworkCall(rows, times, said.context, said.extra, negative=said.negative, blind=said.blind)
         for feature in bending:
             call = feature.extend(call, step)
         out = _as(family.predict(model, call), x.dtype).view(pictures, said.texts, *shape)
@@ -64,10 +68,19 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
         skips = unguided or skips_uncond(request.guidance, step, sigma)
         x0s = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
+        blind = x0s.pop() if twice and not skips else None
         uncond = x0s[0] if skips else x0s.pop()
-        return Denoised(combine(x0s, plain if skips else guiding, uncond), uncond, x)
+        found = combine(x0s, plain if skips else guiding, uncond)
+        if blind is not None:
+            found = towards_picture(found, uncond, blind, request.init.image_cfg or 1.0)
+        return Denoised(found, uncond, x)
 
     return denoise
+
+
+def edits_by_picture(request: GenerationRequest, model: Model) -> bool:
+    """Whether the picture has a guidance of its own (Brooks et al. 2022, section 3.2.1). At a scale of 1 the third answer of the network would go unused."""
+    return model.card.variant == "pix2pix" and request.init.image_cfg not in (None, 1.0)
 
 
 def wrapped(denoise: Denoise, features: Sequence[Feature]) -> Denoise:
@@ -93,4 +106,5 @@ def _batch(conds: Sequence[Cond], pictures: int, model: Model, negatives: int = 
 
     extra = {key: stacked([cond.extra[key] for cond in conds]) for key in conds[0].extra}
     negative = ((False,) * (len(conds) - negatives) + (True,) * negatives) * pictures
-    return Batch(len(conds), stacked([cond.context for cond in conds]).to(model.dtype), extra, negative)
+    blind = ((False,) * (len(conds) - 1) + (True,)) * pictures if negatives > 1 else ()
+    return Batch(len(conds), stacked([cond.context for cond in conds]).to(model.dtype), extra, negative, blind)

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from modules.core.request import LATENT_UPSCALERS
+from modules.engine import beside
 from modules.engine.canvas import Canvas, Onward
-from modules.engine.feature import Feature
-from modules.engine.features import inpaint_model
 from modules.engine.features.watch import Stopped
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
@@ -21,19 +20,11 @@ def enlarging(upscaler: Upscaler | None) -> Onward:
 
     def onward(canvas: Canvas, stage: Stage, first: Tensor, relay: Relay) -> Canvas:
         start = enlarge(stage, first, relay, upscaler)
-        return Canvas(start, _beside(stage, start, relay), finish=canvas.finish)
+        relay.turn = relay.lead
+        seen = beside.again(relay, stage.latent, canvas.features, start, stage.request.init.mask_weight)
+        return Canvas(start, seen, finish=canvas.finish)
 
     return onward
-
-
-def _beside(stage: Stage, start: Tensor, relay: Relay) -> tuple[Feature, ...]:
-    """An inpainting model is shown nothing of the first pass, unless less of it is to be hidden."""
-    relay.turn = relay.lead
-    weight = stage.request.init.mask_weight
-    if weight == 1 or not relay.acting.model.beside:
-        return inpaint_model.blank(relay, stage.latent)
-    decoded = relay.decode(start).clamp(-1, 1)
-    return inpaint_model.seen(relay, decoded, torch.ones(1, 1, *decoded.shape[2:]), weight)
 
 
 def enlarge(stage: Stage, first: Tensor, relay: Relay, upscaler: Upscaler | None) -> Tensor:

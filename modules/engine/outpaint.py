@@ -17,8 +17,8 @@ from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, InvalidRequest
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest, single
+from modules.engine import beside
 from modules.engine.canvas import Canvas
-from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.levels import levels_of
 from modules.engine.plan import LARGEST, Stage, growth
@@ -132,7 +132,7 @@ def _canvas(relay: Relay, stage: Stage, window: Window, requests: Sequence[Gener
 
     hidden = torch.from_numpy(~known)[None, None].float()
     whole = pixels.to_tensor([Image.fromarray(part) for part, _ in parts])
-    channels = inpaint_model.seen(relay, whole, hidden, 1.0)
+    channels = beside.in_windows(relay, whole, hidden)
     return Canvas(start, (*channels, feature), feature.settle, finish, onward)
 
 

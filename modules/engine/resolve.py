@@ -12,7 +12,7 @@ from modules.core.errors import InvalidRequest, NotFound
 from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import SEED_DRAW, GenerationRequest, Precision, Refiner
+from modules.core.request import SEED_DRAW, GenerationRequest, Init, Precision, Refiner
 from modules.engine import control_files, loras, upscaler_names
 from modules.engine.companions import Shelf as Companions
 from modules.engine.companions import with_companions
@@ -22,6 +22,9 @@ from modules.engine.supports import check_supported
 from modules.engine.texts import spoken, styled
 from modules.prompt.embeddings import names_in
 from modules.prompt.styles import Style
+
+IMAGE_CFG = 1.5
+"""A1111's, and that of the paper."""
 
 
 class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, Companions, Protocol):
@@ -59,7 +62,7 @@ def resolve(
         model=card.name,
         model_hash=card.sha256,
         precision=exact,
-        init=dataclasses.replace(request.init, image=request.init.image or next(iter(request.init.batch), "")),
+        init=_init(request, card),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
         loras=loras.recorded(request, card, shelf),
         refiner=_refiner(request, card, shelf),
@@ -68,6 +71,13 @@ def resolve(
     card, companions = with_companions(resolved, card, shelf)
     resolved = dataclasses.replace(resolved, companions=companions)
     return control_files.settled(upscaler_names.settled(resolved, shelf), shelf), card
+
+
+def _init(request: GenerationRequest, card: Card) -> Init:
+    """The first picture of a batch stands for all; the picture's own guidance has a value where the model has such, and nowhere else."""
+    edits = card.variant == "pix2pix"
+    image_cfg = (IMAGE_CFG if request.init.image_cfg is None else request.init.image_cfg) if edits else None
+    return dataclasses.replace(request.init, image=request.init.image or next(iter(request.init.batch), ""), image_cfg=image_cfg)
 
 
 def drawn(request: GenerationRequest) -> GenerationRequest:

@@ -11,10 +11,9 @@ from torch import Tensor
 from modules.core.blobs import Blobs
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest
-from modules.engine import outpaint
+from modules.engine import beside, outpaint
 from modules.engine.canvas import Canvas
 from modules.engine.enlarge import enlarging
-from modules.engine.features import inpaint_model
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.levels import levels_of
 from modules.engine.plan import Stage
@@ -38,7 +37,7 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
     Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
     request = requests[0]
     if not request.init.image:
-        return Canvas(features=inpaint_model.blank(relay, stage.latent), onward=enlarging(upscaler))
+        return Canvas(features=beside.nothing(relay, stage.latent, depth_of(request, blobs)), onward=enlarging(upscaler))
     if stage.window:
         return outpaint.begun(relay, stage, stage.window, requests, blobs)
     family, model = relay.acting.family, relay.acting.model
@@ -52,9 +51,9 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
         start = latents.resize(start, *stage.latent[1:])
     start = start.expand(len(requests), -1, -1, -1)
     hidden = torch.ones(1, 1, seen.height, seen.width) if where is None else masks.pixel_mask(where)
-    channels = inpaint_model.seen(relay, pixels.to_tensor([seen]), hidden, request.init.mask_weight)
-    if channels and start.shape[2:] != channels[0].beside.shape[2:]:
-        channels = (inpaint_model.resized(channels[0], *stage.latent[1:]),)
+    depth = depth_of(request, blobs, source.size)
+    depth = depth and (masks.network_picture(depth, where, None) if where else fitted(request, depth))
+    channels = beside.of(relay, stage.latent, pixels.to_tensor([seen]), hidden, request.init.mask_weight, depth)
     colors = flatten(opened(blobs.get(request.init.color_from, "init.color_from")), request.init.background) if request.init.color_from else seen
     if where is None:
         return Canvas(start, channels, finish=lambda image, place, result: corrected(request, image, colors))
@@ -89,6 +88,14 @@ def region(request: GenerationRequest, source: Image.Image, blobs: Blobs) -> mas
     apart = opened(blobs.get(wish.latent, "mask.latent")) if wish.latent else None
     mask = opened(blobs.get(wish.image, "mask.image"))
     return masks.region(mask, source.size, request.width, request.height, rule, MODES[request.init.resize_mode], apart)
+
+
+def depth_of(request: GenerationRequest, blobs: Blobs, size: tuple[int, int] | None = None) -> Image.Image | None:
+    """The request's depth map, brought to the size of its start picture. Raises NotFound, BadPicture."""
+    if not request.init.depth:
+        return None
+    image = opened(blobs.get(request.init.depth, "init.depth")).convert("RGB")
+    return image.resize(size, Image.Resampling.BICUBIC) if size else image
 
 
 def fitted(request: GenerationRequest, source: Image.Image, upscaler: Upscaler | None = None) -> Image.Image:

@@ -43,7 +43,7 @@ class NetworkCall:
     """One call of the denoising network: x [N, C, H, W] already scaled to the network's input, timesteps [N], context [N, T, D].
     extra: what features and families add (ControlNet residuals, pooled text), as keyword arguments of the network.
     beside: further input channels [N, c, H, W] for a network that takes them; others leave them aside.
-    negative: which rows are the negative prompt's; empty where there is none."""
+    negative: which rows are the negative prompt's; empty where there is none. blind: which of them know nothing of the picture that is edited, either."""
 
     x: Tensor
     timesteps: Tensor
@@ -51,6 +51,7 @@ class NetworkCall:
     extra: Mapping[str, Any] = field(default_factory=dict)
     beside: Tensor | None = None
     negative: tuple[bool, ...] = ()
+    blind: tuple[bool, ...] = ()
 
 
 @dataclass

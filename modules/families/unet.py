@@ -17,6 +17,9 @@ from modules.networks import vae
 from modules.networks.checkpoint import load_parts
 from modules.networks.layout import LAYOUTS
 
+KINDS = {5: "an inpainting model", 4: "a model that edits by instruction", 1: "a depth-to-image model"}
+"""By the channels that it sees beside the latents."""
+
 
 class UNetFamily:
     """record: the family's, by whose name its layout is found too. Holds no model."""
@@ -44,8 +47,8 @@ class UNetFamily:
     def predict(self, model: Model, call: NetworkCall) -> Tensor:
         x = call.x
         if model.beside:
-            if call.beside is None:
-                what = f"{model.card.name} is an inpainting model; it cannot take over from one that is none."
+            if call.beside is None or call.beside.shape[1] != model.beside:
+                what = f"{model.card.name} is {KINDS.get(model.beside, 'a model of another kind')}; it cannot take over from one that is none."
                 raise Unsupported(what, "Choose another refiner, or none.", "refiner.checkpoint")
             x = torch.cat([x, call.beside.to(x.device, x.dtype)], 1)
         extra = self.extra(model, call.extra)

@@ -27,7 +27,7 @@ SHOWN = {"prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "
 """Parameters that the table shows even at their defaults."""
 UNSAID = {"as_is"}
 """Parameters that the table leaves out: every picture has them."""
-REFERENCES = ("init.image", "init.color_from", "mask.image", "mask.latent")
+REFERENCES = ("init.image", "init.color_from", "init.depth", "mask.image", "mask.latent")
 
 _PLACE = re.compile(r"[/\\]|^[A-Za-z]:|^\.*$")
 

@@ -30,6 +30,12 @@ def combine(x0s: Sequence[Tensor], pulls: Sequence[Tensor], uncond: Tensor) -> T
     return guided
 
 
+def towards_picture(guided: Tensor, uncond: Tensor, blind: Tensor, scale: float) -> Tensor:
+    """The picture's own guidance, of a model that edits by instruction (Brooks et al. 2022, equation 3). guided: what `combine` made of the prompts.
+    uncond: of the negative prompt with the picture, blind: without it."""
+    return guided + (uncond - blind) * (scale - 1)
+
+
 def skips_uncond(guidance: Guidance, step: Step, sigma: Tensor) -> bool:
     """Whether this denoiser call leaves out the negative prompt, to save time: early in a stage, or at every second call below a noise level."""
     if guidance.skip_early > 0 and step.call / max(step.calls, 1) <= guidance.skip_early:

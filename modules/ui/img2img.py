@@ -41,7 +41,7 @@ FURTHER: layout.Accordions = (
         (
             ("init.noise_multiplier", "init.extra_noise"),
             ("init.upscaler", "init.background"),
-            ("init.mask_weight",),
+            ("init.mask_weight", "init.image_cfg"),
             ("init.color_correction", "init.fix_steps"),
         ),
     ),

@@ -38,6 +38,7 @@ HIDDEN: dict[str, dict[str, str]] = {
     },
     "img2img": {
         **_NOWHERE,
+        "init.depth": "given by programs, and on the command line with --depth",
         "mask.latent": "given by programs and scripts; otherwise made from the mask",
         **{field.name: "belongs to the form that starts from noise" for field in walk(GenerationRequest) if field.path[0] == "hires"},
         "refiner.passes": "chooses between passes, and there is only one",

@@ -58,7 +58,7 @@ GROUPS: dict[str, Group] = {
     "mask": Group((*MASKED, "batch"), ("mask.",)),
     "batch": Group(("batch",)),
     "resize": Group(DRAWN_OVER),
-    "strength": Group(DRAWN_OVER, ("init.strength", "init.mask_weight", "init.upscaler", "init.color_correction")),
+    "strength": Group(DRAWN_OVER, ("init.strength", "init.mask_weight", "init.image_cfg", "init.upscaler", "init.color_correction")),
     "outpaint": Group(("outpaint",), ("outpaint.",)),
 }
 """Widgets of a group carry the class `easel-group-<name>` and are shown only in its modes."""

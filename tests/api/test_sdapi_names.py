@@ -25,6 +25,7 @@ NOT_A1111S = {
     "enlarging.networks",
     "init.batch",
     "init.color_from",
+    "init.depth",
 }
 NOT_A1111S |= {field.name for field in walk(GenerationRequest) if field.path[0] == "outpaint"}
 """Fields that A1111's clients have no word for."""

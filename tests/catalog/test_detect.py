@@ -49,7 +49,6 @@ def test_sdxl() -> None:
 
 
 FOREIGN = [
-    ({**SD1, f"{UNET}input_blocks.0.0.weight": (320, 8, 3, 3)}, "pix2pix"),
     ({**SD1, f"{UNET}input_blocks.0.0.weight": (320, 6, 3, 3)}, "6 input channels"),
     (WIDE, "without text encoder and VAE"),
     ({name: shape for name, shape in SD1.items() if "first_stage" not in name}, "without VAE"),
@@ -134,7 +133,7 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
     [
         ({"index": {"_class_name": "KolorsPipeline"}}, "KolorsPipeline"),
         ({"index": {}}, "nameless"),
-        ({"unet": {"in_channels": 8, "cross_attention_dim": 768}}, "pix2pix"),
+        ({"unet": {"in_channels": 5, "cross_attention_dim": 768}}, "depth"),
         ({"unet": {"in_channels": "four"}}, "without a number"),
     ],
 )

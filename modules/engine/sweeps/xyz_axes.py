@@ -132,7 +132,7 @@ AXES: tuple[Axis, ...] = (
     Axis("Steps", "int", to("steps")),
     Axis("Hires steps", "int", to("hires.steps"), tab="txt2img"),
     Axis("CFG Scale", "float", to("cfg_scale")),
-    Axis("Image CFG Scale", "float", tab="img2img", lacking="models that are edited by instruction"),
+    Axis("Image CFG Scale", "float", to("init.image_cfg"), tab="img2img"),
     Axis("Prompt S/R", "text", search_replace, shown="value"),
     Axis("Prompt order", "order", order),
     Axis("Sampler", "text", sampler, SAMPLERS.names(), "txt2img", "value"),
