@@ -29,7 +29,7 @@ from modules.core.paths import Paths
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
-from modules.engine import loras, upscaler_names
+from modules.engine import loras, upscaler_names, wide
 from modules.engine.canvas import Canvas
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
 from modules.engine.controls import Controls
@@ -229,6 +229,9 @@ class Engine:
         self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object], say: Callable[[str], None]
     ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
         """Take by take: the pictures with what is to be said of each, and whether somebody cancelled."""
+        if card.family == "pipeline":
+            yield from self._wide(request, card, report, cancel, keys)
+            return
         refiner = refiner_of(request, self.shelf)
         for known in (card, refiner) if refiner else (card,):
             FAMILIES_BY_NAME[known.family].check(request)
@@ -251,6 +254,20 @@ class Engine:
                 yield made, how
                 if how is Cancel.STOP:
                     return
+
+    def _wide(
+        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object]
+    ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
+        """As `_takes`, through the model's own pipeline."""
+        loaded = self.models.load(card, request.precision)
+        told = {**keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
+        for index in range(request.pictures):
+            one = single(request, index)
+            image, how = wide.drawn(loaded.model, one, (index, request.pictures), self.blobs, report, cancel, self.looks())
+            rest(loaded.placed)
+            yield [(self._picture(image, one, index, card, how is Cancel.NONE, told), "")] if image else [], how
+            if how is Cancel.STOP:
+                return
 
     def _take(
         self,

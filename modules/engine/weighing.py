@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from modules.core.errors import InvalidRequest
+from modules.core.errors import InvalidRequest, Unsupported
 from modules.core.request import Emphasis, GenerationRequest
 from modules.engine.anatomy import Anatomy, Chunk, Compel, Original, Part, Text, Token, anatomy
 from modules.engine.texts import entries_of, read_prompt
@@ -29,6 +29,9 @@ RULES: tuple[Emphasis, ...] = ("Ignore", "Original", "compel")
 
 def weigh(family: Family, model: Model, request: GenerationRequest, embeddings: Mapping[str, Tensor]) -> Anatomy:
     """The anatomy with its effects. request: resolved. embeddings: textual inversions by name, [n, D]. Raises InvalidRequest for prompts that would take too long."""
+    if model.flow or "pipeline" in model.parts:
+        what = f"What weights do is measured on CLIP's chunks of 75 tokens, and {model.card.name} does not read its prompts in those alone."
+        raise Unsupported(what, "Choose a Stable Diffusion 1, 2 or XL checkpoint to look at weights.", "model")
     (empty,) = family.encode(model, [""], request.text, {})
     fitting = {name: vectors for name, vectors in embeddings.items() if vectors.shape[-1] == empty.context.shape[-1]}
     read = anatomy(request, model.parts["vocabulary"], {name: len(vectors) for name, vectors in fitting.items()})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -59,3 +60,16 @@ def masked_content(content: MaskedContent, init: Tensor, mask: Tensor, noise: Te
     if content == "latent nothing":
         return init * (1 - mask)
     return init
+
+
+def principal(latents: Tensor) -> tuple[tuple[float, float, float], ...]:
+    """A map of latents [B, C, h, w] to RGB (0..1) for previews where none is known: the three directions in which the first picture's vary most, each
+    spread over the middle of the range. The last row is the offset. Shapes show; the colours say nothing."""
+    values = latents[0].detach().float().cpu().flatten(1)
+    mean = values.mean(1, keepdim=True)
+    spread, _, _ = torch.linalg.svd(values - mean, full_matrices=False)
+    axes = spread[:, :3] * spread[:, :3].sum(0).sign()  # a direction and its opposite are one; the same one each time
+    weights = axes / ((axes.T @ (values - mean)).std(1) * 4 + 1e-6)
+    offset = 0.5 - (weights.T @ mean).flatten()
+    rows = [*weights.tolist(), offset.tolist()]
+    return tuple((float(r), float(g), float(b)) for r, g, b in rows)

@@ -45,6 +45,8 @@ class Networks(DiffusionPipeline):
 
 
 def _owner(parts: dict[str, Any]) -> Any:
+    if "pipeline" in parts:
+        return parts["pipeline"]
     if "unet" not in parts:
         return Networks(**{name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)})
     if "text_encoder_2" in parts:

@@ -160,3 +160,8 @@ def test_a_missing_companion_is_said_with_its_place(tmp_path: Path) -> None:
         drawn(engine, model="alone")
     assert "CLIP-L, the text encoder T5-XXL and a VAE" in refused.value.what
     assert "clip_l.safetensors into models/text_encoder" in refused.value.remedy and "ae.safetensors into models/VAE" in refused.value.remedy
+
+
+def test_weights_are_not_measured_where_nothing_is_in_chunks(engine: Engine) -> None:
+    with pytest.raises(EaselError, match="chunks"):
+        engine.weigh(GenerationRequest(prompt="a (red:1.3) cat", model="medium", sampler="Euler"))

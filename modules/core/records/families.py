@@ -71,6 +71,40 @@ SD1_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.2
 SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -0.020), (-0.275, -0.196, -0.137), (0.588, 0.549, 0.510))
 """From the documentation of diffusers (its guide to callbacks), after Timothy Alexis Vass, "Explaining the SDXL latent space"; in parts of 255 there."""
 
+OWN_WAY = "A model that runs by its own pipeline draws each picture whole, by that pipeline's rules."
+PIPELINE_LACKS: Mapping[str, str] = dict.fromkeys(
+    (
+        "tiling",
+        "batched",
+        "variation.strength",
+        "variation.width",
+        "text",
+        "solver.churn",
+        "solver.tmin",
+        "solver.tmax",
+        "solver.noise",
+        "solver.ensd",
+        "spacing",
+        "guidance.min_sigma",
+        "guidance.min_sigma_all",
+        "guidance.skip_early",
+        "guidance.pad_conds",
+        "mask.image",
+        "outpaint.left",
+        "outpaint.right",
+        "outpaint.up",
+        "outpaint.down",
+        "init.noise_multiplier",
+        "init.extra_noise",
+        "init.resize_mode",
+        "hires.enabled",
+        "refiner.checkpoint",
+        "control",
+    ),
+    OWN_WAY,
+)
+"""What has no word in any pipeline's call. What only some lack (a negative prompt, a start picture, another sampler) is refused when one is run."""
+
 FAMILIES: Registry[FamilyRecord] = Registry(
     "model family",
     "model",
@@ -163,6 +197,15 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             preview=SDXL_PREVIEW,
             half_vae=False,
             lacks=DIFFUSION_LACKS,
+        ),
+        FamilyRecord(
+            name="pipeline",
+            title="another family, by its own pipeline",
+            native=1024,
+            multiple=16,
+            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
+            lacks=PIPELINE_LACKS,
+            half="bf16",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from modules.core.result import Cancel, Progress
 from modules.engine.feature import Feature
+from modules.imaging.latents import principal
 from modules.sampling.step import Denoise, Denoised, Step
 
 LARGEST = 8
@@ -44,7 +45,7 @@ class Pace:
 
 @dataclass
 class Watch(Feature):
-    """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1), or () for none.
+    """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1); () where it is not known: then shapes show in colours that say nothing.
     side: of the preview's longer edge, in pixels."""
 
     report: Callable[[Progress], None]
@@ -66,8 +67,8 @@ class Watch(Feature):
             self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index, self.total), self.total))
             answer = denoise(x, sigma, step)
             self._last = answer.x0
-            if self.preview and self.pace.due():
-                image = rgb(answer.x0, self.preview, self.side)
+            if self.pace.due():
+                image = rgb(answer.x0, self.preview or principal(answer.x0), self.side)
                 self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index + 1, self.total), self.total, image))
             return answer
 
