@@ -131,7 +131,6 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"index": {"_class_name": "KolorsPipeline"}}, "KolorsPipeline"),
         ({"index": {}}, "nameless"),
         ({"unet": {"in_channels": 5, "cross_attention_dim": 768}}, "depth"),
         ({"unet": {"in_channels": "four"}}, "without a number"),
@@ -140,6 +139,10 @@ def test_a_diffusers_folder(tmp_path: Path, told: dict[str, str], prediction: st
 def test_a_foreign_folder_is_named(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
     found = family_of(folder(tmp_path / "m", **{**FOLDER, **changed}))
     assert found.family == "" and said in found.trouble
+
+
+def test_any_other_pipeline_runs_by_itself(tmp_path: Path) -> None:
+    assert family_of(folder(tmp_path / "m", **{**FOLDER, "index": {"_class_name": "KolorsPipeline"}})).family == "pipeline"
 
 
 def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
