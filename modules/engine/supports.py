@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modules.core.errors import Unsupported
-from modules.core.params import Field, named, value_of, walk
+from modules.core.params import Field, named, value_of, walk, with_values
 from modules.core.records.families import FamilyRecord
 from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest
@@ -37,3 +37,12 @@ def check_supported(request: GenerationRequest, record: FamilyRecord, model: str
 def fields_of(name: str) -> Iterator[Field]:
     """The parameter of this dotted name, or all of a group."""
     return (field for field in walk(GenerationRequest) if field.name == name or field.name.startswith(f"{name}."))
+
+
+def fitted(request: GenerationRequest, record: FamilyRecord) -> GenerationRequest:
+    """The request with the usual values wherever the family lacks the parameter."""
+    usual = {field.name: record.defaults.get(field.name, field.default) for name in record.lacks for field in fields_of(name)}
+    return with_values(
+        request,
+        {field.name: usual[field.name] for field in walk(GenerationRequest) if value_of(request, field) != usual.get(field.name, value_of(request, field))},
+    )

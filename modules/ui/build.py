@@ -14,6 +14,7 @@ from gradio.components import Component
 from starlette.routing import Route
 
 from modules.app import App
+from modules.core.request import GenerationRequest
 from modules.core.wish import Wish
 from modules.ui import (
     adopting,
@@ -24,6 +25,7 @@ from modules.ui import (
     finished,
     img2img,
     inputs,
+    lacking,
     layout,
     live,
     localization,
@@ -68,6 +70,7 @@ SCRIPTS = (
     "gallery.js",
     "keep.js",
     "weights.js",
+    "lacking.js",
     "finished.js",
     "queue.js",
     "live.js",
@@ -115,6 +118,8 @@ def page(app: App) -> Page:
     editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app))
 
     def submit(request: Wish, user: str) -> str:
+        if isinstance(request, GenerationRequest):
+            request = lacking.asked(app, request)
         ticket = app.submit(request, owner=user, save=app.settings.value.samples_save)
         pictures.hold(ticket)
         return ticket.id
@@ -181,6 +186,7 @@ def page(app: App) -> Page:
             loaded = panel.mark(one, loaded)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
+    routes += [lacking.routes(app, [one.form for one in panels])]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)
