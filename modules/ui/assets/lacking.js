@@ -3,7 +3,6 @@
 (() => {
     const easel = window.easel;
     const EVERY = 500;
-    const CONTROLS = "input, textarea, select, button";
     let known = "";
     let lacks = {};
 
@@ -18,8 +17,8 @@
     const bind = (place, reason) => {
         place.classList.add("easel-lacking");
         place.title = reason;
-        for (const control of place.querySelectorAll(CONTROLS)) {
-            if (control.disabled) continue;
+        for (const control of place.querySelectorAll("*")) {
+            if (!("disabled" in control) || control.disabled) continue;
             control.disabled = true;
             control.dataset.lacking = "";
         }
