@@ -33,6 +33,7 @@ from modules.ui import (
     menu,
     models,
     modes,
+    opening,
     panel,
     png_info,
     queue,
@@ -47,10 +48,11 @@ from modules.ui import (
 from modules.ui.defaults import Defaults
 from modules.ui.form import Form
 from modules.ui.localization import Catalogue
+from modules.ui.opening import Part
 from modules.ui.panel import Formed
 from modules.ui.pictures import Pictures
 from modules.ui.settings import Section
-from modules.ui.talk import QUIET, Talk
+from modules.ui.talk import Talk
 from modules.ui.theme import theme
 
 ASSETS = Path(__file__).parent / "assets"
@@ -91,7 +93,6 @@ STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css",
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
 THEME_BUTTON = """<button type="button" id="easel_theme" class="tool" title="Dark or light" aria-label="Dark or light"><span class="sun">☀️</span><span class="moon">🌙</span></button>"""
-KEPT = '() => window.easel && window.easel.kept ? window.easel.kept() : sessionStorage.getItem("easel-forms") || ""'
 
 
 ICON = "data:image/svg+xml," + quote(
@@ -165,25 +166,26 @@ def page(app: App) -> Page:
         opens = tabs.arrange(place, app.settings.value)
         for one in formed:
             panel.keep(one)
-        kept = gr.Textbox(elem_id="easel_kept", visible="hidden", show_label=False, container=False)
 
-        def on_load(noted: str) -> dict[Component, Any]:
-            """The menu and the settings as they are now; each form as it was before a reload of its tab, or else as it suits the default model."""
-            updates: dict[Component, Any] = {}
-            for one in panels:
-                updates |= panel.restored(one, noted) or defaults.fresh(app, one.form)
-            for chosen in (one.form.widgets["styles"] for one in panels):
-                updates[chosen] = styles.listed(app, updates.get(chosen, {}).get("value", ()))
-            updates |= panel.restored(third, noted)
+        def on_first(noted: str) -> dict[Component, Any]:
+            updates = restored(first, noted)
             model = menu.listed(menu.entries(app), updates.get(form.widgets["model"], {}).get("value", menu.default(app)))
-            for other in (one.form.widgets["refiner.checkpoint"] for one in panels):
-                updates[other] = menu.listed(menu.refiners(app), updates.get(other, {}).get("value", ""))
-            return {**updates, form.widgets["model"]: model, last: model["value"] or "", **choices.fill(app.settings.value)}
+            return {**updates, form.widgets["model"]: model, last: model["value"] or ""}
 
-        boxes = dict.fromkeys(box for one in formed for box in one.form.inputs)
-        loaded = blocks.load(on_load, kept, [*boxes, last, *choices.inputs], js=KEPT, **QUIET)
-        for one in formed:
-            loaded = panel.mark(one, loaded)
+        def restored(one: panel.Panel, noted: str) -> dict[Component, Any]:
+            """A form as it was before a reload of its tab, or else as it suits the default model; its menus as they are now."""
+            updates = panel.restored(one, noted) or defaults.fresh(app, one.form)
+            chosen, refiner = one.form.widgets["styles"], one.form.widgets["refiner.checkpoint"]
+            updates[chosen] = styles.listed(app, updates.get(chosen, {}).get("value", ()))
+            return {**updates, refiner: menu.listed(menu.refiners(app), updates.get(refiner, {}).get("value", ""))}
+
+        parts = [
+            Part(first.prefix, [*form.inputs, last], on_first),
+            Part(second.prefix, editing.inputs - form.inputs, lambda noted: restored(second, noted)),
+            Part(third.prefix, third.form.inputs, lambda noted: panel.restored(third, noted)),
+            Part("settings", choices.inputs, lambda noted: choices.fill(app.settings.value)),
+        ]
+        opening.build(blocks, parts)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
     routes += [lacking.routes(app, [one.form for one in panels])]

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import gradio as gr
 from gradio.components import Component
-from gradio.events import Dependency
 
 from modules.app import App
 from modules.core.errors import EaselError
@@ -166,19 +165,13 @@ def _prompt(form: Form[GenerationRequest], name: str, row: str, counter: str, hi
 
 
 def keep(panel: Formed) -> None:
-    """Every change of a box but the prompts' is noted in the browser (those it notes by itself), so that a reload loses nothing. Sends nothing."""
+    """Makes a hidden button by which the browser gets the values of all boxes but the prompts (those it notes by itself): it notes them, so that a reload
+    loses nothing, and marks accordions in which something is set (assets/panel.js). Sends nothing. One button for all, not an event of each box: Gradio walks
+    through all events for each component of the page."""
     parts = {name: part for name, part in panel.form.parts().items() if name not in ("prompt", "negative_prompt")}
-    gr.on([part.change for part in parts.values()], None, [*parts.values()], None, js=_told("keep", panel, parts), show_progress="hidden")
-
-
-def mark(panel: Formed, loaded: Dependency) -> Dependency:
-    """After a load, accordions in which something is set are marked, as at every change (assets/panel.js). Sends nothing."""
-    parts = panel.form.parts()
-    return loaded.then(None, [*parts.values()], None, js=_told("mark", panel, parts), show_progress="hidden")
-
-
-def _told(what: str, panel: Formed, parts: Mapping[str, Component]) -> str:
-    return f"(...values) => window.easel.panels.{panel.prefix}.{what}({json.dumps([*parts])}, values)"
+    button = gr.Button("", elem_id=f"{panel.prefix}_gather", visible="hidden")
+    told = f"(...values) => window.easel.panels.{panel.prefix}.gathered({json.dumps([*parts])}, values)"
+    button.click(None, [*parts.values()], None, js=told, show_progress="hidden")
 
 
 def usual(panel: Formed) -> dict[str, dict[str, Any]]:

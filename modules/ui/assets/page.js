@@ -70,6 +70,7 @@
         for (const job of [said.job, ...said.jobs || []]) easel.submitted(job, said.panel);
         if (said.offer) easel.panels[said.panel].offer(said.offer);
         if (said.open) easel.openTab(said.open);
+        easel.gather(...Object.values(easel.panels));
     };
 
     // Settings may have hidden the tab; that is said, so that no button is dead.
@@ -77,6 +78,7 @@
         const button = easel.byId(`${id}-button`);
         if (button) button.click();
         else easel.say("Take it out of “Hidden UI tabs” in Settings, User interface, and start Easel again.", "note", "The tab for this is hidden");
+        easel.gather();
     };
 
     // Calls act(element) once for each element that matches, whenever Gradio brings it onto the page.

@@ -22,6 +22,7 @@
         } catch { /* a full or forbidden storage loses the convenience, nothing else */ }
     };
 
+    let touched = false;
     easel.model = () => (document.querySelector("#setting_sd_model_checkpoint input") || {}).value || "";
     const same = (left, right) => String(left ?? "").trim() === String(right ?? "").trim();
 
@@ -67,10 +68,24 @@
             pause = setTimeout(count, PAUSE);
         };
         panel.keepPrompts = () => note(prefix, { prompt: (panel.box("prompt") || {}).value || "", negative_prompt: (panel.box("neg_prompt") || {}).value || "" });
-        panel.keep = (names, values) => {
-            note(prefix, Object.fromEntries(names.map((name, index) => [name, values[index]])));
-            panel.mark(names, values);
-            panel.countSoon();
+        // Asks Gradio for the values of all boxes. -> once they are in panel.values.
+        let waiting = [];
+        panel.gather = () => new Promise((done) => {
+            const button = panel.part("gather");
+            if (!button) return done();
+            waiting.push(done);
+            button.click();
+        });
+        panel.gathered = (names, values) => {
+            const now = JSON.stringify(values);
+            if (now !== panel.known) {
+                // What a page holds by itself need not be noted: the next one may start with something better.
+                if (panel.known || touched) note(prefix, Object.fromEntries(names.map((name, index) => [name, values[index]])));
+                panel.known = now;
+                panel.mark(names, values);
+                panel.countSoon();
+            }
+            waiting.splice(0).forEach((done) => done());
         };
         // An accordion in which something differs from the usual has a dot in its title. A data attribute: Gradio writes the classes.
         panel.mark = (names, values) => {
@@ -132,6 +147,31 @@
     };
     easel.panelOf = (element) => Object.values(easel.panels).find((panel) => element.closest(`[id^="${panel.prefix}_"]`)) || easel.panel();
     Object.defineProperty(easel, "shown", { get: () => easel.panel().shown });
+
+    // Whatever a hand does may change a box; so may an answer of the server, in any panel.
+    const SOON = 100;
+    const due = new Set();
+    let soon = 0;
+    easel.gather = (...which) => {
+        which.forEach((panel) => due.add(panel));
+        clearTimeout(soon);
+        soon = setTimeout(() => {
+            (due.size ? [...due] : [easel.panel()]).forEach((panel) => panel.gather());
+            due.clear();
+        }, SOON);
+    };
+    for (const kind of ["input", "change", "click", "keyup", "drop"]) {
+        document.addEventListener(kind, (event) => {
+            if (kind === "click" && !event.isTrusted || event.target.closest && event.target.closest(".easel-prompt")) return;
+            touched = true;
+            easel.gather();
+        }, true);
+    }
+    // After a load: the parts that are to be filled anew (ui/opening.py).
+    easel.opened = (parts) => {
+        for (const part of JSON.parse(parts || "[]")) easel.byId(`easel_fill_${part}`).click();
+        easel.gather();
+    };
 
     document.addEventListener("input", (event) => {
         if (!event.target.closest || !event.target.closest(".easel-prompt")) return;

@@ -100,11 +100,12 @@
     };
 
     easel.when(".easel-counter .weights", (button) =>
-        button.addEventListener("click", () => {
+        button.addEventListener("click", async () => {
             const panel = easel.panelOf(button);
             const text = (name) => (panel.box(name) || {}).value || "";
             document.body.append(dialog);
             dialog.showModal();
+            await panel.gather();
             look({ prompt: text("prompt"), negative_prompt: text("neg_prompt"), model: easel.model(), values: panel.values });
         }),
     );
