@@ -37,6 +37,9 @@ def _ip_adapter(variant: str, *marks: str) -> Iterator[Mark]:
     yield from _by_width("ip-adapter", has, "to_k_ip.weight$", variant=variant)
 
 
+SEVERAL = ("task_embedding$", "control_add_embedding.", "spatial_ch_projs.", "transformer_layes.")
+"""What only a ControlNet of several kinds has."""
+
 UNION = "^controlnet_mode_embedder."
 TO_K = "attn2.to_k.weight$"
 LDM_CONTROL = ("input_hint_block.0.", "zero_convs.0.0.")
@@ -68,7 +71,7 @@ ADDITIONS: tuple[Mark, ...] = (
     Mark("kolors", (*CONTROL, "^encoder_hid_proj."), kind="controlnet"),
     *_by_width("controlnet-union", (*CONTROL, "^task_embedding$"), TO_K),
     *_by_width("controlnet-union", (*CONTROL, "^control_add_embedding."), TO_K),
-    *_by_width("controlnet", CONTROL, TO_K),
+    *_by_width("controlnet", CONTROL, TO_K, lacks=SEVERAL),
     *_by_width("controlnet-union", (*LDM_CONTROL, "task_embedding$"), TO_K),
     *_by_width("controlnet", LDM_CONTROL, TO_K),
     Mark("flux", ("^controlnet_blocks.0.", "^double_blocks.0.img_attn", "^pos_embed_input."), variant="xlabs", kind="controlnet"),
@@ -93,7 +96,6 @@ ADDITIONS: tuple[Mark, ...] = (
     Mark("sd1", ("motion_modules.0.temporal_transformer.", "down_blocks.3.motion_modules."), kind="motion-module"),
     Mark("sdxl", ("motion_modules.0.temporal_transformer.", "down_blocks.2.motion_modules."), kind="motion-module"),
     Mark("", ("motion_modules.0.temporal_transformer.",), kind="motion-module"),
-    Mark("", ("^768.0.linear.0.", "^320.0.linear.0."), kind="hypernetwork"),
     Mark("sd1", ("^768.0.linear.",), kind="hypernetwork"),
     Mark("sd2", ("^1024.0.linear.",), kind="hypernetwork"),
     Mark("", ("^320.0.linear.",), kind="hypernetwork"),

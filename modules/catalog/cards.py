@@ -39,12 +39,18 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 def checkpoint(path: Path) -> Card:
     """The card of a file or folder that is to be drawn with. Never raises."""
+    return _checkpoint(path, None)
+
+
+def _checkpoint(path: Path, opened: Header | None) -> Card:
+    """opened: its header, where it was read before."""
     name = naming.name_of(path)
     beside = path.with_suffix(".yaml")
     config = beside if not path.is_dir() and beside.is_file() else None
     found = advice.of(path)
     try:
-        opened = None if path.is_dir() else opened_header(path)
+        if opened is None and not path.is_dir():
+            opened = opened_header(path)
         recognised = family_of(path if opened is None else opened, config, name)
         size = _size(path, bool(recognised.family))
     except EaselError as error:
@@ -83,7 +89,7 @@ def addition(path: Path) -> Card:
         return Card(path=path, name=name, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
     seen = recognise(opened, name)
     if seen.kind in GROUPS["checkpoint"]:
-        return checkpoint(path)
+        return _checkpoint(path, opened)
     trouble = f"It is of no kind that Easel knows{f': {seen.seen}' if seen.seen else ''}." if seen.kind == "unknown" else ""
     return Card(
         path=path,

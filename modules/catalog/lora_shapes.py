@@ -6,7 +6,7 @@ Sources: kohya's lora.py, LyCORIS 4, peft 0.21 and diffusers' older names.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from modules.catalog.card import Kind
 from modules.catalog.header import Entry
@@ -100,10 +100,13 @@ def outputs(seen: Sight, *pieces: str) -> int:
     return 0
 
 
-def _with(seen: Sight, pieces: tuple[str, ...]) -> list[str]:
-    return [name for name in seen.tensors if all(piece in name for piece in pieces)]
+def _with(seen: Sight, pieces: tuple[str, ...]) -> Iterator[str]:
+    first, rest = pieces[0], pieces[1:]
+    for name in seen.tensors:
+        if first in name and all(piece in name for piece in rest):
+            yield name
 
 
 def of_format(seen: Sight) -> Kind | None:
     """Which format of differences this is; None when it is no such file."""
-    return next((kind for kind, parts in FORMATS if seen.any(*parts)), None)
+    return next((kind for kind, parts in FORMATS if seen.sample.any(*parts)), None)

@@ -84,9 +84,10 @@ def _lora(seen: Sight, layers: str, word: str, metadata: Mapping[str, str]) -> D
         entrance = inputs(seen, "img_in.") or inputs(seen, "x_embedder.") or inputs(seen, "img_in")
         if entrance == 128:
             return Difference("control-lora", word)
+        if not entrance and seen.has("_norm.scale$"):  # as those that widen the entrance have, and here the entrance is lost
+            return Difference("lora")
         return Difference("lora", word, "fill" if entrance == 384 else "")
-    kernels = any(len(entry.shape) == 4 and entry.shape[-1] > 1 for entry in seen.tensors.values())
-    if kernels and seen.any("lora_unet_", "lycoris_"):
+    if seen.any("lora_unet_", "lycoris_") and any(len(shape) == 4 and shape[-1] > 1 for _, shape in seen.tensors.values()):
         return Difference("lora-lcm", word, "lcm") if _few_steps(seen, layers, metadata) else Difference("locon", word)
     return Difference("lora", word)
 
@@ -102,6 +103,9 @@ def _few_steps(seen: Sight, layers: str, metadata: Mapping[str, str]) -> bool:
 
 def _architecture(seen: Sight, layers: str) -> str:
     """By names, then by widths. Several words with a stroke between them where it may be any of them; "" where nothing tells."""
+    unet = any(piece in layers for piece in UNET)
+    if unet and "lora_prior_unet_" not in layers:
+        return _unet(seen, layers)
     for word, pieces in TRANSFORMERS:
         if all(piece in layers for piece in pieces):
             return word
@@ -109,10 +113,8 @@ def _architecture(seen: Sight, layers: str) -> str:
         return _flux_native(seen)
     if "joint_blocks_" in layers:
         return _sd3(seen, "joint_blocks", layers)
-    if "transformer_blocks_" in layers and not any(piece in layers for piece in UNET):
+    if "transformer_blocks_" in layers:
         return _transformer(seen, layers)
-    if any(piece in layers for piece in UNET) and ("_attn" in layers or "_resnets_" in layers or "blocks_" in layers):
-        return _unet(seen, layers)
     if re.search(r"\blayers_\d+_(attention|adaLN|feed_forward)|_layers_\d+_(attention|adaLN|feed_forward)", layers):
         width = inputs(seen, "layers", "attention", "qkv") or inputs(seen, "layers", "attention", "to_q") or inputs(seen, "layers", "feed_forward", "w1")
         return {3840: "z-image", 2304: "lumina2"}.get(width, "")
@@ -127,7 +129,7 @@ def _flux_native(seen: Sight) -> str:
         into, out = inputs(seen, name), outputs(seen, name)
         if into and out:
             return {one: "flux", two: "flux2"}.get(out // into if out % into == 0 else 0, "")
-    widths = {width for piece in ("img_attn", "txt_attn", "linear1", "img_mlp") if (width := inputs(seen, "blocks", piece))}
+    widths = {width for piece in ("img_attn", "txt_attn", "linear1", "img_mlp", "processor") if (width := inputs(seen, "blocks", piece))}
     return "flux" if FLUX in widths and ("linear1" in seen.text or "modulation" in seen.text or "processor" in seen.text) else "flux/flux2" if widths else ""
 
 
@@ -142,7 +144,7 @@ def _sd3(seen: Sight, *pieces: str) -> str:
 def _transformer(seen: Sight, layers: str) -> str:
     """Layers by diffusers' names."""
     if "single_transformer_blocks_" in layers:
-        width = inputs(seen, "single_transformer_blocks")
+        width = next((found for piece in ("attn", "proj_mlp", "norm") if (found := inputs(seen, "single_transformer_blocks", piece))), 0)
         mlp = outputs(seen, "single_transformer_blocks", "proj_mlp")
         return "flux" if mlp == 4 * FLUX or width == FLUX and "attn_to_qkv_mlp" not in layers else ""
     blocks = [int(number) for number in re.findall(r"transformer_blocks_(\d+)_", layers)]

@@ -106,9 +106,10 @@ def _alone(view: Sight, stem: str) -> Seen | None:
     """One network under its own names."""
     if added := _addition(view):
         return added
-    if row := first(TRANSFORMERS, view):
+    found = unet(view)
+    if found is None and (row := first(TRANSFORMERS, view)):
         return _transformer(row, view)
-    if found := unet(view):
+    if found:
         return Seen("unet" if found.word else "unknown", found.word, found.variant, ("text encoder", "VAE"), found.seen)
     if row := first((*AUTOENCODERS, *ENCODERS), view):
         return Seen(row.kind or "unknown", hinted(row.word, stem), row.variant)
@@ -132,9 +133,9 @@ def _bundle(whole: Sight, prefix: str) -> Seen:
     if len(foreign) > STRAY * len(whole.tensors):
         return Seen(seen=f"a checkpoint with {len(foreign)} tensors that belong to none, such as {foreign[0][:60]}")
     alone = len(missing) == len(parts)
-    if row := first(TRANSFORMERS, inner):
-        return Seen("transformer" if alone and row.word else "checkpoint" if row.word else "unknown", row.word, row.variant, missing)
     found = unet(inner, whole)
+    if found is None and (row := first(TRANSFORMERS, inner)):
+        return Seen("transformer" if alone and row.word else "checkpoint" if row.word else "unknown", row.word, row.variant, missing)
     if found is None:
         return (_file(inner, Header(inner.tensors), "") if alone else None) or Seen(seen=_first_names(inner))
     if not found.word:

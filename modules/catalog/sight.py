@@ -16,6 +16,9 @@ PACKED = (".absmax", ".quant_map")
 """What bitsandbytes puts beside a weight of four bits (NF4, FP4)."""
 
 
+RUN = 120
+
+
 class Sight:
     """names, as they are in the file, or as one part of it calls them."""
 
@@ -26,6 +29,15 @@ class Sight:
     @cached_property
     def text(self) -> str:
         return "\n".join(("", *self.tensors, ""))
+
+    @cached_property
+    def sample(self) -> Sight:
+        """A few hundred of the names, in runs from beginning, middle and end: enough to see what almost all of them have."""
+        count = len(self.tensors)
+        if count <= 3 * RUN:
+            return self
+        names = list(self.tensors)
+        return Sight({name: self.tensors[name] for start in (0, count // 2, count - RUN) for name in names[start : start + RUN]})
 
     def has(self, mark: str) -> bool:
         if mark not in self._found:

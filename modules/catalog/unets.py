@@ -86,6 +86,8 @@ def unet(seen: Sight, whole: Sight | None = None) -> Unet | None:
         if not all(seen.has(mark) for mark in layout.rest):
             return Unet("", "", "an SDXL UNet of which parts are missing")
         variant = "pruned"
+    if not variant and seen.any("^time_embed.cond_proj.", "^time_embedding.cond_proj."):  # takes its guidance as an input: distilled for few steps
+        return Unet(base, "lcm")
     return Unet(f"{base}-{variant}" if variant else base, variant or _tail(base))
 
 
