@@ -29,6 +29,7 @@ SIZES = {
 }
 """Bytes of one element, by the format's name for its type."""
 
+LONGEST = 2**63 - 1
 REMEDY = "Download or copy it again."
 
 
@@ -127,7 +128,7 @@ def _checked(tree: Any, data: int, size: int) -> Header:
             dtype, shape, (first, last) = row["dtype"], row["shape"], row["data_offsets"]
             bytes_wanted = SIZES[dtype]
             for side in shape:
-                if type(side) is not int or not 0 <= side < 2**63:
+                if type(side) is not int or side < 0 or side > LONGEST:
                     raise ValueError
                 bytes_wanted *= side
             if type(first) is not int or type(last) is not int or first < 0 or last - first != bytes_wanted:

@@ -37,6 +37,9 @@ TRANSFORMERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Architecture -> pieces of names that only its differences have, all of one row."""
 
+CONVOLUTIONS = ("conv", "in_layers", "out_layers", "samplers", "_op_", "input_blocks_0_0")
+"""Pieces of the names of layers that have a kernel."""
+
 FLUX = 3072
 CLIP = {768: "sd1", 1024: "sd2"}
 """Width of the only text encoder -> whose it is."""
@@ -87,7 +90,11 @@ def _lora(seen: Sight, layers: str, word: str, metadata: Mapping[str, str]) -> D
         if not entrance and seen.has("_norm.scale$"):  # as those that widen the entrance have, and here the entrance is lost
             return Difference("lora")
         return Difference("lora", word, "fill" if entrance == 384 else "")
-    if seen.any("lora_unet_", "lycoris_") and any(len(shape) == 4 and shape[-1] > 1 for _, shape in seen.tensors.values()):
+    if (
+        seen.any("lora_unet_", "lycoris_")
+        and any(piece in layers for piece in CONVOLUTIONS)
+        and any(len(shape) == 4 and shape[-1] > 1 for _, shape in seen.tensors.values())
+    ):
         return Difference("lora-lcm", word, "lcm") if _few_steps(seen, layers, metadata) else Difference("locon", word)
     return Difference("lora", word)
 

@@ -13,6 +13,9 @@ NF4, FP4 = "bitsandbytes__nf4", "bitsandbytes__fp4"
 
 def precision(found: Header) -> str:
     """The type in which most weights are kept, counted by elements, in a checkpoint those of what denoises; "" for a file without any."""
+    kinds = {dtype for dtype, _ in found.tensors.values()}
+    if len(kinds) == 1 and "U8" not in kinds:
+        return WORDS.get(dtype := kinds.pop(), dtype.lower())
     counts: dict[str, int] = {}
     inner = any(name.startswith(DENOISER) for name in found.tensors)
     for name, entry in found.tensors.items():
