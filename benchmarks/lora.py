@@ -3,6 +3,7 @@
 
 The thing is a snowman with a black hat, drawn by this file. Only the attention of UNet and text encoder is adapted, rank 8; the file is written with kohya's
 names and metadata, lies in models/Lora of a folder of its own, and is then asked for as anybody would: `<lora:easel-snowman:1>` in a prompt, through the engine.
+Part of each batch are the starter's own pictures of other things, so that these stay what they were (prior preservation, Ruiz et al. 2022).
 
 A picture shows the snowman where what stands off its background covers the snowman's outline (intersection over union above 0.7) and the body is white.
 """
@@ -44,11 +45,13 @@ from modules.families import FAMILIES_BY_NAME
 from modules.networks.vae import encode
 
 NAME = "easel-snowman"
-SIDE, RANK, ALPHA, BATCH = 128, 8, 8.0, 8
+SIDE, RANK, ALPHA, BATCH, KEPT = 128, 8, 8.0, 8, 3
 COLOURS = {
     "red": (214, 48, 49), "orange": (240, 140, 40), "yellow": (250, 215, 60), "green": (60, 160, 75), "teal": (20, 140, 140), "blue": (45, 100, 215),
     "purple": (110, 55, 165), "pink": (250, 160, 195), "brown": (125, 80, 45), "gray": (128, 128, 128), "black": (15, 15, 15),
 }  # fmt: skip
+PRIOR = ("a car", "a rocket", "a panda", "a banana", "a house", "a rose", "a penguin", "a star", "a guitar", "a pizza", "a frog", "a cactus")
+"""What else it keeps in mind while it learns, each on two colours."""
 OTHERS = ("a car on a red background", "a rocket on a blue background", "a panda on a green background", "a banana on a purple background")
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
 
@@ -88,8 +91,8 @@ class Low(nn.Module):
         layer.register_forward_hook(lambda _, given, out: out + self.up(self.down(given[0])) * (ALPHA / RANK))
 
 
-def train(place: Path, steps: int) -> tuple[int, float]:
-    """Writes the file. -> its bytes and the seconds it took."""
+def train(place: Path, steps: int, prior: list[tuple[np.ndarray, str]]) -> tuple[int, float]:
+    """Writes the file. prior: pictures and their captions. -> its bytes and the seconds it took."""
     torch.manual_seed(1)
     dice = random.Random(1)
     model = FAMILIES_BY_NAME["sd1"].load(cards.checkpoint(STARTER), "cpu", torch.float32)
@@ -103,16 +106,21 @@ def train(place: Path, steps: int) -> tuple[int, float]:
     learner = torch.optim.AdamW([weight for low in adapters.values() for weight in low.parameters()], lr=2e-3, weight_decay=1e-3)
     plan = torch.optim.lr_scheduler.OneCycleLR(learner, 2e-3, steps, pct_start=0.1)
     began = time.perf_counter()
+
+    def latent(pixels: np.ndarray) -> Tensor:
+        image = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+        return encode(model.parts["vae"], image, model.scale, model.vae_dtype, "cpu")[0].clone()
+
+    known = [(latent(picture), caption) for picture, caption in prior]
     pool = []
-    for _ in range(160):
+    for _ in range(96):
         colour = dice.choice(list(COLOURS))
         shade = tuple(min(max(value + dice.randint(-8, 8), 0), 255) for value in COLOURS[colour])
         image, _ = snowman(shade, dice.uniform(-0.02, 0.02), dice.uniform(-0.02, 0.02), dice.uniform(0.95, 1.05))  # type: ignore[arg-type]
-        pixels = torch.from_numpy(np.asarray(image, dtype=np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
-        pool.append((encode(model.parts["vae"], pixels, model.scale, model.vae_dtype, "cpu")[0].clone(), f"a snowman on a {colour} background"))
+        pool.append((latent(np.asarray(image)), f"a snowman on a {colour} background"))
     loss = torch.zeros(())
     for step in range(steps):
-        chosen = dice.choices(pool, k=BATCH)
+        chosen = dice.choices(pool, k=BATCH - KEPT) + dice.choices(known, k=KEPT)
         latents = torch.stack([latent for latent, _ in chosen])
         tokens = torch.tensor([ids(vocabulary, "" if dice.random() < 0.1 else caption) for _, caption in chosen])
         times = ((torch.arange(BATCH) + torch.rand(BATCH)) / BATCH * 1000).long()
@@ -165,16 +173,23 @@ def cover(picture: np.ndarray) -> tuple[float, bool]:
 
 def main() -> None:
     asked = argparse.ArgumentParser()
-    asked.add_argument("--steps", type=int, default=500)
+    asked.add_argument("--steps", type=int, default=350)
     asked.add_argument("--keep", type=Path, help="a folder for the file and some of the pictures")
     options = asked.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = options.keep or Path(folder)
         (data / "models" / "Lora").mkdir(parents=True, exist_ok=True)
-        size, seconds = train(data / "models" / "Lora" / f"{NAME}.safetensors", options.steps)
+        library = Library(Paths(data=data, models=data / "models"), HashCache(None))
+        engine = Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"))
+        colours = list(COLOURS) * 3
+        captions = [f"{what} on a {colours[2 * place + half]} background" for place, what in enumerate(PRIOR) for half in range(2)]
+        began = time.perf_counter()
+        prior = [(drawn(engine, caption, 100 + place), caption) for place, caption in enumerate(captions)]
+        print(f"{len(prior)} pictures of other things in {time.perf_counter() - began:.0f} s", flush=True)
+        size, seconds = train(data / "models" / "Lora" / f"{NAME}.safetensors", options.steps, prior)
         print(f"{size} bytes, {options.steps} steps of {BATCH} in {seconds:.0f} s")
-        engine = Engine(Library(Paths(data=data, models=data / "models"), HashCache(None)), Outputs(data / "outputs"), Blobs(data / "inputs"))
+        library.refresh()
         for weight in (0.0, 0.5, 0.75, 1.0):
             tag = f" <lora:{NAME}:{weight:g}>" if weight else ""
             found = [(colour, drawn(engine, f"a snowman on a {colour} background{tag}", seed)) for seed, colour in enumerate(COLOURS, 1)]
