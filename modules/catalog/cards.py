@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modules.catalog import advice, folder, gguf, header, naming, pickled
+from modules.catalog import advice, folder, gguf, header, inversion_png, naming, pickled
 from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.detect import family_of, record_of
 from modules.catalog.header import Header
@@ -18,7 +18,7 @@ from modules.core.errors import EaselError
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Endings of files that can run code when they are read. Their headers are taken apart without that (`pickled`)."""
 
-CONVERTED: tuple[Kind, ...] = ("checkpoint", "upscaler", "face restorer")
+CONVERTED: tuple[Kind, ...] = ("checkpoint", "upscaler", "face restorer", "embedding")
 """Kinds whose loaders convert a pickle, in a child process."""
 
 UNSUPPORTED: Mapping[Kind, str] = {
@@ -31,9 +31,12 @@ METADATA_LIMIT = 64
 TEXT_LIMIT = 500
 """How many texts of a file's metadata a card keeps, and how many characters of each."""
 
-EMBEDDING_WIDTHS = {768: "sd1"}
-"""Width of a text encoder -> the family that has it. Others can only be told by trying."""
+CALLED = ("ss_output_name", "sshs_model_hash", "modelspec.title")
 
+EMBEDDING_WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+"""Width of the text encoders side by side -> the family that has them. Others can only be told by trying."""
+
+SDXL_SIDES = ("clip_l", "clip_g")
 FLOATS = ("F16", "BF16", "F32", "F64")
 
 
@@ -143,7 +146,9 @@ def _pickle(path: Path, kind: Kind) -> str:
 
 
 def _shortened(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {key[:100]: value[:TEXT_LIMIT] for key, value in list(metadata.items())[:METADATA_LIMIT]}
+    """Those by which a LoRA is called stand first: safetensors keeps them in no order."""
+    keys = sorted(metadata, key=lambda key: key not in CALLED)[:METADATA_LIMIT]
+    return {key[:100]: metadata[key][:TEXT_LIMIT] for key in keys}
 
 
 def _bytes(path: Path) -> int:
@@ -157,9 +162,7 @@ def embedding(path: Path) -> Card:
     """The card of a textual inversion; its note says how many vectors of which width it has. Never raises."""
     try:
         size = path.stat().st_size
-        if trouble := _pickle(path, "embedding"):
-            return Card(path=path, name=path.stem, kind="embedding", size=size, trouble=trouble)
-        shape = vectors(header.read(path))
+        shape = _pictured(path) if path.suffix.lower() == ".png" else vectors(opened_header(path))
     except EaselError as error:
         return Card(path=path, name=path.stem, kind="embedding", trouble=str(error))
     except OSError as error:
@@ -171,8 +174,18 @@ def embedding(path: Path) -> Card:
     return Card(path=path, name=path.stem, kind="embedding", architecture=family, family=family, size=size, note=note)
 
 
+def _pictured(path: Path) -> tuple[int, int]:
+    rows = inversion_png.read(path).vectors
+    return len(rows), len(rows[0])
+
+
 def vectors(found: Header) -> tuple[int, int] | None:
-    """[vectors, width] of `emb_params` (A1111) or of the only tensor (diffusers, whose name is the token); a single vector may lack its first axis."""
+    """[vectors, width] of `emb_params` (A1111), of the only tensor (diffusers, whose name is the token), or of SDXL's two side by side; a single vector may
+    lack its first axis."""
+    sides = [found.tensors.get(name) for name in SDXL_SIDES]
+    if all(side and len(side.shape) == 2 and side.dtype in FLOATS and math.prod(side.shape) for side in sides):
+        shapes = [side.shape for side in sides if side]
+        return (shapes[0][0], shapes[0][1] + shapes[1][1]) if shapes[0][0] == shapes[1][0] else None
     entry = found.tensors.get("emb_params") or (next(iter(found.tensors.values())) if len(found.tensors) == 1 else None)
     if entry is None or entry.dtype not in FLOATS or len(entry.shape) not in (1, 2) or not math.prod(entry.shape):
         return None

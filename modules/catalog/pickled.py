@@ -38,8 +38,8 @@ DTYPES = {
     "ByteStorage": "U8",
     "BoolStorage": "BOOL",
 }
-WRAPPERS = ("model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net")
-"""Keys under which trainers keep the tensors, the wanted ones first (EMA before the raw weights)."""
+WRAPPERS = ("string_to_param", "model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net")
+"""Keys under which trainers keep the tensors, the wanted ones first (EMA before the raw weights). string_to_param: of A1111's textual inversions."""
 REMEDY = "Download it again, or convert it to .safetensors."
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import cards, lookup, titles, upscalers
+from modules.catalog import cards, inversion_png, lookup, titles, upscalers
 from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
@@ -30,7 +30,7 @@ CLIP_VOCABULARY = PROJECT / "modules" / "networks" / "configs" / "clip"
 
 CHECKPOINTS = (".safetensors", ".ckpt", ".gguf")
 ADDITIONS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
-EMBEDDINGS = (".safetensors", ".pt", ".bin")
+EMBEDDINGS = (".safetensors", ".pt", ".bin", ".png")
 UPSCALER = Noun("upscaler", "upscaler", "models/ESRGAN")
 NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
 """A1111's habit: an autoencoder beside the checkpoint it belongs to."""
@@ -188,7 +188,8 @@ class Library:
         self._anywhere = [self._outside_its_place(row, states, used) for row in self._checkpoints]
         inversions: dict[str, Card] = {}
         for one in walk(self.paths.embedding_folders(), EMBEDDINGS, folders=False):
-            inversions.setdefault(one.path.stem, self._card(one, cards.embedding, used))
+            if one.path.suffix.lower() != ".png" or inversion_png.holds(one.path):  # others are pictures beside an embedding
+                inversions.setdefault(one.path.stem, self._card(one, cards.embedding, used))
         self._embeddings = sorted(inversions.values(), key=lambda card: card.name.casefold())
         found = list(walk(self.paths.upscaler_folders(), upscalers.FILES, folders=False))
         self._upscalers = sorted((Listed(self._card(one, upscalers.upscaler, used), one.inside) for one in found), key=lambda row: row.card.name.casefold())

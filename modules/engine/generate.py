@@ -29,7 +29,7 @@ from modules.core.paths import Paths
 from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
-from modules.engine import loras, upscaler_names, wide
+from modules.engine import inversions, loras, upscaler_names, wide
 from modules.engine.canvas import Canvas
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
 from modules.engine.controls import Controls
@@ -68,7 +68,6 @@ from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine, find, is_out_of_memory
 from modules.memory.placement import rest
-from modules.prompt import embeddings as inversions
 from modules.prompt.grammar import networks, strip_comments
 from modules.prompt.lora_tags import KINDS
 from modules.prompt.styles import Style
@@ -200,7 +199,11 @@ class Engine:
         report(Progress("loading", 0, request.pictures))
         request, card = self._resolved(request)
         pictures: list[Picture] = []
-        notes, stopped, failure = [*left_out(request), *loras.missing(request, self.shelf)], Cancel.NONE, None
+        notes, stopped, failure = (
+            [*left_out(request), *loras.missing(request, self.shelf), *inversions.of_others(request, card, self.shelf.embeddings())],
+            Cancel.NONE,
+            None,
+        )
         if save:
             notes += self._noted(single(request, 0), card, keys)
         try:
@@ -240,8 +243,11 @@ class Engine:
         features: list[Feature] = [*controls.standing(), *([Tiling()] if request.tiling else [])]
         if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
-        with Relay(self.models, request.precision, card, refiner, self._vectors(request), features, partial(self._own, say)) as relay:
+        vectors = self._vectors(request)
+        with Relay(self.models, request.precision, card, refiner, vectors, features, partial(self._own, say)) as relay:
             stages = plan(request, relay.record, card.native)
+            for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
+                say(sentence)
             report(Progress("encoding", 0, request.pictures))
             for stage in stages:
                 relay.texts(stage)
@@ -383,8 +389,8 @@ class Engine:
         return []
 
     def _vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]:
-        cards = {card.name: card for card in self.shelf.embeddings()}
-        return {name: inversions.load(cards[name].path) for name in request.embeddings}
+        known = [self.shelf.hashed(card) for card in self.shelf.embeddings() if card.name in request.embeddings]
+        return inversions.vectors(known, request.embeddings, self.converted)
 
 
 def left_out(request: GenerationRequest) -> list[str]:

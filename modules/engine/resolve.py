@@ -16,6 +16,7 @@ from modules.core.request import SEED_DRAW, GenerationRequest, Init, Precision, 
 from modules.engine import control_files, loras, upscaler_names
 from modules.engine.companions import Shelf as Companions
 from modules.engine.companions import with_companions
+from modules.engine.inversions import suits
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
 from modules.engine.supports import check_supported
@@ -63,7 +64,7 @@ def resolve(
         model_hash=card.sha256,
         precision=exact,
         init=_init(request, card),
-        embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), shelf),
+        embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), card, shelf),
         loras=loras.recorded(request, card, shelf),
         refiner=_refiner(request, card, shelf),
     )
@@ -107,9 +108,10 @@ def _refiner(request: GenerationRequest, lead: Card, shelf: Shelf) -> Refiner:
     return dataclasses.replace(request.refiner, checkpoint=card.name, checkpoint_hash=card.sha256)
 
 
-def _embeddings(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
-    """name -> sha256 of each textual inversion that the prompts name. A recorded hash that no file has any more is refused, not replaced."""
-    cards = {card.name: card for card in shelf.embeddings() if not card.trouble}
+def _embeddings(request: GenerationRequest, lead: Card, shelf: Shelf) -> dict[str, str]:
+    """name -> sha256 of each textual inversion that the prompts name and that the checkpoint takes. A recorded hash that no file has any more is refused, not
+    replaced."""
+    cards = {card.name: card for card in shelf.embeddings() if not card.trouble and suits(card, lead)}
     used = {name: shelf.hashed(cards[name]).sha256 for name in names_in("\n".join(spoken(request)), list(cards))}
     for name, sha256 in request.embeddings.items():
         if not used.get(name, "").startswith(sha256[:64]):

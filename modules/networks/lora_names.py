@@ -19,6 +19,8 @@ TEXT = ("text 1", "text 2", "text 3")
 PARTS: Mapping[str, str] = {"unet": DENOISER, "transformer": DENOISER, "text_encoder": TEXT[0], "text_encoder_2": TEXT[1], "text_encoder_3": TEXT[2]}
 """Components of a model -> what adapter files tell apart."""
 
+TEXT_PARTS = tuple(part for part, owner in PARTS.items() if owner != DENOISER)
+
 PREFIXES: tuple[tuple[str, str], ...] = (
     ("lora_unet_", DENOISER),
     ("lora_transformer_", DENOISER),

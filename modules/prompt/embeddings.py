@@ -26,7 +26,7 @@ SIZE_LIMIT = 64 * 2**20
 
 
 def load(path: str | Path) -> Tensor:
-    """The vectors of a .safetensors file, [n, D] float32: the tensor `emb_params` (A1111), or the only one (diffusers). Raises BadModelFile."""
+    """The vectors of a .safetensors file, [n, D] float32: the tensor `emb_params` (A1111), the only one (diffusers), or SDXL's two side by side. Raises BadModelFile."""
     path = Path(path)
     if path.suffix.lower() != ".safetensors":
         raise BadModelFile(
@@ -40,8 +40,9 @@ def load(path: str | Path) -> Tensor:
         tensors = load_safetensors(path.read_bytes())
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise BadModelFile(f"The embedding {path.name} cannot be read ({error}).", "Copy or download it again.") from error
-    if {"clip_l", "clip_g"} & set(tensors):
-        raise BadModelFile(f"The embedding {path.name} was made for SDXL: it has vectors for two text encoders.", "Use one made for this model.")
+    sides = [tensors[name] for name in ("clip_l", "clip_g") if name in tensors and tensors[name].ndim == 2]
+    if len(sides) == 2 and len(sides[0]) == len(sides[1]):  # SDXL's: its two text encoders' vectors side by side
+        tensors = {"emb_params": torch.cat([side.float() for side in sides], 1)}
     vectors = tensors.get("emb_params", next(iter(tensors.values())) if len(tensors) == 1 else None)
     if vectors is None or vectors.ndim not in (1, 2) or not vectors.numel() or not vectors.is_floating_point():
         raise BadModelFile(

@@ -190,7 +190,7 @@ def test_embeddings(library: Library, paths: Paths) -> None:
     assert {name for name, card in found.items() if not card.trouble} == {"bad_hands", "One"}
     assert found["bad_hands"].note == "8 vectors of 768" and found["bad_hands"].family == "sd1" and found["bad_hands"].kind == "embedding"
     assert found["One"].note == "1 vector of 32"
-    assert "pickle" in found["old"].trouble and "no textual inversion" in found["lora"].trouble
+    assert "no file of tensors" in found["old"].trouble and "no textual inversion" in found["lora"].trouble
     assert library.hashed(found["One"]).sha256
 
 

@@ -72,7 +72,8 @@ def sizes(parts: dict[str, Any], part: str, layer: str) -> tuple[int, int]:
 def peft(parts: dict[str, Any], part: str, endings: tuple[str, ...]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for seed, (name, layer) in enumerate(lora_files.layers(parts[part], endings).items()):
-        found |= pair(f"{part}.{name}", *map(int, weight_of(layer).shape), seed=7 * seed, ends=("lora_A", "lora_B"))
+        rows, columns = weight_of(layer).shape
+        found |= pair(f"{part}.{name}", rows, columns, seed=7 * seed, ends=("lora_A", "lora_B"))
     return found
 
 

@@ -25,6 +25,7 @@ VECTORS = torch.arange(12.0).reshape(3, 4)
         ({"emb_params": VECTORS.half(), "other": torch.zeros(1)}, VECTORS),
         ({"<cat>": VECTORS}, VECTORS),
         ({"<cat>": VECTORS[1].clone()}, VECTORS[1:2]),
+        ({"clip_l": VECTORS, "clip_g": VECTORS * 2}, torch.cat([VECTORS, VECTORS * 2], 1)),
     ],
 )
 def test_load(tmp_path: Path, tensors: dict[str, torch.Tensor], expected: torch.Tensor) -> None:
@@ -38,7 +39,7 @@ def test_load(tmp_path: Path, tensors: dict[str, torch.Tensor], expected: torch.
     "tensors",
     [
         {"a": VECTORS, "b": VECTORS.clone()},
-        {"clip_l": VECTORS, "clip_g": VECTORS.clone()},
+        {"clip_l": VECTORS, "clip_g": VECTORS[:2].clone()},
         {"a": torch.zeros(2, 2, 2)},
         {"a": torch.zeros(0, 4)},
         {"a": torch.zeros(2, 4, dtype=torch.int64)},
