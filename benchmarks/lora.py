@@ -45,7 +45,7 @@ from modules.families import FAMILIES_BY_NAME
 from modules.networks.vae import encode
 
 NAME = "easel-snowman"
-SIDE, RANK, ALPHA, BATCH, KEPT = 128, 8, 8.0, 8, 3
+SIDE, RANK, ALPHA, BATCH, KEPT = 128, 8, 8.0, 8, 2
 COLOURS = {
     "red": (214, 48, 49), "orange": (240, 140, 40), "yellow": (250, 215, 60), "green": (60, 160, 75), "teal": (20, 140, 140), "blue": (45, 100, 215),
     "purple": (110, 55, 165), "pink": (250, 160, 195), "brown": (125, 80, 45), "gray": (128, 128, 128), "black": (15, 15, 15),
@@ -103,8 +103,8 @@ def train(place: Path, steps: int, prior: list[tuple[np.ndarray, str]]) -> tuple
         for name, layer in network.named_modules()
         if name.endswith(LAYERS)
     }
-    learner = torch.optim.AdamW([weight for low in adapters.values() for weight in low.parameters()], lr=2e-3, weight_decay=1e-3)
-    plan = torch.optim.lr_scheduler.OneCycleLR(learner, 2e-3, steps, pct_start=0.1)
+    learner = torch.optim.AdamW([weight for low in adapters.values() for weight in low.parameters()], lr=3e-3, weight_decay=1e-3)
+    plan = torch.optim.lr_scheduler.OneCycleLR(learner, 3e-3, steps, pct_start=0.1)
     began = time.perf_counter()
 
     def latent(pixels: np.ndarray) -> Tensor:
@@ -134,7 +134,7 @@ def train(place: Path, steps: int, prior: list[tuple[np.ndarray, str]]) -> tuple
         learner.step()
         plan.step()
         if step % 50 == 0:
-            print(f"step {step}: loss {float(loss):.4f}, {time.perf_counter() - began:.0f} s", flush=True)
+            print(f"step {step}: loss {loss.item():.4f}, {time.perf_counter() - began:.0f} s", flush=True)
     tensors: dict[str, Tensor] = {}
     for name, low in adapters.items():
         tensors |= {f"{name}.lora_down.weight": low.down.weight.detach().half(), f"{name}.lora_up.weight": low.up.weight.detach().half()}
@@ -173,7 +173,7 @@ def cover(picture: np.ndarray) -> tuple[float, bool]:
 
 def main() -> None:
     asked = argparse.ArgumentParser()
-    asked.add_argument("--steps", type=int, default=350)
+    asked.add_argument("--steps", type=int, default=400)
     asked.add_argument("--keep", type=Path, help="a folder for the file and some of the pictures")
     options = asked.parse_args()
     torch.set_num_threads(1)

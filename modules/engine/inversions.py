@@ -43,11 +43,16 @@ def suits(embedding: Card, checkpoint: Card) -> bool:
 
 
 def of_others(request: GenerationRequest, lead: Card, cards: Iterable[Card]) -> list[str]:
-    """What to say of names in the prompts that are embeddings for another family: they are read as words, as A1111 does."""
-    other = {card.name: card for card in cards if not card.trouble and not suits(card, lead)}
+    """What to say of names in the prompts that are embeddings for another family, or broken: they are read as words, as A1111 does."""
+    other = {card.name: card for card in cards if card.trouble or not suits(card, lead)}
     said = embeddings.names_in("\n".join(spoken(request)), other) if other else []
-    made = {name: title(other[name].architecture).removesuffix(" model") for name in said}
-    return [f"The embedding {name} was made for {made[name]}, so its name was read as plain words." for name in said]
+    return [f"The embedding {name} {_why(other[name])}, so its name was read as plain words." for name in said]
+
+
+def _why(card: Card) -> str:
+    if card.trouble:
+        return f"cannot be used ({card.trouble.rstrip('.')})"
+    return f"was made for {title(card.architecture).removesuffix(' model')}"
 
 
 def unfitting(model: Model, found: Mapping[str, Tensor]) -> list[str]:

@@ -94,7 +94,7 @@ def _placed(wear: Wear, names: Names, shares: dict[Place, list[_Share]]) -> Fit:
                     shares.setdefault(place, []).append(_Share(file, layer, strength, wear.dyn, whole, index))
     if unfitting > STRAY * len(file.layers):
         raise Unsupported(f"{wear.path.name} was made for another kind of model: {unfitting} of its {len(file.layers)} layers do not fit.", NEEDS, "prompt")
-    return Fit(wear.path, applied, len(file.weights.shapes), tuple(unknown[:5]))
+    return Fit(wear.path, applied, file.tensors, tuple(unknown[:5]))
 
 
 def _fits(shape: tuple[int, int] | None, whole: Sequence[nn.Module]) -> bool:
@@ -136,6 +136,8 @@ def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
             raise Unsupported(what, NEEDS, "prompt") from error
     if (bias := lora_delta.bias_delta(parts)) is not None:
         found["bias"] = bias.flatten()[rows]
+    if not all(torch.isfinite(added).all() for added in found.values()):
+        raise BadModelFile(f"{share.file.path.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
     return found
 
 

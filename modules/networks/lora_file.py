@@ -99,13 +99,18 @@ def layers(names: Iterable[str]) -> tuple[list[FileLayer], list[str]]:
 
 
 class LoraFile:
-    """A file whose header was read. stray: tensors that belong to no layer. Raises BadModelFile for a damaged one."""
+    """A file whose header was read. stray: tensors that belong to no layer, and such that are no weights. tensors: how many there are.
+    Raises BadModelFile for a damaged one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.weights = Weights([path], DTYPES | INTEGERS)
-        self.layers, self.stray = layers(self.weights.shapes)
-        self._alphas = alphas(header.read(path).metadata.get("lora_adapter_metadata", ""))
+        found = header.read(path)
+        numbers = [name for name, entry in found.tensors.items() if entry.dtype in DTYPES or not math.prod(entry.shape) > 1]  # whole numbers are scales at most
+        self.layers, self.stray = layers(numbers)
+        self.stray += sorted(set(found.tensors) - set(numbers))
+        self.tensors = len(found.tensors)
+        self._alphas = alphas(found.metadata.get("lora_adapter_metadata", ""))
 
     def read(self, layer: FileLayer, device: torch.device) -> dict[str, Tensor]:
         """The tensors of a layer by what they are, float32."""
