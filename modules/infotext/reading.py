@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +17,9 @@ from modules.core.wish import Wish
 from modules.infotext import keys
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.names import clean, shown, stem
+
+LORAS, NAME = 50, 200
+"""LoRAs that are taken from a file, and characters of each one's name."""
 
 State = Literal["restored", "approximated", "not restored"]
 
@@ -68,6 +72,7 @@ class Draft:
         self.notes: list[str] = []
         self.facts: dict[str, str] = {}
         self.upscaler = ""
+        self.loras: list[str] = []
 
     def take(self, key: str, name: str, value: object, note: str = "", *, said: object = None) -> bool:
         """Sets field `name` from what the picture says under `key`. A note makes the row "approximated". Says whether the value could be used.
@@ -119,6 +124,29 @@ class Draft:
         if "#" in text:
             self.values["text.comments"] = False
 
+    def lora(self, key: str, name: object, unet: object, te: object = None, digest: object = "") -> None:
+        """One that a tool keeps beside the prompt: it is named in ours, by its file's name alone. unet, te: strengths; te follows unet. digest: of its file."""
+        plain = re.sub(r"[<>:]", " ", stem(name)).strip()[:NAME] if isinstance(name, str) else ""
+        try:
+            weights = [float(str(value)) for value in (unet if te is None else te, unet)]
+        except ValueError:
+            weights = [math.nan]
+        if not plain or len(self.loras) == LORAS or not all(abs(weight) <= 100 for weight in weights):
+            return self.leave(key, name, keys.LORA)
+        said = ":".join(f"{weight:g}" for weight in dict.fromkeys(weights))
+        self.loras.append(f"<lora:{plain}:{said}>")
+        self.rows.append(Row(clean(key), shown(f"{plain}: {said}"), "approximated", keys.NAMED))
+        if isinstance(digest, str) and re.fullmatch(r"[0-9a-fA-F]{8,64}", digest):
+            self.values["loras"] = {**self.values.get("loras", {}), plain: digest.lower()}
+
+    def _with_loras(self) -> None:
+        for name in ("prompt", "hires.prompt") if self.loras else ():
+            prompt = self.values.get(name, "")
+            if name == "prompt" or prompt:
+                marks = [mark for mark in self.loras if mark.rpartition(":")[0] not in prompt]
+                self.values[name] = " ".join([prompt, *marks] if prompt else marks)
+        self.loras = []
+
     def model(self, key: str, name: object, note: str = "") -> None:
         """Only a model's name is taken, never the place where it lay."""
         if not isinstance(name, str) or not name.strip():
@@ -147,6 +175,7 @@ class Draft:
 
     def reading(self, size: tuple[int, int] = (0, 0)) -> Reading:
         """size: of the picture itself, in pixels, used when its text gives none."""
+        self._with_loras()
         if self.values and min(size) >= 64 and not {"width", "height"} & set(self.values):
             self.size("Size", *size, keys.OWN_SIZE)
         return Reading(self._request(), self.source, self.rows, self.notes, self.facts, upscaler=self.upscaler)

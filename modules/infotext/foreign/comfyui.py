@@ -128,8 +128,8 @@ def _model(draft: Draft, graph: Graph, node: str) -> None:
     done = False
     for name in upstream(graph, node, ("model", "guider", "base_model", "unet", "lora_stack", "optional_lora_stack")):
         made = graph[name]
-        for lora, strength in _loras(made):
-            draft.leave(made.kind, f"{file_name(lora)}: {shown(strength)}", keys.LORA)
+        for lora, strength, text_strength in _loras(made):
+            draft.lora(made.kind, file_name(lora), strength, text_strength)
         found = next((text(made.values[key]) for key in MODELS if text(made.values.get(key))), "")
         if found and not done:
             draft.model(made.kind, found)
@@ -140,13 +140,14 @@ def _model(draft: Draft, graph: Graph, node: str) -> None:
     draft.leave("vae_name", vae if vae not in ("Baked VAE", "None") else "", keys.FILES)
 
 
-def _loras(node: Node) -> Iterator[tuple[str, Any]]:
-    """(file, strength) of loaders for one, of stacks with numbered inputs, and of those that keep each in an object."""
+def _loras(node: Node) -> Iterator[tuple[str, Any, Any]]:
+    """(file, strength, that of the text encoder or None) of loaders for one, of stacks with numbered inputs, and of those that keep each in an object."""
     for key, given in node.values.items():
         if key.startswith("lora_name") and text(given) not in ("", "None"):
-            yield text(given), node.values.get(key.replace("lora_name", "strength_model"), node.values.get(key.replace("lora_name", "lora_wt"), 1))
+            strength = node.values.get(key.replace("lora_name", "strength_model"), node.values.get(key.replace("lora_name", "lora_wt"), 1))
+            yield text(given), strength, node.values.get(key.replace("lora_name", "strength_clip"))
         elif isinstance(given, Mapping) and text(given.get("lora")) not in ("", "None") and given.get("on", True):
-            yield text(given["lora"]), given.get("strength", 1)
+            yield text(given["lora"]), given.get("strength", 1), given.get("strengthTwo")
 
 
 def _canvas(draft: Draft, graph: Graph, node: str) -> bool:

@@ -25,7 +25,6 @@ REASONS: Mapping[str, str] = {
     "refiner_model": "A second model that takes over (refiner) is not restored.",
     "refiner_switch": "",
     "styles": "Styles are already part of the prompt.",
-    "loras": keys.LORA,
     "vae": keys.FILES,
     "inpaint_method": keys.MASK,
     "inpaint_engine_version": keys.MASK,
@@ -70,6 +69,9 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     for key, reason in REASONS.items():
         if data.get(key) not in ("None", "Default (model)", 0, False) and reason and not (key == "performance" and "steps" in data):
             draft.leave(key, data.get(key), reason)
+    for lora in items(data.get("loras")):
+        name, weight, digest = (*items(lora), "", "", "")[:3]
+        draft.lora("loras", name, weight, digest=digest)
     draft.fact("Version", data.get("version"))
     draft.noise("CPU", NOISE)
     return draft.reading(size)

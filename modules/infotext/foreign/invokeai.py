@@ -23,10 +23,9 @@ NOISE_CARD = (
 SYNTAX = "Written for compel; its weights are now in A1111's form."
 HANDLED = {
     "app_version", "generation_mode", "model", "positive_prompt", "negative_prompt", "width", "height", "seed", "rand_device", "cfg_scale", "steps",
-    "scheduler", "clip_skip", "seamless_x", "seamless_y",
+    "scheduler", "clip_skip", "seamless_x", "seamless_y", "loras",
 }  # fmt: skip
 REASONS = {
-    "loras": keys.LORA,
     "controlnets": keys.CONTROL,
     "t2iAdapters": keys.CONTROL,
     "ipAdapters": "A picture that serves as a prompt is not restored.",
@@ -90,6 +89,9 @@ def read_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     else:
         draft.noise("CPU", NOISE_CPU)
     draft.fact("Version", data.get("app_version"))
+    for lora in items(data.get("loras")):
+        model = mapping(mapping(lora).get("model", mapping(lora).get("lora")))
+        draft.lora("loras", first(model, "name", "model_name"), mapping(lora).get("weight", 1))
     draft.fact("generation_mode", data.get("generation_mode"))
     for key, entry in data.items():
         if key not in HANDLED and key not in dealt and entry not in (0, False):

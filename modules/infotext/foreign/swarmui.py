@@ -29,7 +29,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 )
 HANDLED = {
     "prompt", "negativeprompt", "model", "width", "height", "sampler", "comfyuisampler", "scheduler", "comfyuischeduler", "swarm_version", "clipstopatlayer",
-    "aspectratio", "seamlesstileable", "images", *FIELDS,
+    "aspectratio", "seamlesstileable", "images", "loras", "loraweights", "loratencweights", *FIELDS,
 }  # fmt: skip
 
 
@@ -60,6 +60,10 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
         draft.take("clipstopatlayer", "text.clip_skip", int(max(-layer, -99)), said=layer)
     if str(data.get("seamlesstileable", "")).casefold() == "true":
         draft.take("seamlesstileable", "tiling", True)
+    sides = [items(data.get(key)) for key in ("loraweights", "loratencweights")]
+    for place, lora in enumerate(items(data.get("loras"))):
+        unet, te = (side[place] if place < len(side) else None for side in sides)
+        draft.lora("loras", lora, 1 if unet is None else unet, te)
     dealt = HANDLED | _passes(draft, data)
     for key, given in data.items():
         if key not in dealt:

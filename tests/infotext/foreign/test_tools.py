@@ -92,9 +92,9 @@ def check(reading: Reading, source: str, expected: dict[str, Any], left: set[str
 CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
     (
         chunk("invokeai_metadata", INVOKE), "InvokeAI",
-        {"prompt": "a (big cat:1.2)", "negative_prompt": "(blur:1.21)", "width": 640, "height": 448, "seed": 5, "cfg_scale": 6.5, "steps": 33, "sampler": "DPM++ 2M", "schedule": "Karras",
+        {"prompt": "a (big cat:1.2) <lora:l:0.5>", "negative_prompt": "(blur:1.21)", "width": 640, "height": 448, "seed": 5, "cfg_scale": 6.5, "steps": 33, "sampler": "DPM++ 2M", "schedule": "Karras",
          "text.clip_skip": 2, "tiling": True, "noise_source": "CPU", "model": "Some Model", "model_hash": "", "text.emphasis": "compel"},
-        {"loras", "strength", "hrf_enabled", "model hash"},
+        {"strength", "hrf_enabled", "model hash"},
     ),
     (
         chunk("invokeai_metadata", INVOKE | {"width": 1024, "height": 768, "hrf_strength": 0.45, "hrf_method": "ESRGAN"}), "InvokeAI",
@@ -138,12 +138,12 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
     ),
     (
         {"fooocus_scheme": "fooocus", **chunk("parameters", FOOOCUS)}, "Fooocus",
-        {"prompt": "a cat, style", "negative_prompt": "bad", "steps": 30, "sampler": "DPM++ 2M SDE", "schedule": "Karras", "seed": 123, "cfg_scale": 4.0, "width": 896, "height": 1152,
+        {"prompt": "a cat, style <lora:l:0.5>", "negative_prompt": "bad", "steps": 30, "sampler": "DPM++ 2M SDE", "schedule": "Karras", "seed": 123, "cfg_scale": 4.0, "width": 896, "height": 1152,
          "model": "base_xl", "model_hash": "0123456789", "text.clip_skip": 2, "noise_source": "CPU"},
-        {"sharpness", "loras", "styles"},
+        {"sharpness", "styles"},
     ),
     (
-        {"Software": "Fooocus v2.5.5", "MakerNote": "fooocus", **chunk("UserComment", FOOOCUS)}, "Fooocus", {"prompt": "a cat, style", "seed": 123}, set(),
+        {"Software": "Fooocus v2.5.5", "MakerNote": "fooocus", **chunk("UserComment", FOOOCUS)}, "Fooocus", {"prompt": "a cat, style <lora:l:0.5>", "seed": 123}, set(),
     ),
     (
         chunk("Comment", FOOOCUS_OLD), "Fooocus", {"prompt": "cat", "negative_prompt": "dog", "steps": 60, "width": 1152, "height": 896, "cfg_scale": 7.0, "model": "m", "seed": 4}, {"sharpness"},
@@ -176,9 +176,9 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
     ),
     (
         chunk("parameters", SWARM), "SwarmUI",
-        {"prompt": "a (cat:1.2)", "negative_prompt": "dog", "model": "x", "model_hash": "", "seed": 9, "steps": 21, "cfg_scale": 7.5, "width": 768, "height": 640, "sampler": "Euler a",
+        {"prompt": "a (cat:1.2) <lora:a:0.5>", "negative_prompt": "dog", "model": "x", "model_hash": "", "seed": 9, "steps": 21, "cfg_scale": 7.5, "width": 768, "height": 640, "sampler": "Euler a",
          "schedule": "Karras", "text.clip_skip": 2, "text.emphasis": "compel", "noise_source": "CPU"},
-        {"loras", "refinermethod", "hash"},
+        {"refinermethod", "hash"},
     ),
     (chunk("Model", SWARM), "SwarmUI", {"seed": 9}, set()),
     (
