@@ -143,7 +143,7 @@ class Guidance:
         float,
         Param("Negative guidance minimum sigma", 0, 15, 0.01, text="NGMS", hint="Below this noise level the negative prompt is skipped on every second step."),
     ] = 0.0
-    min_sigma_all: Annotated[bool, Param("… on all steps", text="NGMS all steps")] = False
+    min_sigma_all: Annotated[bool, Param("Negative prompt skipped on every step", text="NGMS all steps")] = False
     skip_early: Annotated[float, Param("Skip early CFG", 0, 1, 0.01, text="Skip Early CFG", hint="Share of the first steps without the negative prompt.")] = 0.0
     distilled: Annotated[
         float,

@@ -34,8 +34,8 @@ PANEL = """
   <div class="kinds" role="group" aria-label="Kinds of models"></div>
   <div class="bar">
     <input type="search" id="models_search" class="search" placeholder="Search names, words, notes, hashes" aria-label="Search models">
-    <label class="pick-folder"><span>Folder</span><select id="models_folder"></select></label>
-    <label><span>Sort</span><select id="models_sort">{sorts}</select></label>
+    <label class="pick-folder"><span>Folder</span><select id="models_folder" aria-label="Folder"></select></label>
+    <label><span>Sort</span><select id="models_sort" aria-label="Sort">{sorts}</select></label>
     <button type="button" id="models_order" class="tool" title="Turn the order about" aria-label="Turn the order about" aria-pressed="false">⇅</button>
     <button type="button" id="models_favourites" class="tool" title="Only favourites" aria-label="Only favourites" aria-pressed="false">★</button>
     <button type="button" id="models_fitting" class="tool wide" title="Hide cards of another family than the chosen checkpoint's" aria-pressed="false">Only fitting</button>

@@ -13,8 +13,10 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 
 from playwright.sync_api import Browser, expect
 
+from modules.infotext import files
+from modules.infotext.read import read
 from tests.ui import page as at
-from tests.ui.tab import Tab
+from tests.ui.tab import SUBMITTED, Tab
 
 pytestmark = pytest.mark.browser
 
@@ -333,8 +335,23 @@ def test_a_chain_of_sends_loses_nothing(tab: Tab, tmp_path: Path) -> None:
     draw(tab, (40, 40), (80, 80))
     tab.until_shown(tab.generate())
 
-    tab.page.click("#img2img_send_pnginfo")
-    expect(tab.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    painted = tab.picture()
+
+    tab.page.click("#img2img_send_to_extras")
+    tab.page.wait_for_function("() => window.easel.extras.canvas && window.easel.extras.canvas.picture")
+    tab.prefix = "extras"
+    tab.fill(upscaling_resize=2)
+    before = len(tab.page.evaluate(SUBMITTED))
+    tab.page.click("#extras_generate")
+    tab.page.wait_for_function(f"(before) => ({SUBMITTED})().length > before", arg=before)
+    tab.until_shown(tab.page.evaluate(SUBMITTED)[-1])
+    large, small = (read(files.read(data)).request for data in (tab.picture(), painted))
+    assert image(tab.picture()).size == (256, 256)
+    assert large == small and large.mask.image, "what painted it came along"
+
+    tab.page.click("#extras_send_pnginfo")
+    expect(tab.page.locator("#pnginfo_html_info h3")).to_contain_text("Made")
+    tab.prefix = "img2img"
     tab.page.click("#img2img_tab")
     tab.page.wait_for_function(FILLED, arg="img2img")
     expect(tab.page.locator("#tab_img2img-button")).to_have_attribute("aria-selected", "true")

@@ -122,4 +122,10 @@
         zone.querySelectorAll("img").forEach((old) => old.remove());
         zone.prepend(picture);
     }, true);
+
+    // Gradio ties the label of a box with a copy button to nothing.
+    easel.when("#pnginfo_text textarea", (area) => {
+        const label = area.closest(".block").querySelector('[data-testid="block-info"]');
+        if (label) area.setAttribute("aria-label", label.textContent.trim());
+    });
 })();

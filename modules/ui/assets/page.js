@@ -111,6 +111,7 @@
         if (event.key === "Tab" && menuOf(event)) event.stopPropagation();
     }, true);
     easel.when('ul[role="listbox"]', (list) => { list.tabIndex = -1; });
+    easel.when("svg.dropdown-arrow", (arrow) => arrow.setAttribute("aria-hidden", "true"));
     document.addEventListener("focusin", (event) => {
         const menu = menuOf(event);
         if (menu) setTimeout(() => { if (document.activeElement === menu) menu.select(); });
