@@ -9,6 +9,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -233,7 +234,7 @@ class Engine:
     ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
         """Take by take: the pictures with what is to be said of each, and whether somebody cancelled."""
         if card.family == "pipeline":
-            yield from self._wide(request, card, report, cancel, keys)
+            yield from self._wide(request, card, report, cancel, keys, say)
             return
         refiner = refiner_of(request, self.shelf)
         for known in (card, refiner) if refiner else (card,):
@@ -262,18 +263,21 @@ class Engine:
                     return
 
     def _wide(
-        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object]
+        self, request: GenerationRequest, card: Card, report: Report, cancel: Callable[[], Cancel], keys: Mapping[str, object], say: Callable[[str], None]
     ) -> Iterator[tuple[list[tuple[Picture, str]], Cancel]]:
         """As `_takes`, through the model's own pipeline."""
         loaded = self.models.load(card, request.precision)
         told = {**keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
-        for index in range(request.pictures):
-            one = single(request, index)
-            image, how = wide.drawn(loaded.model, one, (index, request.pictures), self.blobs, report, cancel, self.looks())
-            rest(loaded.placed)
-            yield [(self._picture(image, one, index, card, how is Cancel.NONE, told), "")] if image else [], how
-            if how is Cancel.STOP:
-                return
+        with ExitStack() as standing:
+            for feature in lora.of_stage(request, self.shelf, say, loaded.model):
+                standing.enter_context(feature.attach(loaded.model))
+            for index in range(request.pictures):
+                one = single(request, index)
+                image, how = wide.drawn(loaded.model, one, (index, request.pictures), self.blobs, report, cancel, self.looks())
+                rest(loaded.placed)
+                yield [(self._picture(image, one, index, card, how is Cancel.NONE, told), "")] if image else [], how
+                if how is Cancel.STOP:
+                    return
 
     def _take(
         self,

@@ -24,8 +24,9 @@ from modules.core.result import Cancel, Progress, Result
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
 from modules.families.pipeline import pipeline_class
+from modules.networks.lora import weight_of
 from tests.engine.conftest import pixels
-from tests.networks import tiny_folders
+from tests.networks import lora_files, tiny_folders
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,18 @@ def test_samplers_of_ours_step_a_model_of_noise(engine: Engine) -> None:
     with pytest.raises(Unsupported, match="FlowMatchEuler") as refused:
         run(engine, "lumina", sampler="DPM++ 2M")
     assert refused.value.field == "sampler"
+
+
+def test_a_lora_is_worn_for_the_run_and_gone_after_it(engine: Engine) -> None:
+    layers = lora_files.layers(tiny_folders.made("pixart").transformer)
+    tensors = {f"transformer.{name}.diff": torch.randn(weight_of(layer).shape, generator=torch.Generator().manual_seed(1)) for name, layer in layers.items()}
+    lora_files.save(engine.shelf.paths.models / "Lora" / "strong.safetensors", tensors)  # type: ignore[attr-defined]
+    engine.shelf.refresh()  # type: ignore[attr-defined]
+    before = run(engine, "pixart").pictures[0]
+    worn = run(engine, "pixart", prompt="a red pear <lora:strong:1>")
+    assert not np.array_equal(pixels(worn.pictures[0]), pixels(before))
+    assert f"{len(tensors)} of {len(tensors)} keys applied" in worn.notes[0] and set(worn.request.loras) == {"strong"}
+    assert run(engine, "pixart").pictures[0].data == before.data
 
 
 def test_cancel_ends_after_the_step_in_hand(engine: Engine) -> None:
