@@ -31,6 +31,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(1, MANY):
         (first_path := data / "models" / "embeddings" / f"style {number:04}.safetensors").write_bytes(first)
     Image.new("RGB", (64, 80), "teal").save(first_path.with_suffix(".png"))
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    files.write(data / "models" / "Lora" / "lcm-lora-sdv1-5.safetensors", {f"{layer}.lora_down.weight": (4, 768), f"{layer}.lora_up.weight": (640, 4)})
     (data / "models" / "Stable-diffusion").mkdir()
     (data / "models" / "Stable-diffusion" / "cut short.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
     return data
@@ -59,12 +61,27 @@ def test_search_insert_and_take_out(browser: Browser, address: str) -> None:
     for tab in checked(browser, address):
         tab.fill(prompt="a heron")
         page = opened(tab)
-        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 2))
+        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 3))
         assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
         page.click(f"{card(page, 'style 0777')} .pick")
         assert tab.value("prompt") == "a heron, style 0777"
         page.click("#easel_models .card .pick")
         assert tab.value("prompt") == "a heron"
+
+
+def test_a_line_names_missing_loras_and_offers_what_few_steps_need(browser: Browser, address: str) -> None:
+    for tab in checked(browser, address):
+        line = tab.page.locator("#txt2img_prompt_container .easel-loras")
+        tab.fill(prompt="a cat <lora:lcm-lora-sdv1:0.7>")
+        expect(line).to_contain_text("There is no LoRA of this name: lcm-lora-sdv1")
+        line.get_by_role("button", name="lcm-lora-sdv1-5").click()
+        expect(tab.box("prompt")).to_have_value("a cat <lora:lcm-lora-sdv1-5:0.7>")
+        expect(line).to_contain_text("draws in few steps (LCM)")
+        line.get_by_role("button", name="Use LCM").press("Enter")
+        for name, value in {"sampling": "LCM", "scheduler": "SGM Uniform", "steps": "6", "cfg_scale": "1.5"}.items():
+            expect(tab.box(name)).to_have_value(value)
+        tab.fill(prompt="a cat")
+        expect(line).to_be_hidden()
 
 
 def test_cards_are_walked_by_keys_to_the_very_last(browser: Browser, address: str) -> None:
