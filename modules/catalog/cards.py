@@ -13,6 +13,7 @@ from modules.catalog.detect import family_of, record_of
 from modules.catalog.header import Header
 from modules.catalog.precision import precision
 from modules.catalog.recognise import recognise
+from modules.catalog.titles import KINDS, article
 from modules.core.errors import EaselError
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -107,6 +108,10 @@ def addition(path: Path) -> Card:
     )
 
 
+GGUF: tuple[Kind, ...] = ("transformer", "text-encoder")
+"""Kinds that are loaded out of such files."""
+
+
 def _told(opened: Header | None) -> dict[str, Any]:
     if opened is None:
         return {}
@@ -134,8 +139,8 @@ def _unread(path: Path, kind: Kind, opened: Header | None) -> str:
     """Why a file that was recognised is not used: nothing here uses its kind, or reads its format."""
     if opened and opened.cut:
         return f"{path.name} {opened.cut}. {header.REMEDY}"
-    if path.suffix.lower() == ".gguf" and not path.is_dir():
-        return "It is a GGUF file, which Easel cannot load yet."
+    if path.suffix.lower() == ".gguf" and kind not in GGUF and not path.is_dir():
+        return f"It is {article(KINDS[kind])} as a GGUF file, which Easel loads of transformers and text encoders only."
     return UNSUPPORTED.get(kind, "") or _pickle(path, kind)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from modules.catalog import header
 from modules.catalog.card import Card, Kind
+from modules.catalog.cards import opened_header
 from modules.core.errors import BadModelFile, NotFound
 from modules.core.request import GenerationRequest
 
@@ -73,9 +73,7 @@ def lacking(card: Card) -> list[Role]:
     roles = ROLES.get(card.family, ())
     if not roles or card.path.is_dir():
         return []
-    if card.path.suffix.lower() == ".gguf":
-        return list(roles)
-    names = header.read(card.path).tensors
+    names = opened_header(card.path).tensors
     return [role for role in roles if not any(name.startswith(role.inside) for name in names)]
 
 
@@ -89,7 +87,7 @@ def plays(card: Card, role: Role) -> bool:
         width = _width(card, ("text_model.embeddings.token_embedding.weight",), 1)
         large = width == 1280 or (width != 768 and "_g" in card.name.lower())
         return bool(width) and large == (role is CLIP_G)
-    return card.path.suffix.lower() == ".gguf" or bool(_width(card, ("encoder.block.0.layer.0.SelfAttention.q.weight",), 0))
+    return bool(_width(card, ("encoder.block.0.layer.0.SelfAttention.q.weight", "enc.blk.0.attn_q.weight"), 0))
 
 
 def preferred(cards: Sequence[Card], family: str) -> list[Card]:
@@ -106,7 +104,8 @@ def preferred(cards: Sequence[Card], family: str) -> list[Card]:
 
 def _width(card: Card, marks: tuple[str, ...], axis: int) -> int:
     try:
-        shapes = [header.read(card.path).shape(mark) for mark in marks]
+        found = opened_header(card.path)
+        shapes = [found.shape(mark) for mark in marks]
     except BadModelFile:
         return 0
     return next((shape[axis] for shape in shapes if len(shape) > axis), 0)

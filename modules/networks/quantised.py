@@ -19,6 +19,7 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 from torch import Tensor
 
+from modules.catalog import naming
 from modules.core.errors import BadModelFile
 from modules.networks.sources import Shape, Source
 from modules.networks.weights import DTYPES, INTEGERS, Weights
@@ -35,13 +36,14 @@ def opened(path: Path) -> Source:
     """The weights of a file, however they are kept. Raises BadModelFile."""
     if path.suffix.lower() == ".gguf":
         return Gguf(path)
-    weights = Weights([path], {**DTYPES, **INTEGERS})
+    files = naming.parts(path)
+    weights = Weights(files, {**DTYPES, **INTEGERS})
     names = weights.shapes
     if any(name.endswith(STATES) for name in names):
         return FourBits(weights)
     if any(name.endswith(SCALES) for name in names):
         return Scaled(weights)
-    return Weights([path])
+    return Weights(files)
 
 
 class Scaled:

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DModel
 from torch import nn
@@ -155,6 +157,21 @@ def single_file(parts: dict[str, Any], bundle: bool = True) -> dict[str, torch.T
             if part in parts:
                 found |= {f"text_encoders.{inside}.transformer.{name}": tensor for name, tensor in encoder_tensors(parts[part]).items()}
     return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+
+
+def save_gguf(place: Path, tensors: dict[str, torch.Tensor], matrices: Any = gguf.GGMLQuantizationType.F32) -> dict[str, torch.Tensor]:
+    """matrices: how they are kept; all else is F32. -> the numbers that come back."""
+    writer, back = gguf.GGUFWriter(place, "flux"), {}
+    for name, tensor in tensors.items():
+        kind = matrices if tensor.dim() == 2 else gguf.GGMLQuantizationType.F32
+        data = gguf.quants.quantize(tensor.numpy(), kind)
+        back[name] = torch.from_numpy(np.array(gguf.quants.dequantize(data, kind)))
+        writer.add_tensor(name, data, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return back
 
 
 def vae_tensors(network: AutoencoderKL) -> dict[str, torch.Tensor]:
