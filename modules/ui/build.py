@@ -39,6 +39,7 @@ from modules.ui import (
     queue,
     quick,
     settings,
+    sizes,
     styles,
     tabs,
     txt2img,
@@ -82,6 +83,7 @@ SCRIPTS = (
     "words.js",
     "styles.js",
     "loras.js",
+    "sizes.js",
     "models.js",
     "model.js",
     "work.js",
@@ -188,7 +190,7 @@ def page(app: App) -> Page:
         opening.build(blocks, parts)
     routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
-    routes += [lacking.routes(app, [one.form for one in panels])]
+    routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)

@@ -144,6 +144,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     "style_create": ("💾", "Save the prompts as a style"),
     "styles_edit_button": ("🖌️", "Edit the table of styles"),
     "res_switch_btn": ("⇅", "Swap width and height"),
+    "size_menu": ("📏", "Choose among sizes that suit the checkpoint"),
     "detect_image_size_btn": ("📐", "Take the size of the picture"),
     "random_seed": ("🎲", "Draw a new seed each time"),
     "reuse_seed": ("♻️", "Use the seed of the shown picture"),
@@ -198,7 +199,7 @@ def dimensions(form: Form[GenerationRequest], *tools: str) -> None:
             form.put("width")
             form.put("height")
         with gr.Column(elem_id=f"{form.prefix}_dimensions_row", elem_classes="easel-swap", scale=0, min_width=0):
-            for name in ("res_switch_btn", *tools):
+            for name in ("res_switch_btn", "size_menu", *tools):
                 tool(form.prefix, name)
         with gr.Column(elem_id=f"{form.prefix}_column_batch", scale=4, min_width=200):
             form.put("count")

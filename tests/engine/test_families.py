@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
@@ -38,6 +39,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     tiny.save_single(place / "second-inpaint.safetensors", tiny_xl.second_tensors(tiny_xl.second(4, channels=9)))
     torch.save({"state_dict": tiny_xl.second_tensors(tiny_xl.second())}, place / "pickled.ckpt")
     (place / "pickled.yaml").write_text((place / "second.yaml").read_text())
+    (data / "models" / "embeddings").mkdir()
+    save_file({"clip_l": torch.ones(1, tiny_xl.SMALL), "clip_g": torch.ones(1, tiny_xl.BIG)}, data / "models" / "embeddings" / "wide.safetensors")
+    torch.save(
+        {"string_to_token": {"*": 265}, "string_to_param": {"*": torch.ones(2, tiny_xl.BIG)}, "name": "oldish"}, data / "models" / "embeddings" / "oldish.pt"
+    )
     library = Library(Paths(data=data, models=data / "models"), HashCache(None))
     return Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), looks=lambda: Looks(preview_interval=0.001), converted=data / "cache")
 
@@ -130,7 +136,17 @@ def test_a_checkpoint_that_came_as_a_pickle(engine: Engine) -> None:
     card = engine.shelf.checkpoint("pickled")
     assert not card.trouble and card.family == "sd2"
     assert np.array_equal(pixels(draw(engine, model="pickled").pictures[0]), pixels(draw(engine, model="second").pictures[0]))
-    assert [path.suffix for path in engine.converted.iterdir()] == [".safetensors"]
+    assert (engine.converted / f"{engine.shelf.hashed(card).sha256}.safetensors").is_file()
+
+
+def test_textual_inversions_of_sdxl_and_those_that_came_as_pickles(engine: Engine) -> None:
+    plain, wide, old = (
+        pixels(draw(engine, model=model, prompt=prompt).pictures[0]) for model, prompt in (("base", "cat"), ("base", "wide"), ("second", "oldish"))
+    )
+    assert not np.array_equal(plain, wide)
+    made = draw(engine, model="second", prompt="oldish").pictures[0]
+    assert set(made.request.embeddings) == {"oldish"} and np.array_equal(pixels(made), old)
+    assert not np.array_equal(old, pixels(draw(engine, model="second", prompt="plainly").pictures[0]))
 
 
 def test_an_inpainting_model_of_the_second(engine: Engine) -> None:

@@ -20,6 +20,7 @@ class FamilyRecord:
     whole: a single file must hold text encoders and VAE too.
     defaults: request values that suit it, by dotted name. memory: rough GB of GPU memory by side in pixels, shown as approximate.
     preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset.
+    sizes: that suit it, in pixels, for a menu: of those it was trained on.
     samplers, schedules: those that apply; () for all. lacks: parameters by dotted name, a group by its first part, that cannot act, and why: the page greys
     them out and the engine refuses them with the same words. half: what "auto" precision means where fp16 would, if not that."""
 
@@ -36,6 +37,7 @@ class FamilyRecord:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[int, float] = field(default_factory=dict)
     preview: tuple[tuple[float, float, float], ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
     samplers: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,10 @@ FLOW_LACKS: Mapping[str, str] = {
     "control": "Easel's control units guide models with a UNet: Stable Diffusion 1.x, 2.x and SDXL.",
 }
 """What no model of flow matching knows."""
+LARGE_SIZES = ((1024, 1024), (1152, 896), (896, 1152), (1216, 832), (832, 1216), (1344, 768), (768, 1344), (1536, 640), (640, 1536))
+"""About a million pixels each: buckets of SDXL's training (Podell et al. 2023, appendix I), which those after it kept."""
+SD1_SIZES = ((512, 512), (640, 512), (512, 640), (768, 512), (512, 768), (896, 512), (512, 896))
+SD2_SIZES = ((768, 768), (896, 704), (704, 896), (960, 640), (640, 960), (1024, 576), (576, 1024))
 SD1_PREVIEW = ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473))
 SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -0.020), (-0.275, -0.196, -0.137), (0.588, 0.549, 0.510))
 """From the documentation of diffusers (its guide to callbacks), after Timothy Alexis Vass, "Explaining the SDXL latent space"; in parts of 255 there."""
@@ -117,6 +123,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             native=512,
             scale=0.18215,
             defaults={"width": 512, "height": 512, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            sizes=SD1_SIZES,
             memory={512: 2.5, 768: 3.5, 1024: 5.0},
             preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
@@ -129,6 +136,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             native=768,
             space="sd1",
             defaults={"width": 768, "height": 768, "steps": 30, "cfg_scale": 7.5, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            sizes=SD2_SIZES,
             memory={512: 2.8, 768: 4.0, 1024: 6.0},
             preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
@@ -143,6 +151,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             latent_channels=16,
             scale=1.5305,
             defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
+            sizes=LARGE_SIZES,
             memory={768: 12.0, 1024: 16.0, 1536: 20.0},
             samplers=FLOW_SAMPLERS,
             schedules=FLOW_SCHEDULES,
@@ -159,6 +168,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             latent_channels=16,
             scale=0.3611,
             defaults={"width": 1024, "height": 1024, "steps": 20, "cfg_scale": 1.0, "sampler": "Euler", "schedule": "Automatic"},
+            sizes=LARGE_SIZES,
             memory={768: 24.0, 1024: 28.0, 1536: 36.0},
             samplers=FLOW_SAMPLERS,
             schedules=FLOW_SCHEDULES,
@@ -181,6 +191,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             native=1024,
             scale=0.13025,
             defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            sizes=LARGE_SIZES,
             memory={768: 7.0, 1024: 9.0, 1536: 12.0},
             preview=SDXL_PREVIEW,
             half_vae=False,
@@ -193,6 +204,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             scale=0.13025,
             space="sdxl",
             defaults={"width": 1024, "height": 1024, "steps": 30, "cfg_scale": 6.0, "sampler": "DPM++ 2M", "schedule": "Karras"},
+            sizes=LARGE_SIZES,
             memory={768: 6.5, 1024: 8.5, 1536: 11.5},
             preview=SDXL_PREVIEW,
             half_vae=False,

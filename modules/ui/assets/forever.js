@@ -44,6 +44,9 @@
         menu.firstElementChild.focus();
     };
 
+    // button, [[words, act]], the event that opened it: a menu at the pointer, or below the button.
+    easel.choose = open;
+
     for (const panel of Object.values(easel.panels)) {
         let timer = 0;
         let pressed = 0;
