@@ -45,6 +45,7 @@ def test_sizes_follow_a_smaller_model() -> None:
 def test_the_menu_of_sizes(tab: Tab) -> None:
     tab.page.click("#txt2img_size_menu")
     entries = tab.page.locator("#context-menu button")
+    entries.first.wait_for()
     assert entries.all_inner_texts()[:2] == ["128 × 128 (1:1)", "160 × 128 (5:4)"]
     tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("Enter")
