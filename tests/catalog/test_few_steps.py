@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from modules.catalog import cards
 from modules.catalog.card import Card, Kind
 from modules.catalog.few_steps import few_steps
 from modules.core.params import with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest
+from tests.catalog.files import SD1, write
 
 KNOWN: dict[str, tuple[str, str, int, float]] = {
     "lcm-lora-sdv1-5": ("LCM", "LCM", 6, 1.5),
@@ -55,3 +57,16 @@ def test_the_kind_and_the_metadata_say_it_too() -> None:
     assert few_steps(card("pytorch_lora_weights", "lora-lcm")) == few_steps(card("lcm"))
     told = few_steps(card("model", metadata={"modelspec.title": "SDXL Lightning 2 step"}))
     assert told and (told.what, told.values["steps"]) == ("Lightning", 2)
+
+
+def test_a_checkpoint_brings_its_values_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "dreamy_XL_lightning_4steps.safetensors"
+    write(path, SD1)
+    found = cards.checkpoint(path)
+    assert dict(found.defaults) == {"sampler": "Euler", "schedule": "SGM Uniform", "steps": 4, "cfg_scale": 1.0}
+    assert "Lightning" in found.note and "4 steps" in found.note
+    path.with_name(f"{path.stem}.easel.json").write_text('{"defaults": {"steps": 6}, "note": "Mine."}')
+    advised = cards.checkpoint(path)
+    assert advised.defaults["steps"] == 6 and advised.defaults["sampler"] == "Euler" and advised.note.startswith("Mine. ")
+    write(tmp_path / "plain.safetensors", SD1)
+    assert not cards.checkpoint(tmp_path / "plain.safetensors").defaults
