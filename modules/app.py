@@ -57,7 +57,9 @@ from modules.jobs.worker import Worker
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 from modules.prompt.tokens import Vocabulary, count
+from modules.stock.getting import Getting
 from modules.stock.making import Making
+from modules.stock.needed import Resolved, needed
 from modules.stock.stock import Stock
 from modules.stock.tasks import Tasks
 
@@ -85,6 +87,7 @@ class App:
         self.stock = Stock(self.library, self.paths.favourites)
         self.tasks = Tasks()
         self.making = Making(self.stock, self.library, self.paths, self.tasks)
+        self.getting = Getting(self.library, self.tasks, options)
         self.adoption = Adoption(self.paths, self.settings, self.form_defaults, self._look_elsewhere)
         self.extensions = Extensions(self.paths.extensions, self.paths.data, self._switched_off, options.extensions)
         self.store = Store(self.paths.history)
@@ -213,6 +216,10 @@ class App:
         """The request in a saved picture, whatever tool made it. Raises BadPicture."""
         data = files.load(source) if isinstance(source, Path) else source
         return told(self.with_files(read(files.read(data))), data, self.blobs)
+
+    def needed(self, source: bytes | Path) -> list[Resolved]:
+        """What of the models that a picture names is here. Raises BadPicture."""
+        return needed(files.read(files.load(source) if isinstance(source, Path) else source), self.library)
 
     def take_picture(self, source: bytes | Path) -> Reading:
         """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""

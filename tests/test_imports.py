@@ -37,6 +37,7 @@ OWNERS = {
     "peft": ("networks", "families", "memory", "sampling.scheduler"),
     "spandrel": ("networks",),
     "uvicorn": ("serve",),
+    "huggingface_hub": ("stock.hub_child",),
     "torch": ("prompt", "sampling", "imaging", "memory", "networks", "families", "engine", "training"),
 }
 WITHOUT_SETTINGS = ("prompt", "sampling", "imaging", "families", "infotext")

@@ -91,7 +91,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     @routes.post("/inputs", openapi_extra=takes(bytes, "image/*"))
     async def keep(request: Request) -> JSONResponse:
         """Keeps an uploaded picture for requests to start from: its `reference` goes into `init.image`, `init.depth`, `mask.image` or `mask.latent`."""
-        data = await _upload(request)
+        data = await uploaded(request)
 
         def kept() -> str:
             pictures.opened(data, "image")
@@ -103,7 +103,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored,
         `index` which of the run's pictures it was."""
-        reading = await in_few(app.take_picture, await _upload(request))
+        reading = await in_few(app.take_picture, await uploaded(request))
         wish = reading.again
         if wish is None:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")
@@ -173,7 +173,7 @@ def _event(name: str, data: Any) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-async def _upload(request: Request) -> bytes:
+async def uploaded(request: Request) -> bytes:
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
         return await request.body()
     async with request.form(max_files=1, max_fields=20) as form:

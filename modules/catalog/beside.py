@@ -25,6 +25,8 @@ from modules.core.params import STRICT, Param
 PICTURES = tuple(f"{middle}{ending}" for middle in (".preview", "") for ending in (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif"))
 """Endings of the picture beside a model, in the order in which they are taken."""
 NOTES, DESCRIPTIONS, SITE = ".json", (".txt", ".description.txt"), ".civitai.info"
+TEXTS = (NOTES, *DESCRIPTIONS, SITE)
+"""Endings of what is read of a model beside its own file."""
 BESIDE = (*PICTURES, NOTES, *DESCRIPTIONS, SITE, ".yaml", ".easel.json", ".metadata.json", ".sha256")
 """Everything that belongs to a model and moves with it."""
 LONGEST = 20_000
@@ -84,10 +86,10 @@ def folders(models: Iterable[Path]) -> dict[Path, frozenset[str]]:
 def picture(model: Path, name: str, names: frozenset[str] | None = None) -> Path | None:
     """The picture beside a model. names: what its folder holds, where that is known."""
     for ending in PICTURES:
-        if names is not None and name + ending not in names:
+        if names is not None and name + ending not in names or name + ending == model.name:
             continue
         path = model.with_name(name + ending)
-        if path != model and (names is not None or path.is_file()):
+        if names is not None or path.is_file():
             return path
     return None
 

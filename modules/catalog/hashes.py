@@ -46,6 +46,21 @@ class HashCache:
         Civitai's AutoV3. Of a file of another format the hash of all of it. Raises BadModelFile when it cannot be read."""
         return self._computed(path, _data_key(path), _after_header)
 
+    def known_other(self, path: Path, name: str) -> str:
+        """As `known`, of what `other` computes."""
+        return self._known(path, _other_key(path, name))
+
+    def other(self, path: Path, name: str, compute: Callable[[Path], str]) -> str:
+        """Another tool's hash of a file (`catalog.old_hashes`), under a name of its own. Raises what `compute` raises."""
+        key = _other_key(path, name)
+        if found := self._known(path, key):
+            return found
+        before = _state(path)
+        digest = compute(path)
+        if digest and before is not None and before == _state(path):
+            self._keep(key, before, digest)
+        return digest
+
     def _known(self, path: Path, key: bytes) -> str:
         state = _state(path)
         if state is None:
@@ -69,10 +84,13 @@ class HashCache:
         except OSError as error:
             raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
         if before is not None and before == _state(path):  # not while it is still being copied
-            with self._lock, contextlib.suppress(sqlite3.Error), self._database:
-                self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (key, *before, digest))
-                self.changes += 1
+            self._keep(key, before, digest)
         return digest
+
+    def _keep(self, key: bytes, state: tuple[int, int], digest: str) -> None:
+        with self._lock, contextlib.suppress(sqlite3.Error), self._database:
+            self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (key, *state, digest))
+            self.changes += 1
 
     def close(self) -> None:
         with self._lock:
@@ -104,6 +122,10 @@ def _key(path: Path) -> bytes:
 def _data_key(path: Path) -> bytes:
     """No path holds a zero byte."""
     return _key(path) + b"\0data"
+
+
+def _other_key(path: Path, name: str) -> bytes:
+    return _key(path) + b"\0" + name.encode()
 
 
 def _after_header(file: BinaryIO) -> int:

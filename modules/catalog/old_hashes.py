@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import blake3
 
 from modules.catalog import header
 from modules.core.errors import BadModelFile
 
+OldHash = Literal["autov1", "blake3"]
 START, LENGTH = 0x100000, 0x10000
 
 
@@ -53,3 +56,7 @@ def blake3_of(path: Path) -> str:
     except OSError as error:
         raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.") from None
     return digest.hexdigest()
+
+
+COMPUTED: Mapping[OldHash, Callable[[Path], str]] = {"autov1": autov1, "blake3": blake3_of}
+"""Those that `HashCache` remembers under these names; AutoV3 it knows by itself."""

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import cards, inversion_png, lookup, titles, upscalers
-from modules.catalog.card import GROUPS, Card, Kind
+from modules.catalog import cards, inversion_png, lookup, old_hashes, titles, upscalers
+from modules.catalog.card import GROUPS, LORAS, Card, Kind
 from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
+from modules.catalog.old_hashes import OldHash
 from modules.catalog.remembered import CardMemory
 from modules.catalog.walk import Found, walk
 from modules.core.errors import EaselError, NotFound
@@ -131,14 +132,24 @@ class Library:
         """The same where it was computed before, else ""."""
         return self._hashes.known_data(card.path)
 
+    def known_hash(self, card: Card, name: OldHash) -> str:
+        """Another tool's hash of the file, where it was computed before, else ""."""
+        return self._hashes.known_other(card.path, name)
+
+    def other_hash(self, card: Card, name: OldHash) -> str:
+        """The same, computed if need be: the old one reads 64 kB, blake3 the whole file. Raises BadModelFile when the file cannot be read."""
+        return self._hashes.other(card.path, name, old_hashes.COMPUTED[name])
+
     def hash_all(self, stop: threading.Event) -> None:
         """Computes every missing hash; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
-        for card in [*self.checkpoints(), *self.embeddings(), *self.upscalers(), *self.faces()]:
+        for card in self.files():
             if stop.is_set():
                 return
             if not card.trouble:
                 try:
                     self._hashes.sha256(card.path)
+                    if card.kind in LORAS:  # pictures name them by the hash of their weights
+                        self._hashes.data_sha256(card.path)
                 except EaselError as error:
                     self.report_trouble(str(error))
 

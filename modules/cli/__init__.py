@@ -1,5 +1,5 @@
 """The face for terminals: sub-commands `serve`, `generate`, `rerun`, `pack`, `clean`, `tidy`, `test`, `doctor`,
-`models` and `import-a1111`.
+`models`, `import-a1111`, `inspect`, `convert` and `merge`.
 
 Turns words into Options and requests, and errors into one line on stderr with an exit code: 0 done, 1 trouble on the way, 2 bad input.
 Imports neither torch nor gradio, so `--help` answers at once. Knows no web server: whoever starts us hands over how to serve.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from modules.app import App
-from modules.cli import adopt, doctor, generate, inputs, models, rerun, tests
+from modules.cli import adopt, doctor, files, generate, inputs, models, rerun, tests
 from modules.cli.complaint import complain
 from modules.cli.environment import keep_to_ourselves
 from modules.cli.flags import folded, options_of, serve_parser
@@ -32,6 +32,9 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "doctor": doctor.run,
     "models": models.run,
     "import-a1111": adopt.run,
+    "inspect": files.inspect,
+    "convert": files.convert,
+    "merge": files.merge_files,
 }
 
 

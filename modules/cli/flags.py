@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def add_serving(parser: Parser, shown: bool) -> None:
     flag("--tls-certfile", "certificate for https", metavar="FILE", default="")
     flag("--subpath", "path under which a proxy shows the page, for example /easel", metavar="PATH", default="")
     flag("--no-prompt-history", "offer no earlier prompts: neither in the list beside the prompt nor by ↙️ on an empty one", action="store_true")
+    flag("--hub-endpoint", "address of the model hub that the Models tab asks (HF_ENDPOINT, or the library's own)", metavar="ADDRESS", default="")
+    flag("--private-sources", "let the Models tab fetch from addresses of the own network, too", action="store_true")
     flag("--cors-allow-origins", "origins of other pages that may call this server, separated by commas", metavar="ORIGINS", default="")
 
 
@@ -113,6 +116,8 @@ def options_of(found: argparse.Namespace) -> Options:
         serve=_serving(found),
         extensions=not found.disable_all_extensions,
         prompt_history=not getattr(found, "no_prompt_history", False),
+        hub=(found.hub_endpoint or os.environ.get("HF_ENDPOINT", "")).rstrip("/"),
+        private_sources=found.private_sources,
     )
 
 

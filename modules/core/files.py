@@ -94,6 +94,22 @@ def piecewise(path: Path) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
 
 
+def publish(temporary: Path, path: Path) -> None:
+    """Gives a finished file, or folder, of the same folder its name, durably, and never in the place of another. Raises OutputTrouble."""
+    with _explained(lambda: path):
+        if temporary.is_dir():
+            if os.path.lexists(path):
+                raise _taken(path)
+            os.rename(temporary, path)
+        else:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            if not _publish(temporary, path):
+                raise _taken(path)
+            temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
+
+
 def _taken(path: Path) -> OutputTrouble:
     return OutputTrouble(f"{path.name} exists already.", "Choose another name, or move that file away.")
 

@@ -47,13 +47,16 @@ class ServeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """extensions: whether any is loaded. prompt_history: whether earlier prompts are offered again."""
+    """extensions: whether any is loaded. prompt_history: whether earlier prompts are offered again. hub: address of the model hub, "" for the library's own.
+    private_sources: whether models may be fetched from addresses of the own network, too."""
 
     paths: Paths = field(default_factory=Paths)
     device: DeviceOptions = field(default_factory=DeviceOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
     extensions: bool = True
     prompt_history: bool = True
+    hub: str = ""
+    private_sources: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

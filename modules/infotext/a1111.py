@@ -43,7 +43,7 @@ _HASHED = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
 def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV", source: str = "") -> Reading:
     """unsaid_noise: what an absent `RNG` means; A1111's own API means "GPU". source: the tool when the file itself names it."""
-    text, tails = _without_json(text)
+    text, tails = without_json(text)
     full = grammar.parse(text)
     said = grammar.values(grammar.split(text)[2]) | tails
     draft = Draft(source or _tool(said))
@@ -192,7 +192,7 @@ def _noise(draft: Draft, said: Mapping[str, Any], unsaid: str) -> None:
         draft.take("RNG", "noise_source", rng)
 
 
-def _without_json(text: str) -> tuple[str, dict[str, Any]]:
+def without_json(text: str) -> tuple[str, dict[str, Any]]:
     """Civitai and sd.cpp end the line with JSON that is not quoted. (the text without it, what it held by key)."""
     start = text.rstrip().rfind("\n") + 1
     line = text[start:]

@@ -23,6 +23,7 @@ from modules.networks.pickles import converted
 from modules.networks.rewriting import Averages, Precision, convert
 from modules.stock import recipe
 from modules.stock.groups import group_of
+from modules.stock.relayouts import Layout, relayout
 from modules.stock.stock import Stock, id_of
 from modules.stock.tasks import Task, Tasks
 
@@ -40,6 +41,7 @@ class Conversion:
     model: Annotated[str, Param("Model", max_length=64)]
     precision: Annotated[Precision, Param("Precision", hint="fp16 is what most cards compute in; bf16 has its range, and fewer digits.")] = "fp16"
     averages: Annotated[Averages, Param("Averaged weights (EMA)", hint="drop: smaller. use: put in place of the plain ones.")] = "drop"
+    layout: Annotated[Layout, Param("Layout", hint="Another one keeps precision and weights as they are, to the bit.")] = "as it is"
     name: Annotated[str, Param("Name", max_length=200, hint="Empty: the old name with the precision behind it.")] = ""
 
 
@@ -64,6 +66,8 @@ class Making:
 
     def convert(self, wish: Conversion, owner: str = "") -> Task:
         """Starts it. Raises EaselError for what can be told at once."""
+        if wish.layout != "as it is":
+            return self._laid_out(wish, owner)
         card = self._usable(wish.model, "model")
         ending = "" if wish.precision == "as it is" else f"-{wish.precision}"
         plain = f"{card.name}{ending}{'-no-ema' if wish.averages == 'drop' and not ending else ''}"
@@ -74,6 +78,25 @@ class Making:
             source = self._as_safetensors(card, task)
             convert(source, target, lambda share: task.report(share, "Writing"), wish.precision, wish.averages)
             return self._finished(target, [card])
+
+        return self._tasks.start("convert", f"{card.name} → {target.name}", work, owner, LANE)
+
+    def _laid_out(self, wish: Conversion, owner: str) -> Task:
+        card = self._stock.card(wish.model)
+        folder = wish.layout == "diffusers folder"
+        if card.path.is_dir() == folder:
+            raise InvalidRequest(f"{card.name} is a {wish.layout} already.", "Choose another layout.", "layout")
+        if not card.path.is_dir():
+            card = self._usable(wish.model, "model")
+        target = self._target(card, wish.name, card.name, "" if folder else ".safetensors")
+        _room(target, card.size)
+
+        def work(task: Task) -> tuple[str, str]:
+            source = card.path if card.path.is_dir() else self._as_safetensors(card, task)
+            task.report(0.0, "Building the networks, to learn their sizes")
+            relayout(source, target, lambda share: task.report(share, "Writing"), card.config, card.prediction)
+            self._library.refresh()
+            return f"{target.name} is in {target.parent}.", id_of(target.resolve())
 
         return self._tasks.start("convert", f"{card.name} → {target.name}", work, owner, LANE)
 
@@ -124,7 +147,7 @@ class Making:
         task.report(0.0, f"Reading the pickle {card.path.name} in a process of its own")
         return converted(card.path, self._library.hashed(card).sha256, self._paths.converted)
 
-    def _target(self, card: Card, custom: str, usual: str) -> Path:
+    def _target(self, card: Card, custom: str, usual: str, ending: str = ".safetensors") -> Path:
         """In the model's own folder where that is ours, else in the folder of its kind; other installations' folders are not written to."""
         own = card.path.parent
         folder = own if own.is_relative_to(self._paths.models) else self._paths.models / group_of(card.kind).folder
@@ -132,11 +155,11 @@ class Making:
             name = safe(FORBIDDEN.sub("_", custom.strip().removesuffix(".safetensors")))
             if not name:
                 raise InvalidRequest(f"{custom[:80]!r} is no name for a file.", "Choose another.", "name")
-            if (folder / f"{name}.safetensors").exists():
-                raise InvalidRequest(f"{name}.safetensors exists already.", "Choose another name.", "name")
-            return folder / f"{name}.safetensors"
+            if (folder / f"{name}{ending}").exists():
+                raise InvalidRequest(f"{name}{ending} exists already.", "Choose another name.", "name")
+            return folder / f"{name}{ending}"
         usual = safe(FORBIDDEN.sub("_", usual)) or "model"
-        names = (f"{usual}{more}.safetensors" for more in ("", *(f" ({count})" for count in range(2, 1000))))
+        names = (f"{usual}{more}{ending}" for more in ("", *(f" ({count})" for count in range(2, 1000))))
         return next(folder / name for name in names if not (folder / name).exists())
 
     def _finished(self, target: Path, cards: Sequence[Card]) -> tuple[str, str]:

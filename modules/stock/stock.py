@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modules.catalog import beside, header
+from modules.catalog import advice, beside, header
 from modules.catalog.beside import Notes
 from modules.catalog.card import Card
+from modules.catalog.notes import read_json
 from modules.catalog.scan import STARTER, Library
 from modules.catalog.walk import state
-from modules.core.errors import BadModelFile, NotFound, Unsupported
+from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
 from modules.core.files import replace as replace_file
 from modules.core.params import from_dict
 from modules.core.paths import FURTHER
@@ -42,6 +43,7 @@ class Kept:
     words: tuple[str, ...]
     site: beside.Site
     picture: Path | None
+    changed: float
 
 
 class Stock:
@@ -70,29 +72,27 @@ class Stock:
         names = beside.folders(card.path for card in cards)
         often = Counter((group_of(card.kind).id, card.name) for card in cards)
         favourites, roots = self.favourites(), self._roots()
-        return [self._row(card, names[card.path.parent], often, favourites, roots) for card in cards]
+        places = {folder: within(folder, roots) for folder in names}
+        return [self._row(card, names[card.path.parent], often, favourites, places[card.path.parent]) for card in cards]
 
-    def _row(self, card: Card, names: frozenset[str], often: Mapping[tuple[str, str], int], favourites: frozenset[str], roots: Sequence[str]) -> dict[str, Any]:
+    def _row(self, card: Card, names: frozenset[str], often: Mapping[tuple[str, str], int], favourites: frozenset[str], inside_of: str) -> dict[str, Any]:
         kept, id, group = self._kept(card, names), id_of(card.path), group_of(card.kind)
-        try:
-            changed = os.stat(card.path).st_mtime
-        except OSError:
-            changed = 0.0
         words = kept.site.words or kept.words
         return {
             "id": id,
             "name": card.name,
             "file": card.path.name,
-            "folder": within(card.path, roots),
+            "folder": inside_of,
             "group": group.id,
             "kind": card.kind,
             "family": card.family,
             "architecture": card.architecture,
             "variant": card.variant,
             "prediction": card.prediction,
+            "guessed": card.guessed,
             "precision": card.precision,
             "size": card.size,
-            "changed": changed,
+            "changed": kept.changed,
             "hash": card.short_hash,
             "trouble": card.trouble,
             "about": (kept.told.description or kept.site.title or card.note)[:300],
@@ -107,14 +107,15 @@ class Stock:
         }
 
     def _kept(self, card: Card, names: frozenset[str] | None = None) -> Kept:
-        around = [card.path.with_name(card.name + ending) for ending in (beside.NOTES, *beside.DESCRIPTIONS, beside.SITE)]
-        picture = beside.picture(card.path, card.name, names)
-        key = (state(card.path), picture, *(state(path) for path in around if names is None or path.name in names))
+        picture, parent = beside.picture(card.path, card.name, names), str(card.path.parent)
+        around = [card.name + ending for ending in beside.TEXTS if names is None or card.name + ending in names]
+        own = state(card.path)
+        key = (own, picture, *(state(f"{parent}{os.sep}{name}") for name in around))
         with self._lock:
             if key in self._known:
                 return self._known[key]
         words = beside.trigger_words(whole(card)) if any(name in card.metadata for name in beside.TRIGGERS) else ()
-        kept = Kept(beside.notes(card.path, card.name, names), words, beside.site(card.path, card.name, names), picture)
+        kept = Kept(beside.notes(card.path, card.name, names), words, beside.site(card.path, card.name, names), picture, max(own[2], 0) / 1e9)
         with self._lock:
             self._known[key] = kept
         return kept
@@ -207,6 +208,22 @@ class Stock:
             raise NotFound("This is not in the trash any more.", "Look at the list.", "id")
         return trash.empty([found[id] for id in ids])
 
+    def predicts(self, id: str, prediction: str) -> None:
+        """Keeps beside the model what its network predicts, where the file does not say it or says it wrongly; "" takes that back.
+        Raises NotFound, InvalidRequest, BadModelFile for a damaged note there, OutputTrouble."""
+        card = self.card(id)
+        if prediction and prediction not in advice.PREDICTIONS:
+            raise InvalidRequest(f"prediction = {prediction[:40]!r} is not known.", f"Give one of {', '.join(advice.PREDICTIONS)}.", "prediction")
+        if card.path == STARTER:
+            raise Unsupported(f"{card.name} belongs to Easel itself.", "It says what it predicts.")
+        path = advice.file_of(card.path)
+        table = read_json(path) if path.is_file() else {}
+        table.pop("prediction", None)
+        if prediction:
+            table["prediction"] = prediction
+        replace_file(path, json.dumps(table, ensure_ascii=False, indent=4).encode("utf-8", "replace"))
+        self._library.refresh()
+
     def favourites(self) -> frozenset[str]:
         """Ids."""
         try:
@@ -254,8 +271,8 @@ def picture_version(picture: Path | None) -> str:
     return f"{size:x}-{changed:x}" if size >= 0 else ""
 
 
-def within(path: Path, roots: Sequence[str]) -> str:
-    """The folder of a model within its kind's folder, with forward slashes; "" directly in it."""
-    parent = str(path.parent)
+def within(folder: Path, roots: Sequence[str]) -> str:
+    """A folder within its kind's folder, with forward slashes; "" for that one itself."""
+    parent = str(folder)
     root = next((root for root in roots if parent == root or parent.startswith(root + os.sep)), parent)
     return parent[len(root) :].strip(os.sep).replace(os.sep, "/")

@@ -30,7 +30,8 @@ class Cancelled(Exception):
 
 @dataclass
 class Task:
-    """kind: "merge", "convert", "download". owner: login, "" without. said: how far it is, in words; at the end what came of it. error: as `EaselError.as_dict`."""
+    """kind: "merge", "convert", "download". owner: login, "" without. said: how far it is, in words; at the end what came of it. error: as `EaselError.as_dict`.
+    discard: deletes what an unfinished one left to be gone on with; None where it leaves nothing."""
 
     id: str
     kind: str
@@ -43,6 +44,7 @@ class Task:
     made: str = ""
     started: float = field(default_factory=time.time)
     stop: threading.Event = field(default_factory=threading.Event)
+    discard: Callable[[], None] | None = None
 
     def report(self, share: float, said: str = "") -> None:
         """Raises Cancelled."""
@@ -54,7 +56,8 @@ class Task:
 
     def as_dict(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in ("id", "kind", "title", "state", "said", "error", "made")}
-        return {**told, "share": round(self.share, 4)}
+        left = self.discard is not None and self.state in ("failed", "cancelled")
+        return {**told, "share": round(self.share, 4), "left": left}
 
 
 Work = Callable[[Task], tuple[str, str]]
@@ -70,9 +73,9 @@ class Tasks:
         self._lanes: dict[str, threading.Lock] = {}
         self.version = 0
 
-    def start(self, kind: str, title: str, work: Work, owner: str = "", lane: str = "") -> Task:
+    def start(self, kind: str, title: str, work: Work, owner: str = "", lane: str = "", discard: Callable[[], None] | None = None) -> Task:
         """lane: what happens one after the other; "" for work that waits for nothing."""
-        task = Task(secrets.token_hex(8), kind, title, owner)
+        task = Task(secrets.token_hex(8), kind, title, owner, discard=discard)
         with self._lock:
             self._tasks[task.id] = task
             over = [id for id, one in self._tasks.items() if one.state in ("done", "failed", "cancelled")]
@@ -104,6 +107,13 @@ class Tasks:
         with self._lock:
             if task.state in ("done", "failed", "cancelled"):
                 self._tasks.pop(id, None)
+
+    def discard(self, id: str, owner: str = "") -> None:
+        """What an unfinished one left is deleted, and the task forgotten. Raises NotFound."""
+        task = self.get(id, owner)
+        if task.discard is not None and task.state in ("failed", "cancelled"):
+            task.discard()
+        self.forget(id, owner)
 
     def close(self) -> None:
         """Everything ends at its next report."""

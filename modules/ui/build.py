@@ -87,6 +87,7 @@ SCRIPTS = (
     "models.js",
     "model.js",
     "work.js",
+    "get.js",
     "extensions.js",
     "adopting.js",
 )

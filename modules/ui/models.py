@@ -5,6 +5,8 @@ A click on a card inserts or selects what it stands for in the panel that was us
 
 from __future__ import annotations
 
+import hashlib
+import json
 import mimetypes
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -18,6 +20,7 @@ from starlette.routing import Route
 from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict
+from modules.stock.getting import FromAddress, FromHub
 from modules.stock.groups import GROUPS
 from modules.stock.making import Conversion, Merging
 from modules.stock.tasks import Task
@@ -59,12 +62,21 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
     """pictures: those of the galleries, which may become a card's."""
     stock = app.stock
 
+    def packed() -> tuple[str, str]:
+        """(version, JSON) of the list."""
+        groups = [{"id": group.id, "label": group.label} for group in GROUPS]
+        text = json.dumps({"groups": groups, "models": stock.rows()}, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=8).hexdigest(), text
+
     async def listed(request: Request) -> Response:
+        """The cards, unless they are those that the page has already (`since`)."""
         if "refresh" in request.query_params:
             await run_in_threadpool(app.library.refresh)
-        rows = await run_in_threadpool(stock.rows)
-        groups = [{"id": group.id, "label": group.label} for group in GROUPS]
-        return JSONResponse({"models": rows, "groups": groups}, headers={"cache-control": "no-store"})
+        version, text = await run_in_threadpool(packed)
+        if version == request.query_params.get("since"):
+            return JSONResponse({"version": version})
+        body = f'{{"version":"{version}",{text[1:]}'.encode("utf-8", "replace")
+        return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
     async def thumb(request: Request) -> Response:
         data = await run_in_threadpool(stock.thumb, request.path_params["id"])
@@ -85,6 +97,13 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
         if not isinstance(on, bool):
             raise InvalidRequest(f"on = {on!r:.40} is not usable.", "Give true or false.", "on")
         await run_in_threadpool(stock.favour, request.path_params["id"], on)
+        return JSONResponse({})
+
+    async def predicts(request: Request) -> Response:
+        prediction = (await told(request)).get("prediction")
+        if not isinstance(prediction, str):
+            raise InvalidRequest(f"prediction = {prediction!r:.40} is not usable.", "Give a text.", "prediction")
+        await run_in_threadpool(stock.predicts, request.path_params["id"], prediction)
         return JSONResponse({})
 
     async def show(request: Request) -> Response:
@@ -123,6 +142,13 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
 
         return answer
 
+    async def look(request: Request) -> Response:
+        asked = await told(request)
+        repository, revision = asked.get("repository"), asked.get("revision", "")
+        if not isinstance(repository, str) or not isinstance(revision, str):
+            raise InvalidRequest("repository and revision are texts.", "Write the repository as owner/name.", "repository")
+        return JSONResponse(await run_in_threadpool(app.getting.look, repository[:400], revision[:100]))
+
     async def tasks(request: Request) -> Response:
         return JSONResponse({"tasks": [task.as_dict() for task in app.tasks.list(user_of(request))]}, headers={"cache-control": "no-store"})
 
@@ -142,12 +168,17 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
         ("POST", "/easel/models/{id}/notes", note),
         ("POST", "/easel/models/{id}/favourite", favour),
         ("POST", "/easel/models/{id}/picture", show),
+        ("POST", "/easel/models/{id}/prediction", predicts),
         ("POST", "/easel/models/{id}/trash", bin),
         ("GET", "/easel/stock/trash", trash),
         ("POST", "/easel/stock/trash/{id}/restore", restore),
         ("POST", "/easel/stock/empty", empty),
         ("POST", "/easel/stock/convert", making(Conversion, app.making.convert)),
         ("POST", "/easel/stock/merge", making(Merging, app.making.merge)),
+        ("POST", "/easel/stock/look", look),
+        ("POST", "/easel/stock/get", making(FromHub, app.getting.from_hub)),
+        ("POST", "/easel/stock/fetch", making(FromAddress, app.getting.from_address)),
+        ("POST", "/easel/stock/tasks/{id}/discard", ending(app.tasks.discard)),
         ("GET", "/easel/stock/tasks", tasks),
         ("POST", "/easel/stock/tasks/{id}/cancel", ending(app.tasks.cancel)),
         ("POST", "/easel/stock/tasks/{id}/forget", ending(app.tasks.forget)),

@@ -11,11 +11,15 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.catalog.card import Card
 from modules.core import params
 from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.infotext.read import Reading, read
+from modules.stock.groups import BY_ID
+from modules.stock.needed import Resolved
+from modules.stock.stock import id_of
 from modules.ui import sends
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Said, Talk, uploaded
@@ -60,9 +64,10 @@ def build(reader: Reader, talk: Talk) -> None:
         except EaselError as error:
             message = f'<p class="easel-trouble" role="alert">{html.escape(str(error))}</p>'
             return Answer({file: None, shown: message, text: "", found: None, send: gr.update(interactive=False)})
+        models = needed_list(reader.app.needed(path))
         note = reader.model_note(reading, str(values[reader.form.widgets["model"]] or ""))
         request = params.to_dict(reading.request) if reading.source else None
-        return Answer({file: None, shown: table(reading, note), text: texts(inside), found: request, send: gr.update(interactive=request is not None)})
+        return Answer({file: None, shown: table(reading, note) + models, text: texts(inside), found: request, send: gr.update(interactive=request is not None)})
 
     def on_send(values: Mapping[Component, Any], user: str) -> Answer:
         if values[found] is None:
@@ -105,3 +110,33 @@ def table(reading: Reading, model_note: str) -> str:
     head = '<thead><tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">In Easel</th></tr></thead>'
     body = f'<table class="easel-table">{head}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
     return f"<h3>{title}</h3>{f'<ul>{notes}</ul>' if notes else ''}{body}"
+
+
+NEEDED = {"here": "✓ here", "by name": "≈ by name", "another": "✕ another file", "missing": "✕ missing"}
+
+
+def needed_list(answers: list[Resolved]) -> str:
+    """The models that a picture names, and what of them is here; what could stand in for a missing one is a button that opens its card."""
+    rows = []
+    for answer in answers:
+        need, escape = answer.need, html.escape
+        name = need.name or (answer.card.name if answer.card else "")
+        digest = f" <code>{escape(need.hash[:12])}</code>" if need.hash else ""
+        offers = "".join(_button(card) for card in answer.substitutes)
+        instead = f'<small class="instead"><span>Could stand in:</span> {offers}</small>' if offers else ""
+        here = _button(answer.card) if answer.card and answer.state in ("here", "by name", "another") else ""
+        note = f"<small>{escape(answer.note)}</small>" if answer.note else ""
+        state = {"here": "restored", "by name": "approximated"}.get(answer.state, "not-restored")
+        kind = BY_ID[need.kind].label
+        rows.append(
+            f'<tr class="{state}"><th scope="row">{escape(kind)}</th><td>{escape(name)}{digest} {here}{note}{instead}</td><td class="state">{NEEDED[answer.state]}</td></tr>'
+        )
+    if not rows:
+        return ""
+    head = '<thead><tr><th scope="col">Kind</th><th scope="col">Model</th><th scope="col">On this machine</th></tr></thead>'
+    return f'<h3 class="easel-needed">Needed by this picture</h3><table class="easel-table">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _button(card: Card) -> str:
+    name = html.escape(card.name, quote=True)
+    return f'<button type="button" class="easel-open-model" data-model="{id_of(card.path)}" title="Look at this model">{name}</button>'

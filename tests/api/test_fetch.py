@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from modules.api.fetch import Fetcher, is_public
+from modules.api.fetch import Fetcher
+from modules.core.addresses import is_public
 from modules.core.errors import BadPicture
 
 LIMIT = 100_000

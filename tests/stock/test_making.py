@@ -16,6 +16,7 @@ from modules.networks.merge import Mix
 from modules.stock.making import Conversion, Merging
 from modules.stock.tasks import Task
 from tests.catalog import files
+from tests.networks import tiny
 from tests.stock.conftest import House
 
 Over = Callable[[Task], Task]
@@ -97,3 +98,12 @@ def test_a_pickle_becomes_safetensors_in_a_child_process(house: House, over: Ove
     task = over(house.making.convert(Conversion(model=house.id("old"), precision="as it is", name="new")))
     assert task.state == "done", task.error
     assert torch.equal(load_file(path.with_name("new.safetensors"))["a"], torch.arange(4.0))
+
+
+def test_a_single_file_becomes_a_folder(house: House, over: Over) -> None:
+    path = tiny.save_single(house.models / "Stable-diffusion" / "small.safetensors", tiny.ldm_tensors(*tiny.parts(0)), yaml="")
+    task = over(house.making.convert(Conversion(model=house.id("small"), layout="diffusers folder", name="as folder")))
+    assert task.state == "done", task.error
+    assert house.stock.card(task.made).path == path.with_name("as folder")
+    with pytest.raises(InvalidRequest, match="already"):
+        house.making.convert(Conversion(model=house.id("small"), layout="single file"))

@@ -123,5 +123,5 @@ def test_trigger_words() -> None:
 
 
 def test_folders_are_told_within_their_kind() -> None:
-    assert within(Path("/m/Lora/a/b/x.safetensors"), ["/m/Lora"]) == "a/b"
-    assert within(Path("/m/Lora/x.safetensors"), ["/m/Lora"]) == "" == within(Path("/else/x"), ["/m/Lora"])
+    assert within(Path("/m/Lora/a/b"), ["/m/Lora"]) == "a/b"
+    assert within(Path("/m/Lora"), ["/m/Lora"]) == "" == within(Path("/else"), ["/m/Lora"])

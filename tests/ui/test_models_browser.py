@@ -1,8 +1,9 @@
-"""The Models tab by hand in a real browser: search, insert, select, inspect, notes, and a broken file that is shown as one."""
+"""The Models tab by hand in a real browser: search, insert, select, inspect, notes, a broken file that is shown as one, and a download that is cancelled and gone on with."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.catalog import files
+from tests.stock.standin import REPOSITORY, Hub
 from tests.ui import page as at
 from tests.ui.tab import Tab, checked
 
@@ -39,8 +41,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser, data: Path) -> Iterator[str]:
-    with at.serving(data) as address:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    place = tmp_path_factory.mktemp("hub")
+    weights = files.write(place / "a.safetensors", {"lora_unet_x.lora_down.weight": (64, 8192), "lora_unet_x.lora_up.weight": (64, 64)}).read_bytes()
+    found = Hub({"watercolour.safetensors": weights})
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, data: Path, hub: Hub) -> Iterator[str]:
+    with at.serving(data, "--hub-endpoint", hub.address) as address:
         yield address
 
 
@@ -129,3 +140,40 @@ def test_a_checkpoint_is_selected_and_the_tab_is_reached_from_a_panel(browser: B
         page.fill("#models_search", "starter")
         page.click("#easel_models .card .pick")
         expect(page.locator("#easel_models .card")).to_have_class("card current")
+
+
+def get(page: Page) -> None:
+    page.click("#models_get")
+    page.get_by_label("Repository").fill(REPOSITORY)
+    page.keyboard.press("Enter")
+    expect(page.locator("#easel_get dl")).to_contain_text("cc0-1.0")
+    page.get_by_role("button", name="Get watercolour.safetensors").click()
+
+
+def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(browser: Browser, address: str, hub: Hub) -> None:
+    for tab in checked(browser, address):
+        page = opened(tab)
+
+        assert hub.asked == [], "nothing is asked of the hub before a person does"
+        hub.gate.clear()
+        get(page)
+        line = page.locator("#easel_models .tasks li")
+        expect(line.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
+        line.get_by_role("button", name="Cancel").click()
+        expect(line).to_contain_text("gone on with")
+        hub.gate.set()
+        assert page.locator("#easel_models .kinds [data-group=lora]").inner_text().endswith("0")
+
+        get(page)
+        done = page.locator("#easel_models .tasks li.done")
+        expect(done).to_contain_text("watercolour.safetensors is in")
+        assert "range" in hub.asked[-1][1]
+        page.click("#easel_models .kinds [data-group=lora]")
+        page.click("#easel_models .card .pick")
+        assert tab.value("prompt") == "<lora:watercolour:1>"
+        page.hover("#easel_models .card")
+        page.get_by_role("button", name="Details of watercolour").click()
+        page.get_by_role("button", name="Move this model").click()
+        expect(page.locator("#easel_models .card")).to_have_count(0)
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator("#easel_models .card b")).to_have_text("watercolour")

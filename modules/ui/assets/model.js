@@ -20,10 +20,27 @@
     };
     const fact = (name, value, copy = false) => value ? [make("dt", {}, name), make("dd", {}, String(value), copy ? make("button", { type: "button", class: "tool", title: "Copy", "aria-label": `Copy: ${name}`, onclick: () => copied(String(value)) }, "📋") : null)] : [];
 
+    // What the network predicts: most files do not say it, so a person may.
+    const PREDICTIONS = ["", "eps", "v", "x0", "flow"];
+    const predicted = (row) => {
+        if (row.group !== "checkpoint" || !row.prediction) return fact("Prediction", row.prediction);
+        const box = make("select", { "aria-label": "Prediction" }, ...PREDICTIONS.map((value) => make("option", { value }, value || (row.guessed ? `${row.prediction} (guessed)` : row.prediction))));
+        box.addEventListener("change", async () => {
+            try {
+                await easel.ask(`models/${row.id}/prediction`, { prediction: box.value });
+                await models.load();
+                easel.say(row.name, "note", "Noted beside the model");
+            } catch (error) {
+                easel.say(error.message, "error");
+            }
+        });
+        return [make("dt", {}, "Prediction"), make("dd", {}, box)];
+    };
+
     const FIELDS = [["description", "Description", 2], ["activation", "Activation text", 2], ["negative", "Negative prompt", 1], ["weight", "Preferred weight", 0], ["notes", "Notes", 3], ["version", "Model family", 0]];
     const HINTS = { activation: "Added to the prompt when the card is clicked.", negative: "Added to the negative prompt when the card is clicked.", weight: "0: 1" };
     const about = (place, row, detail, dialog) => {
-        const facts = make("dl", {}, ...fact("Family", models.family(row)), ...fact("Kind", row.kind), ...fact("Variant", row.variant), ...fact("Prediction", row.prediction), ...fact("Precision", row.precision), ...fact("Size", models.size(row.size)), ...fact("File", detail.path, true), ...fact("Hash", detail.sha256, true), ...fact("Base model", detail.site.family));
+        const facts = make("dl", {}, ...fact("Family", models.family(row)), ...fact("Kind", row.kind), ...fact("Variant", row.variant), ...predicted(row), ...fact("Precision", row.precision), ...fact("Size", models.size(row.size)), ...fact("File", detail.path, true), ...fact("Hash", detail.sha256, true), ...fact("Base model", detail.site.family));
         const words = detail.words.length ? make("p", { class: "words" }, make("span", { class: "label" }, "Trigger words"), ...detail.words.map((word) => make("button", { type: "button", title: "Put into the prompt", onclick: () => models.say(word) }, word))) : null;
         const form = make("form", {});
         const boxes = {};
@@ -48,7 +65,9 @@
                 said.classList.add("error");
             }
         });
-        place.append(...[row.trouble ? make("p", { class: "error", role: "alert" }, row.trouble) : null, detail.note ? make("p", { class: "hint" }, detail.note) : null, facts, words, form, models.foot(row, dialog)].filter(Boolean));
+        const picture = row.picture ? make("img", { class: "face", src: easel.url(`models/${row.id}/thumb?v=${row.picture}`), alt: "" }) : null;
+        if (picture) picture.addEventListener("error", () => picture.remove());
+        place.append(...[row.trouble ? make("p", { class: "error", role: "alert" }, row.trouble) : null, detail.note ? make("p", { class: "hint" }, detail.note) : null, make("div", { class: "top" }, ...[picture, facts].filter(Boolean)), words, form, models.foot(row, dialog)].filter(Boolean));
     };
 
     const metadata = (place, row, detail) => {
@@ -80,6 +99,13 @@
         easel.put(area, area.value.trim() ? `${area.value.trimEnd().replace(/,$/, "")}, ${word}` : word);
         easel.say(word, "note", `Added to the prompt of ${panel.prefix}`);
     };
+
+    // A model that is named elsewhere on the page: its card, which is fetched first if need be.
+    easel.when(".easel-open-model", (button) => button.addEventListener("click", async () => {
+        if (!models.row(button.dataset.model)) await models.load();
+        const row = models.row(button.dataset.model);
+        if (row) models.open(row);
+    }));
 
     models.open = async (row) => {
         const pages = make("div", { class: "page" });

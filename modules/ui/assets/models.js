@@ -201,10 +201,11 @@
         const again = models.part(`.kinds [data-group="${group}"]`);
         if (again && document.activeElement === document.body) again.focus();
     };
+    models.chosenGroup = () => chosen.group;
     models.load = async (anew = false) => {
         try {
-            const found = await easel.ask(anew ? "models?refresh" : "models");
-            Object.assign(models, { all: found.models, groups: found.groups, loaded: true });
+            const found = await easel.ask(`models?since=${models.version || ""}${anew ? "&refresh" : ""}`);
+            if (found.models) Object.assign(models, { all: found.models, groups: found.groups, version: found.version, loaded: true });
             models.filter();
         } catch (error) {
             const place = models.part(".none");

@@ -22,11 +22,12 @@
     };
     const line = (task) => {
         const over = OVER.includes(task.state);
-        const state = task.state === "failed" ? [task.error.detail, task.error.remedy].join(" ").trim() : task.state === "cancelled" ? "Cancelled" : task.state === "waiting" ? "Waiting" : task.said;
+        const state = task.state === "failed" ? [task.error.detail, task.error.remedy].join(" ").trim() : task.state === "cancelled" ? (task.left ? "Cancelled. What is there is gone on with when it is fetched again." : "Cancelled") : task.state === "waiting" ? "Waiting" : task.said;
         const bar = over ? null : make("div", { class: "bar", role: "progressbar", "aria-label": task.title, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(task.share * 100)) }, make("div", { style: `width: ${task.share * 100}%` }));
         const end = over ? button("×", "Put this line away", () => act(`stock/tasks/${task.id}/forget`), "tool") : button("Cancel", `Cancel: ${task.title}`, () => act(`stock/tasks/${task.id}/cancel`));
+        const left = task.left ? button("Delete what is there", `Delete what is there of ${task.title}`, () => act(`stock/tasks/${task.id}/discard`)) : null;
         const look = task.state === "done" && task.made ? button("Show", `Show ${task.title}`, () => models.find(task.made)) : null;
-        return make("li", { class: task.state, "data-task": task.id }, make("div", { class: "words" }, make("b", {}, task.title), make("span", { class: "said" }, state), bar), look, end);
+        return make("li", { class: task.state, "data-task": task.id }, make("div", { class: "words" }, make("b", {}, task.title), make("span", { class: "said" }, state), bar), left, look, end);
     };
     const paint = () => {
         const place = models.part(".tasks");
@@ -70,25 +71,37 @@
             return false;
         }
     };
+    models.button = button;
     const options = (entries, chosen = "") => entries.map(([value, label]) => make("option", { value, selected: value === chosen }, label));
     const field = (label, box, hint = "") => make("label", {}, make("span", {}, label), hint ? make("small", {}, hint) : null, box);
     const select = (entries, chosen) => make("select", {}, ...options(entries, chosen));
+    Object.assign(models, { field, select });
     const PRECISIONS = [["as it is", "As it is"], ["fp16", "fp16"], ["bf16", "bf16"], ["fp32", "fp32"]];
 
     // Converting: a page of the model's dialog.
     models.section("Convert", (place, row, detail, dialog) => {
         const precision = select(PRECISIONS, "fp16");
         const averages = select([["drop", "Leave out"], ["use", "Use in place of the plain weights"], ["keep", "Keep"]], "drop");
-        const name = make("input", { type: "text", maxlength: 200, placeholder: `${row.name}-fp16` });
-        precision.addEventListener("change", () => { name.placeholder = precision.value === "as it is" ? `${row.name}-no-ema` : `${row.name}-${precision.value}`; });
+        const file = /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file);
+        const layout = select(file ? [["as it is", "As it is"], ["diffusers folder", "A diffusers folder"]] : [["single file", "A single file"]]);
+        const name = make("input", { type: "text", maxlength: 200 });
+        const paintForm = () => {
+            const plain = layout.value === "as it is";
+            boxPrecision.hidden = boxAverages.hidden = !plain;
+            name.placeholder = !plain ? row.name : precision.value === "as it is" ? `${row.name}-no-ema` : `${row.name}-${precision.value}`;
+        };
+        const boxPrecision = field("Precision", precision);
+        const boxAverages = field("Averaged weights (EMA)", averages);
         const said = make("p", { class: "said", role: "status" });
-        const form = make("form", {}, make("p", { class: "hint" }, "Writes a new safetensors file beside the others; this one stays as it is. Pickles are read in a process of their own that runs nothing of them."), field("Precision", precision), field("Averaged weights (EMA)", averages), field("Name", name), make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Convert")), said);
+        const form = make("form", {}, make("p", { class: "hint" }, "Writes a new safetensors file beside the others; this one stays as it is. Pickles are read in a process of their own that runs nothing of them."), field("Layout", layout, "Another one keeps precision and weights as they are, to the bit."), boxPrecision, boxAverages, field("Name", name), make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Convert")), said);
+        form.addEventListener("change", paintForm);
+        paintForm();
         form.addEventListener("submit", async (event) => {
             event.preventDefault();
-            if (await models.start("stock/convert", { model: row.id, precision: precision.value, averages: averages.value, name: name.value }, said)) dialog.close();
+            if (await models.start("stock/convert", { model: row.id, precision: precision.value, averages: averages.value, layout: layout.value, name: name.value }, said)) dialog.close();
         });
         place.append(form);
-    }, (row) => /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file));
+    }, (row) => /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file) || row.group === "checkpoint" && !/\.\w+$/.test(row.file));
 
     // Merging, with A1111's names.
     const merging = () => {
