@@ -37,7 +37,7 @@ from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.core.wish import Wish
-from modules.engine import control_files, extras_names, face_names, upscaler_names
+from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
 from modules.engine.anatomy import anatomy
 from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
@@ -157,8 +157,9 @@ class App:
         split_sampler(request.sampler)
         SCHEDULES.get(request.schedule)
         check_levels(request)
-        if request.model or request.model_hash:
-            self.library.checkpoint(request.model, request.model_hash)
+        lead = self.library.checkpoint(request.model, request.model_hash) if request.model or request.model_hash else self.card()
+        if lead is not None:
+            vae_names.vae_of(request, lead, self.library)
         refiner_of(request, self.library)
         upscaler_names.check(request, self.library)
         control_files.check(request, self.library)

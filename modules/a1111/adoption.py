@@ -116,7 +116,7 @@ class Adoption:
         now = self._settings.value
         here = languages.names((self._paths.localizations, PROJECT / "localizations"))
         known = {*here, *found.languages.files}
-        translation.config(found.config, now, found.has_checkpoint(str(found.config.get(MODEL) or "")), known, into)
+        translation.config(found.config, now, found.has_checkpoint(str(found.config.get(MODEL) or "")), known, found.vaes(), into)
         translation.forms(found.forms, into)
         new = self._new_styles(found.styles, into), self._new_languages(found.languages, here, into)
         plan = Plan(found, into, *new, str(found.root) not in now.extra_model_folders)

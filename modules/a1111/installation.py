@@ -34,7 +34,7 @@ MODEL_FOLDERS: Mapping[str, bool] = {
     "DAT": True,
     "GFPGAN": True,
     "Codeformer": True,
-    "VAE": False,
+    "VAE": True,
     "Lora": False,
     "hypernetworks": False,
     "ControlNet": False,
@@ -61,6 +61,14 @@ class Installation:
         """Each of A1111's model folders that is there -> how many files of weights lie in it."""
         places = {name: self.root / "models" / name for name in MODEL_FOLDERS} | {"embeddings": self.root / "embeddings"}
         return {name: _weights(place) for name, place in places.items() if place.is_dir()}
+
+    def vaes(self) -> frozenset[str]:
+        """Names of the files in its folder of VAEs."""
+        place = self.root / "models" / "VAE"
+        try:
+            return frozenset(path.name for path in place.rglob("*") if path.suffix.lower() in WEIGHTS)
+        except OSError:
+            return frozenset()
 
     def has_checkpoint(self, title: str) -> bool:
         """Whether a checkpoint that its settings name by title ("folder/name.safetensors [hash]") lies in its own folder."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from modules.core.errors import InvalidRequest
 from modules.core.params import named, to_dict, value_of, walk, with_values
 from modules.core.records.options import BY_OPTION, MODEL
-from modules.core.request import GenerationRequest
+from modules.core.request import AUTOMATIC_VAE, OWN_VAE, GenerationRequest
 from modules.core.settings import Settings
 
 State = Literal["taken", "already so", "not taken"]
@@ -94,8 +94,9 @@ class Translation:
         self.rows.append(Row(source, name, text if len(text) <= SHOWN else text[:SHOWN] + " …", state, note))
 
 
-def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, languages: Collection[str], into: Translation) -> None:
-    """config.json. now: our settings. has_checkpoint: whether the checkpoint that it names is there. languages: that the page can have."""
+def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, languages: Collection[str], vaes: Collection[str], into: Translation) -> None:
+    """config.json. now: our settings. has_checkpoint: whether the checkpoint that it names is there. languages: that the page can have.
+    vaes: names of the files that may stand in for a checkpoint's own."""
     ours = {field.name: field for field in walk(Settings)}
     for name, value in found.items():
         name, value = _renamed(str(name), value)
@@ -106,6 +107,8 @@ def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, langua
             into.usual += value in ("None", "")
             if value not in ("None", ""):
                 _setting(name, value, now, into, "" if value in languages else "There is no translation of this name in its folder.")
+        elif name == "sd_vae" and value not in (AUTOMATIC_VAE, OWN_VAE, None, *vaes):
+            into.say("config.json", name, value, "not taken", "This VAE is not in its folder.")
         elif name in ours:
             _setting(name, value, now, into)
         elif option is None:

@@ -25,10 +25,14 @@ LONGEST = 2**20
 """Characters of one entry of a file's metadata; longer ones are pictures."""
 
 NOT_BUILT: Mapping[str, Any] = {
-    "/sd-vae": [],
     "/hypernetworks": [],
 }
 """Lists that clients fetch when they connect and that hold nothing yet."""
+
+
+def vaes(cards: Iterable[Card]) -> list[dict[str, str]]:
+    """`[{model_name, filename}]` of those that can be used."""
+    return [{"model_name": card.path.name, "filename": str(card.path)} for card in cards if not card.trouble]
 
 
 def extensions(found: Iterable[Entry]) -> list[dict[str, Any]]:

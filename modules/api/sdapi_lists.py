@@ -53,6 +53,11 @@ def router(app: App, options: Options) -> APIRouter:
         """The checkpoints that can be used."""
         return JSONResponse(models.checkpoints(await in_thread(app.library.checkpoints)))
 
+    @routes.get("/sd-vae")
+    async def sd_vae() -> JSONResponse:
+        """The VAEs that may stand in for a checkpoint's own, as the option sd_vae names them."""
+        return JSONResponse(models.vaes(await in_thread(lambda: app.library.files("vae"))))
+
     @routes.get("/embeddings")
     async def embeddings() -> JSONResponse:
         """Textual inversions, by the name under which a prompt takes them in."""

@@ -33,7 +33,7 @@ CHECKPOINTS = (".safetensors", ".ckpt", ".gguf")
 ADDITIONS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".gguf")
 EMBEDDINGS = (".safetensors", ".pt", ".bin", ".png")
 UPSCALER = Noun("upscaler", "upscaler", "models/ESRGAN")
-NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt")
+NO_CHECKPOINT = (".vae.safetensors", ".vae.ckpt", ".vae.pt")
 """A1111's habit: an autoencoder beside the checkpoint it belongs to."""
 
 
@@ -191,7 +191,7 @@ class Library:
 
     def _read_folders(self) -> None:
         used: list[str] = []
-        found = list(walk(self.paths.checkpoint_folders(), CHECKPOINTS, folders=True))
+        found = list(walk(self.paths.checkpoint_folders(), (*CHECKPOINTS, ".vae.pt"), folders=True))
         rows = [Listed(self._card(one, cards.checkpoint, used), one.inside) for one in found if not one.path.name.lower().endswith(NO_CHECKPOINT)]
         beside = [Listed(self._card(one, cards.addition, used), one.inside) for one in found if one.path.name.lower().endswith(NO_CHECKPOINT)]
         self._checkpoints = sorted(rows, key=lambda row: (_is_starter(row.card), row.card.name.casefold(), row.inside.casefold()))

@@ -17,7 +17,7 @@ FACES = ("GFPGAN", "Codeformer")
 FURTHER = {
     "lora": ("Lora", "LyCORIS", "loras"),
     "vae": ("VAE", "vae"),
-    "vae-approx": ("VAE-approx", "vae_approx"),
+    "vae-approx": ("VAE-approx", "vae_approx", "VAE-taesd"),
     "controlnet": ("ControlNet", "controlnet", "t2i_adapter"),
     "ip-adapter": ("ipadapter", "ip-adapter", "IP-Adapter"),
     "clip-vision": ("clip_vision", "ControlNetPreprocessor"),

@@ -45,6 +45,8 @@ LATENT_UPSCALERS = ("Latent", "Latent (antialiased)", "Latent (bicubic)", "Laten
 IMAGE_UPSCALERS = ("None", "Lanczos", "Nearest")
 HIRES_UPSCALERS = (*LATENT_UPSCALERS, *IMAGE_UPSCALERS)
 """Those that need no file. The catalog knows the others (`catalog.scan.Library.upscalers`)."""
+AUTOMATIC_VAE, OWN_VAE = "Automatic", "None"
+"""A1111's words for an autoencoder that is no file's name."""
 NAME_LIMIT = 200
 """Characters of a file's name."""
 
@@ -360,6 +362,20 @@ class GenerationRequest:
     styles: Annotated[tuple[str, ...], Param("Styles", hint="Names from styles.csv, applied in order; their text becomes part of the prompts.")] = ()
     model: Annotated[str, Param("Checkpoint", text="Model", max_length=400, hint="File name, title or hash. Empty: the default one.")] = ""
     model_hash: Annotated[str, Param("Model hash", text="Model hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
+    vae: Annotated[
+        str,
+        Param(
+            "VAE",
+            text="VAE",
+            max_length=400,
+            hint="A file of models/VAE. Automatic: one that is called like the checkpoint, else its own. None: its own."
+            " Files for SD 1.x and for SDXL look alike; the wrong one gives wrong colours.",
+        ),
+    ] = AUTOMATIC_VAE
+    vae_hash: Annotated[str, Param("VAE hash", text="VAE hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
+    vae_full: Annotated[
+        bool, Param("VAE in full precision", text="VAE upcast", hint="fp32 where the rest is half. Done by itself where a picture would come out black.")
+    ] = False
     sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
     schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
     steps: Annotated[

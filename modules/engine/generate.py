@@ -31,6 +31,7 @@ from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
 from modules.engine import inversions, loras, upscaler_names, wide
+from modules.engine.autoencoders import HEALED, Autoencoders
 from modules.engine.canvas import Canvas
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
 from modules.engine.controls import Controls
@@ -48,6 +49,7 @@ from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.outpaint import sized
 from modules.engine.plan import Stage, plan, takes
+from modules.engine.previews import Previews
 from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
@@ -59,6 +61,7 @@ from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import NamedUpscaler, Tools
 from modules.engine.texts import styled
 from modules.engine.upscalers import Upscalers, Watched
+from modules.engine.vae_names import doubted, vae_of
 from modules.engine.warm import Warm
 from modules.engine.weighing import weigh
 from modules.families import FAMILIES_BY_NAME
@@ -109,6 +112,8 @@ class Engine:
         self.upscalers = Upscalers(self.networks)
         self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
         self.models = Models(self.machine, self.options, self.converted)
+        self.autoencoders = Autoencoders(self.networks, self.options)
+        self.previews = Previews(self.shelf, self.networks)
         self.first_passes = FirstPasses()
         self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 
@@ -245,7 +250,11 @@ class Engine:
         if "guidance.distilled" not in FAMILIES_BY_NAME[card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
         vectors = self._vectors(request)
-        with Relay(self.models, request.precision, card, refiner, vectors, features, partial(self._own, say)) as relay:
+        stand_in = vae_of(request, card, self.shelf)
+        if stand_in and (doubt := doubted(stand_in, card)):
+            say(doubt)
+        vae = partial(self.autoencoders.instead, stand_in)
+        with Relay(self.models, request.precision, card, refiner, vectors, features, partial(self._own, say), vae) as relay:
             stages = plan(request, relay.record, card.native)
             for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
                 say(sentence)
@@ -256,7 +265,8 @@ class Engine:
                 if cancel() is Cancel.STOP:
                     yield [], Cancel.STOP
                     return
-                made, how = self._take(relay, controls, request, stages, take, report, cancel, keys, pace)
+                draw = partial(self._take, relay, controls, request, stages, take, report, cancel, keys, pace)
+                made, how = relay.healing.drawn(request.vae_full, draw)
                 relay.rest()
                 yield made, how
                 if how is Cancel.STOP:
@@ -344,7 +354,18 @@ class Engine:
         self, model: Model, take: range, request: GenerationRequest, done: int, total: int, report: Report, cancel: Callable[[], Cancel], pace: Pace
     ) -> Watch:
         preview = model.card.preview or model.record.preview
-        return Watch(report, cancel, take.start, request.pictures, done, total, pace, preview, self.looks().preview_side)
+        return Watch(
+            report,
+            cancel,
+            take.start,
+            request.pictures,
+            done,
+            total,
+            pace,
+            preview,
+            self.looks().preview_side,
+            self.previews.of(model) if pace.interval else None,
+        )
 
     def _stage(self, stage: Stage, relay: Relay, requests: list[GenerationRequest], features: Sequence[Feature], latents: Tensor | None) -> Tensor:
         return sample(stage, relay.bare, requests, lambda table: relay.denoiser(stage, table, features), latents)
@@ -364,25 +385,33 @@ class Engine:
             return []
         decoded = relay.decode(latents)
         found: list[tuple[Picture, str]] = []
-        broken = 0
+        broken, healed = 0, relay.healing.full and not requests[0].vae_full
         for place, (one, index) in enumerate(zip(requests, take, strict=True)):
             if not torch.isfinite(decoded[place]).all():
                 broken += 1
                 continue
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
-            found.append((self._picture(image, one, index, relay.lead, complete, keys), ""))
+            made = replace(one, vae_full=True) if healed else one
+            found.append((self._picture(image, made, index, relay.lead, complete, keys, digest(one, self.facts())), ""))
         if broken and not found:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
-        return [(picture, f"{NAN} {NAN_REMEDY}" if broken else "") for picture, _ in found]
+        note = " ".join(([f"{NAN} {NAN_REMEDY}"] if broken else []) + ([HEALED] if healed else []))
+        return [(picture, note) for picture, _ in found]
 
-    def _picture(self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object]) -> Picture:
+    def _picture(
+        self, image: Image.Image, request: GenerationRequest, index: int, card: Card, complete: bool, keys: Mapping[str, object], key: str = ""
+    ) -> Picture:
+        """request: as it was drawn. key: the digest of what was asked for, by which a resumed run finds it, where that is another."""
         text = self._infotext(request, card, keys)
         document = {"easel": __version__, "request": to_dict(request), "facts": self.facts()}
-        data = files.encode(image, text, document)
-        return Picture(data, image.width, image.height, request, text, index, complete=complete, digest=digest(request, self.facts()))
+        return Picture(
+            files.encode(image, text, document), image.width, image.height, request, text, index, complete=complete, digest=key or digest(request, self.facts())
+        )
 
     def _infotext(self, request: GenerationRequest, card: Card, keys: Mapping[str, object]) -> str:
-        return infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra=keys)
+        """A1111 names the weight wherever an inpainting model draws, and nowhere else."""
+        weight = float(request.init.mask_weight) if card.variant == "inpainting" else None
+        return infotext(spelled(request), version=f"Easel {__version__}", checkpoint=card.name, extra={"Conditional mask weight": weight, **keys})
 
     def _noted(self, request: GenerationRequest, card: Card, keys: Mapping[str, object]) -> list[str]:
         """-> what to say of a note that could not be written, which is no reason to draw nothing."""

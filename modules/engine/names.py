@@ -219,7 +219,7 @@ TAGS: Mapping[str, Fill] = {
     "clip_skip": lambda shot, _: str(shot.one.text.clip_skip),
     "denoising": _denoising,
     "user": _user,
-    "vae_filename": lambda shot, _: "NoneType",
+    "vae_filename": lambda shot, _: part(shot.one.vae) if shot.one.vae_hash else "NoneType",
     "image_hash": _image_hash,
     "basename": lambda shot, _: shot.basename,
     "none": lambda shot, _: "",

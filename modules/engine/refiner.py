@@ -10,6 +10,8 @@ from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
 
 FIELD = "refiner.checkpoint"
+BESIDE = {"inpainting": "an inpainting model", "depth": "a depth-to-image model", "pix2pix": "a model that edits by instruction"}
+"""Variants of cards whose networks see more than latents."""
 
 
 class Checkpoints(Protocol):
@@ -32,8 +34,12 @@ def refiner_of(request: GenerationRequest, shelf: Checkpoints) -> Card | None:
 
 
 def check_pair(lead: Card, refiner: Card) -> None:
-    """Raises Unsupported where one cannot go on with the latents of the other."""
+    """Raises Unsupported where one cannot go on with the latents of the other, or does not see what the other is shown beside them."""
     first, second = FAMILIES.get(lead.family), FAMILIES.get(refiner.family)
     if (first.space or first.name) != (second.space or second.name):
         what = f"{refiner.name} ({second.title}) cannot take over from {lead.name} ({first.title}): their latents mean different things."
         raise Unsupported(what, f"Choose a refiner of the family {first.title}, or none.", FIELD)
+    one, other = (BESIDE.get(card.variant, "a plain model") for card in (lead, refiner))
+    if one != other:
+        what = f"{refiner.name} ({other}) cannot take over from {lead.name} ({one}): they are shown different things beside the latents."
+        raise Unsupported(what, f"Choose a refiner that is {one} too, or none.", FIELD)

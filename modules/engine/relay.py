@@ -14,6 +14,7 @@ from torch import Tensor
 from modules.catalog.card import Card
 from modules.core.records.families import FamilyRecord
 from modules.core.request import Precision
+from modules.engine.autoencoders import Healing
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
 from modules.engine.feature import Feature
@@ -32,7 +33,8 @@ from modules.sampling.step import Denoise
 @dataclass(eq=False)
 class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
-    features: what stands on a model's weights while it draws; own: what does so in one stage only. A context: at its end everything is put down."""
+    features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
+    the request names one. healing: does what overflows again in full precision. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -41,6 +43,8 @@ class Relay:
     vectors: Mapping[str, Tensor]
     features: Sequence[Feature]
     own: Callable[[Stage, Model], Sequence[Feature]] = lambda stage, model: ()
+    bent: Callable[[Loaded], Loaded] = lambda loaded: loaded
+    healing: Healing = field(default_factory=Healing)
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
@@ -68,7 +72,7 @@ class Relay:
         """The checkpoint whose turn it is, loaded. Raises BadModelFile, Unsupported."""
         if self._loaded is None or self._at_work is not self.turn:
             self.put_down()
-            self._loaded = self.models.load(self.turn, self.precision)
+            self._loaded = self.bent(self.models.load(self.turn, self.precision))
             self._at_work = self.turn
             for feature in self.features:
                 self._standing.enter_context(feature.attach(self._loaded.model))
@@ -100,11 +104,11 @@ class Relay:
 
     def decode(self, latents: Tensor) -> Tensor:
         """By the autoencoder of whoever drew last, as `Family.decode`."""
-        return self.acting.family.decode(self.acting.model, latents)
+        return self.healing.through(self.acting.family, self.acting.model, latents, lambda family, model, given: family.decode(model, given))
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """By the autoencoder of the acting checkpoint, as `Family.encode_image`."""
-        return self.acting.family.encode_image(self.acting.model, pixels)
+        return self.healing.through(self.acting.family, self.acting.model, pixels, lambda family, model, given: family.encode_image(model, given))
 
     def rest(self) -> None:
         """Between two pictures: nothing of the acting model stays on the device that need not."""

@@ -13,7 +13,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Init, Precision, Refiner
-from modules.engine import control_files, loras, upscaler_names
+from modules.engine import control_files, loras, upscaler_names, vae_names
 from modules.engine.companions import Shelf as Companions
 from modules.engine.companions import with_companions
 from modules.engine.inversions import suits
@@ -28,7 +28,7 @@ IMAGE_CFG = 1.5
 """A1111's, and that of the paper."""
 
 
-class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, Companions, Protocol):
+class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, vae_names.Shelf, Companions, Protocol):
     """What resolving asks of the catalog."""
 
     def checkpoint(self, name: str, sha256: str = "") -> Card: ...
@@ -52,6 +52,7 @@ def resolve(
     exact = precision(request.precision)
     if request.precision == "auto" and exact == "fp16":
         exact = record.half
+    vae, vae_hash = vae_names.settled(request, card, shelf)
     variation = request.variation
     if bool(variation.width) != bool(variation.height):
         raise InvalidRequest("Resize seed needs both a width and a height.", "Give both, or 0 for both.", "variation.width")
@@ -62,6 +63,8 @@ def resolve(
         steps=len(request.spacing.sigmas) or request.steps,
         model=card.name,
         model_hash=card.sha256,
+        vae=vae,
+        vae_hash=vae_hash,
         precision=exact,
         init=_init(request, card),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), card, shelf),

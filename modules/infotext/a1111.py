@@ -12,9 +12,10 @@ from typing import Any
 
 from modules.core.params import walk
 from modules.core.records.samplers import SAMPLERS
-from modules.core.request import GenerationRequest
+from modules.core.request import OWN_VAE, GenerationRequest
 from modules.infotext import control, grammar, keys, passes
 from modules.infotext.foreign import samplers
+from modules.infotext.names import file_name
 from modules.infotext.reading import Draft, Reading
 
 NOISE = (
@@ -28,6 +29,8 @@ _OWN_RULE = {
     "size",
     "model",
     "model hash",
+    "vae",
+    "vae hash",
     "ti hashes",
     "lora hashes",
     "eta",
@@ -37,6 +40,8 @@ _OWN_RULE = {
     *("extensions", "template", "negative template"),
     *("controlnet", *(key.casefold() for key in control.KEYS)),
 }
+_WITH_VAE = ("Easel", "AUTOMATIC1111", "Forge", "Civitai")
+"""Tools whose key VAE names a file of models/VAE."""
 _JSON_TAILS = ("Civitai resources", "Civitai metadata", "Hashes", "SDCPP")
 _HASHED = re.compile(r"([^:]+?): ([0-9a-fA-F]{8,64})(?:, |$)")
 
@@ -60,6 +65,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sampling(draft, said)
     _sizes(draft, full)
     _model(draft, said)
+    _vae(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     _extended(draft, said)
     _controlled(draft, said)
@@ -150,6 +156,21 @@ def _model(draft: Draft, said: Mapping[str, Any]) -> None:
     listed = {str(key)[5:]: str(value) for key, value in hashes.items() if str(key).lower().startswith("lora:")} if isinstance(hashes, Mapping) else {}
     if listed and "loras" not in draft.values:
         draft.take("Hashes", "loras", listed)
+
+
+def _vae(draft: Draft, said: Mapping[str, Any]) -> None:
+    """The file that stood in for the checkpoint's own, by its name and hash. Ours says nothing where there was none."""
+    name, digest = said.get("VAE"), str(said.get("VAE hash") or "").strip().lower()
+    if draft.source == "Easel" and name is None:
+        draft.values["vae"] = OWN_VAE
+    elif draft.source not in _WITH_VAE or not isinstance(name, str) or not file_name(name):
+        draft.leave("VAE", name, keys.FILES)
+        draft.leave("VAE hash", digest, keys.FILES)
+    elif draft.take("VAE", "vae", file_name(name)) and digest:
+        if re.fullmatch(r"[0-9a-f]{8,64}", digest):
+            draft.take("VAE hash", "vae_hash", digest)
+        else:
+            draft.leave("VAE hash", digest, "This is no sha256 hash.")
 
 
 def _extended(draft: Draft, said: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from modules.core.blobs import REFERENCE
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, named, walk
-from modules.core.request import GenerationRequest
+from modules.core.request import AUTOMATIC_VAE, GenerationRequest
 from modules.infotext import control
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.limits import DEPTH
@@ -74,6 +74,10 @@ def _without_places(request: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         safe["model"] = file_name(name)
     if isinstance(digest := safe.get("model_hash"), str) and not re.fullmatch(r"[0-9a-fA-F]*", digest):
         safe["model_hash"] = ""
+    if isinstance(name := safe.get("vae"), str) and _PLACE.search(name):
+        safe["vae"] = file_name(name) or AUTOMATIC_VAE
+    if isinstance(digest := safe.get("vae_hash"), str) and not re.fullmatch(r"[0-9a-fA-F]*", digest):
+        safe["vae_hash"] = ""
     for files in ("embeddings", "companions"):
         if not isinstance(names := safe.get(files), Mapping):
             continue

@@ -174,6 +174,8 @@ RULES: Mapping[str, Rule] = {
     "Schedule type": lambda request: runs(request)[0].schedule,
     "Size": lambda request: _size(request.width, request.height),
     "Model hash": lambda request: request.model_hash[:10] or None,
+    "VAE hash": lambda request: request.vae_hash[:10] or None,
+    "VAE": lambda request: request.vae if request.vae_hash else None,
     "Variation seed": _varied(lambda request: request.variation.seed),
     "Variation seed strength": _varied(lambda request: float(request.variation.strength)),
     "Seed resize from": lambda request: (
@@ -202,7 +204,9 @@ RULES: Mapping[str, Rule] = {
     "TI hashes": lambda request: ", ".join(f"{name}: {sha256[:12]}" for name, sha256 in request.embeddings.items()) or None,
     "Lora hashes": lambda request: ", ".join(f"{name.replace(':', '').replace(',', '')}: {digest[:12]}" for name, digest in request.loras.items()) or None,
     "Emphasis": _emphasis,
-    "Conditional mask weight": _begun(lambda request: float(request.init.mask_weight) if request.init.mask_weight != 1 else None),
+    "Conditional mask weight": _begun(
+        lambda request: float(request.init.mask_weight) if request.init.mask_weight != 1 else None
+    ),  # the model's kind decides it
     "Noise multiplier": _begun(lambda request: float(request.init.noise_multiplier) if request.init.noise_multiplier != 1 else None),
     "Discard penultimate sigma": _discarded,
     "Beta schedule alpha": _beta("beta_alpha"),

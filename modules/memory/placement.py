@@ -7,11 +7,15 @@ On a CPU there is nothing to move, and all three are the same.
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from accelerate import cpu_offload
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 
+from modules.core.errors import Unsupported
 from modules.core.options import DeviceOptions
 from modules.memory.device import Machine
 
@@ -70,6 +74,33 @@ def _owner(parts: dict[str, Any]) -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def place_alone(network: torch.nn.Module, options: DeviceOptions, machine: Machine) -> None:
+    """Puts a network that belongs to no pipeline where the options say, once after loading."""
+    if machine.device == "cpu":
+        return
+    if options.placement in ("medvram", "lowvram"):
+        cpu_offload(network, torch.device(machine.device))
+    else:
+        network.to(machine.device)
+
+
+@contextmanager
+def in_full(network: torch.nn.Module) -> Iterator[None]:
+    """The network in fp32, and afterwards as it was: half the digits widened and cut again are the same. Raises Unsupported where its weights lie elsewhere."""
+    kept = next(network.parameters()).dtype
+    if any(tensor.is_meta for tensor in network.parameters()):
+        raise Unsupported(
+            "The VAE overflowed in half precision, and with --lowvram it cannot change to fp32 while it works.", "Start with --no-half-vae.", "model"
+        )
+    with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
+        network.to(torch.float32)
+    try:
+        yield
+    finally:
+        with torch.inference_mode(False):
+            network.to(kept)
 
 
 def rest(placed: Any) -> None:

@@ -17,6 +17,7 @@ from modules.ui.form import Form
 
 _NOWHERE: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
+    "vae_hash": "filled in when the request is resolved; the VAE's menu names the file",
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "loras": "filled in from the prompt when the request is resolved",
@@ -55,6 +56,7 @@ IDS: dict[str, str] = {
     "schedule": "scheduler",
     "count": "batch_count",
     "script.name": "script_list",
+    "vae": "sd_vae",
     "variation.seed": "subseed",
     "variation.strength": "subseed_strength",
     "variation.width": "seed_resize_from_w",
@@ -123,6 +125,7 @@ ACCORDIONS: Accordions = (
         (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
+    ("VAE", "vae", (("vae",), ("vae_full",))),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )
 

@@ -13,7 +13,7 @@ from modules.app import App
 from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
 from modules.core.params import named, value_of, walk
-from modules.core.request import LATENT_UPSCALERS, GenerationRequest
+from modules.core.request import AUTOMATIC_VAE, LATENT_UPSCALERS, OWN_VAE, GenerationRequest
 from modules.engine.refiner import refiner_of
 from modules.ui import layout
 from modules.ui.form import Form
@@ -45,6 +45,22 @@ def refiner_here(app: App, request: GenerationRequest) -> str:
     return "" if card is None else card.name if card.name in names else str(card.path)
 
 
+def vaes(app: App) -> list[tuple[str, str]]:
+    """(shown, value) of what may stand in for a checkpoint's own VAE."""
+    names = [card.path.name for card in app.library.files("vae") if not card.trouble]
+    return [(name, name) for name in dict.fromkeys((AUTOMATIC_VAE, OWN_VAE, *names))]
+
+
+def vae_here(app: App, request: GenerationRequest) -> str:
+    """The entry's value of a request's VAE; "Automatic" where none of that name and hash is here."""
+    if not request.vae_hash and request.vae in (AUTOMATIC_VAE, OWN_VAE):
+        return request.vae
+    try:
+        return app.library.named("vae", request.vae, request.vae_hash).path.name
+    except EaselError:
+        return AUTOMATIC_VAE
+
+
 def looks(app: App) -> dict[str, dict[str, Any]]:
     """What hangs on files in the forms, by parameter: menus that list them, and sliders that are dead without them."""
     return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()} | sliders(app)
@@ -62,6 +78,7 @@ def sliders(app: App) -> dict[str, dict[str, Any]]:
 
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
     "refiner.checkpoint": refiners,
+    "vae": vaes,
     "hires.upscaler": lambda app: [(name, name) for name in (*LATENT_UPSCALERS, *app.upscaler_names())],
     **dict.fromkeys(("init.upscaler", "upscaler", "second"), lambda app: [(name, name) for name in app.upscaler_names()]),
 }

@@ -14,6 +14,7 @@ from modules.engine.sweeps.script import ScriptRecord, Tab
 from modules.engine.sweeps.xyz_axes import AXES, FIELDS, Axis, axis_of
 from modules.engine.sweeps.xyz_cells import LETTERS, Letter, lines_of
 from modules.engine.sweeps.xyz_values import join, split
+from modules.ui import menu
 from modules.ui.form import Form
 from modules.ui.talk import QUIET, Answer, Talk
 
@@ -133,6 +134,8 @@ def choices_of(app: App, tab: Tab, name: str) -> list[str]:
         return []
     if axis.choices:
         return [*axis.choices, *(app.upscaler_files() if axis.name == "Hires upscaler" else ())]
+    if axis.name == "VAE":
+        return [value for _, value in menu.vaes(app)]
     try:
         none = ["None"] if axis.name.startswith("Refiner") else []
         return list(app.styles()) if axis.name == "Styles" else [*none, *(card.name for card in app.library.checkpoints() if not card.trouble)]

@@ -17,7 +17,7 @@ from modules.catalog.card import Card
 from modules.core import inputs
 from modules.core.errors import EaselError
 from modules.core.params import value_of, walk, with_values
-from modules.core.request import TEXTS, GenerationRequest, templates
+from modules.core.request import AUTOMATIC_VAE, TEXTS, GenerationRequest, templates
 from modules.engine.texts import unstyled
 from modules.infotext.read import Reading
 from modules.ui import menu
@@ -45,7 +45,8 @@ class Reader:
         lost = set(inputs.missing(request, self.app.blobs).values())
         gone = {name: "" for name, reference in inputs.references(request).items() if reference in lost and name in self.form.widgets}
         request, named = self._styled(request)
-        shown = with_values(request, {"refiner.checkpoint": menu.refiner_here(self.app, request), **gone})
+        here = {"refiner.checkpoint": menu.refiner_here(self.app, request), "vae": menu.vae_here(self.app, request)}
+        shown = with_values(request, {**here, **gone})
         return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT and (named or name != "styles")])
 
     def offer(self, request: GenerationRequest) -> dict[str, dict[str, Any]]:
@@ -145,6 +146,8 @@ class Reader:
             told.append(note)
         if reading.request.refiner.checkpoint and not menu.refiner_here(self.app, reading.request):
             told.append(f"Its refiner {reading.request.refiner.checkpoint} is not here.")
+        if reading.request.vae_hash and menu.vae_here(self.app, reading.request) == AUTOMATIC_VAE:
+            told.append(f"Its VAE {reading.request.vae} is not here.")
         if reading.request.init.image and "init.image" not in self.form.widgets:
             told.append("It was made from a start picture: to repeat it, drop it on the prompt of img2img.")
         model = str(values[self.form.widgets["model"]] or "")

@@ -17,7 +17,7 @@ CONFIG: dict[str, Any] = {
     "live_preview_refresh_period": 500.0,
     "quicksettings_list": ["sd_model_checkpoint", "sd_vae", "CLIP_stop_at_last_layers", "an extension's"],
     "sd_model_checkpoint": "anime/known.safetensors [0123456789]",
-    "sd_vae": "film.vae.pt",
+    "sd_vae": "film.vae.safetensors",
     "sd_hypernetwork": "None",
     "CLIP_stop_at_last_layers": 2,
     "eta_noise_seed_delta": 31337,
@@ -51,6 +51,8 @@ def installation(root: Path) -> Path:
     (root / "models" / "Stable-diffusion" / "anime").mkdir(parents=True)
     (root / "models" / "Stable-diffusion" / "anime" / "known.safetensors").write_bytes(b"weights")
     (root / "models" / "Lora").mkdir()
+    (root / "models" / "VAE").mkdir()
+    (root / "models" / "VAE" / "film.vae.safetensors").write_bytes(b"weights")
     (root / "embeddings").mkdir()
     (root / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     (root / "ui-config.json").write_text(json.dumps(FORMS), "utf-8")

@@ -61,12 +61,21 @@ def test_what_is_taken(home: Home) -> None:
     assert print_of(home.theirs) == untouched
     now = SettingsStore(home.paths.settings).value
     assert (now.samples_format, now.samples_filename_pattern, now.save_txt, now.live_preview_interval) == ("jpg", "[seed]-[prompt_words]", True, 0.5)
-    assert now.quicksettings_list == ("CLIP_stop_at_last_layers",)
+    assert now.quicksettings_list == ("sd_vae", "CLIP_stop_at_last_layers")
     assert now.sd_model_checkpoint == "anime/known.safetensors [0123456789]"
     assert now.extra_model_folders == (str(home.theirs.resolve()),) and home.moved == 1
     forms = FormDefaults(home.paths.form_defaults)
-    assert forms.of("txt2img") == {"text.clip_skip": 2, "solver.ensd": 31337, "sampler": "Euler a", "steps": 28, "height": 768, "hires.strength": 0.45}
+    assert forms.of("txt2img") == {
+        "vae": "film.vae.safetensors",
+        "text.clip_skip": 2,
+        "solver.ensd": 31337,
+        "sampler": "Euler a",
+        "steps": 28,
+        "height": 768,
+        "hires.strength": 0.45,
+    }
     assert forms.of("img2img") == {
+        "vae": "film.vae.safetensors",
         "text.clip_skip": 2,
         "solver.ensd": 31337,
         "init.color_correction": True,
@@ -83,12 +92,14 @@ def test_what_is_not_taken_is_said(home: Home) -> None:
     report = home.adoption.look(home.theirs)
     notes = {row.name: row.note for row in report.rows if row.state == "not taken"}
     assert "--outputs-dir" in notes["outdir_txt2img_samples"]
-    assert "VAE" in notes["sd_vae"] and "no such setting" in notes["an_extensions_setting"]
+    assert "no such setting" in notes["an_extensions_setting"]
     assert notes["emphasis (txt2img)"] and notes["CFG Scale (txt2img)"] and notes["Mine"]
     assert states(report, "styles.csv") == {"Film": "taken", "Noir": "already so", "Mine": "not taken"}
     named = " ".join(row.name for row in report.rows)
     assert not {"randn_source", "jpeg_quality", "sd_hypernetwork"} & set(named.split()) and report.usual >= 5, "A1111's own values are counted, not listed"
-    assert states(report, "models") == {"Stable-diffusion": "taken", "Lora": "taken", "embeddings": "taken"}
+    (home.theirs / "models" / "VAE" / "film.vae.safetensors").unlink()
+    assert {row.name: row.note for row in home.adoption.look(home.theirs).rows}["sd_vae"] == "This VAE is not in its folder."
+    assert states(report, "models") == {"VAE": "taken", "Stable-diffusion": "taken", "Lora": "taken", "embeddings": "taken"}
 
 
 def test_translations_of_the_page(home: Home) -> None:

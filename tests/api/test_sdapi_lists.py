@@ -14,7 +14,9 @@ from modules.core.options import Options, ServeOptions
 from modules.core.paths import Paths
 from modules.core.request import LATENT_UPSCALERS
 from modules.engine.sweeps import SWEEPS
+from modules.networks import ldm_names
 from tests.api.conftest import Server
+from tests.networks import tiny
 
 
 def fetched(server: Server, name: str) -> Any:
@@ -81,6 +83,22 @@ def test_script_info_describes_each_place_of_the_arguments(steady: Server) -> No
 @pytest.mark.parametrize("name", ["sd-vae", "hypernetworks", "face-restorers", "realesrgan-models"])
 def test_what_is_not_built_is_an_empty_list(steady: Server, name: str) -> None:
     assert fetched(steady, name) == []
+
+
+def test_vaes_are_listed_and_chosen(server: Server) -> None:
+    path = server.app.paths.models / "VAE" / "film.safetensors"
+    path.parent.mkdir()
+    vae = tiny.parts(seed=5)[1]
+    save_file({ldm_names.vae(name, 4).removeprefix(ldm_names.VAE): tensor.contiguous() for name, tensor in vae.state_dict().items()}, path)
+    assert server.client.post("/sdapi/v1/refresh-vae").status_code == 200
+    assert fetched(server, "sd-vae") == [{"model_name": "film.safetensors", "filename": str(path)}]
+    body = {"prompt": "x", "steps": 1, "width": 64, "height": 64}
+    for chosen in ("film.safetensors", "None", "Automatic"):
+        answer = server.client.post("/sdapi/v1/txt2img", json={**body, "override_settings": {"sd_vae": chosen}})
+        assert answer.status_code == 200, answer.text
+        assert server.app.store.recent(1)[0].request.vae == chosen
+    answer = server.client.post("/sdapi/v1/txt2img", json={**body, "override_settings": {"sd_vae": "flim"}})
+    assert answer.status_code == 404 and "film" in answer.text
 
 
 def test_extensions(steady: Server) -> None:

@@ -10,6 +10,8 @@ from modules.core.request import GenerationRequest
 
 NOT_A1111S = {
     "model_hash",
+    "vae_hash",
+    "vae_full",
     "batched",
     "precision",
     "embeddings",

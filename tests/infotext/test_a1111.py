@@ -131,7 +131,8 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
         ('Lora hashes: "a: 12, b: 34"', "steps", 20, "Lora hashes", "not restored"),
         ('ControlNet 0: "Module: canny, Model: x"', "steps", 20, "ControlNet 0", "not restored"),
         ("Script: X/Y/Z plot", "steps", 20, "Script", "not restored"),
-        ("VAE: x.pt", "steps", 20, "VAE", "not restored"),
+        ("VAE: TAESD, App: SD.Next", "vae", "Automatic", "VAE", "not restored"),
+        ("VAE hash: none, VAE: x.pt", "vae_hash", "", "VAE hash", "not restored"),
         ("Hires upscaler: 4x_foo", "hires.upscaler", "Lanczos", "Hires upscaler", "approximated"),
         ("Hires upscaler: Latent Area", "hires.upscaler", "Latent", "Hires upscaler", "approximated"),
         ("Hires checkpoint: other", "hires.enabled", True, "Hires checkpoint", "not restored"),
@@ -159,6 +160,12 @@ def test_what_cannot_be_held_is_said(line: str, name: str, kept: Any, key: str, 
     assert value(reading, name) == kept
     row = next(row for row in reading.rows if row.key == key)
     assert (row.state, bool(row.note)) == (state, True)
+
+
+def test_a_vae_is_taken_by_its_name_without_the_place_where_it_lay() -> None:
+    reading = read_text("a cat\nSteps: 1, Seed: 2, VAE hash: 0123456789, VAE: ../../x.pt")
+    assert (reading.request.vae, reading.request.vae_hash) == ("x.pt", "0123456789")
+    assert read_text("a cat\nSteps: 1, Seed: 2, Size: 64x64").request.vae == "Automatic"
 
 
 def test_old_sampler_defaults_are_explained() -> None:

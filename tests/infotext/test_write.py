@@ -251,7 +251,7 @@ def test_every_declared_key_is_written(name: str) -> None:
     """A field that names a key of A1111's text reaches the text once it is not at its default, and acts."""
     other: dict[str, Any] = {
         "sampler": "Heun", "schedule": "Simple", "text.emphasis": "No norm", "noise_source": "NV", "spacing.noise_schedule": "Zero Terminal SNR",
-        "embeddings": {"e": "ab" * 32}, "loras": {"l": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
+        "embeddings": {"e": "ab" * 32}, "loras": {"l": "ab" * 32}, "model": "n", "model_hash": "cd" * 32, "vae": "v.pt", "vae_hash": "ef" * 32, "solver.ensd": 1, "variation.strength": 0.5, "variation.seed": 9, "width": 640,
         "outpaint.fill": "latent noise",
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
@@ -260,7 +260,10 @@ def test_every_declared_key_is_written(name: str) -> None:
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)
     acting = next((values for start, values in ACTING.items() if name.startswith(start)), {})
-    started = with_values(dataclasses.replace(BASE, prompt="(a) [b]", sampler="Euler a"), {"variation.strength": 0.25, "schedule": "Beta"} | acting)
+    started = with_values(
+        dataclasses.replace(BASE, prompt="(a) [b]", sampler="Euler a"),
+        {"variation.strength": 0.25, "schedule": "Beta", "vae": "x.pt", "vae_hash": "ab" * 32} | acting,
+    )
     written = f"{field.param.text}: "
     assert written in infotext(with_values(started, {name: value}), version="v")
     if acting:
@@ -312,6 +315,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept |= beyond(request)
     kept["schedule"] = "Automatic" if request.spacing.sigmas else resolved_schedule(request.sampler, request.schedule)
     kept["model_hash"] = request.model_hash[:10]
+    kept |= {"vae": request.vae if request.vae_hash else "None", "vae_hash": request.vae_hash[:10]}
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
     kept["loras"] = {name: digest[:12] for name, digest in request.loras.items()}
     kept["control"] = [

@@ -106,6 +106,7 @@ PIPELINE_LACKS: Mapping[str, str] = dict.fromkeys(
         "hires.enabled",
         "refiner.checkpoint",
         "control",
+        "vae",
     ),
     OWN_WAY,
 )
@@ -215,7 +216,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             title="another family, by its own pipeline",
             native=1024,
             multiple=16,
-            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
+            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic", "vae": "None"},
             lacks=PIPELINE_LACKS,
             half="bf16",
         ),

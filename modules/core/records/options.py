@@ -94,7 +94,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="upscaler_for_img2img", default="None", field="init.upscaler", tab="img2img"),
     Option(name="ESRGAN_tile", default=256, field="enlarging.tile"),
     Option(name="ESRGAN_tile_overlap", default=32, field="enlarging.overlap"),
-    Option(name="sd_vae", default="Automatic", refused="a VAE beside the checkpoint's own"),
+    Option(name="sd_vae", default="Automatic", field="vae"),
     Option(name="sd_vae_encode_method", default="Full", neutral=("Full",), refused="an approximate VAE"),
     Option(name="sd_vae_decode_method", default="Full", neutral=("Full",), refused="an approximate VAE"),
     Option(name="sd_unet", default="Automatic", refused="another UNet"),

@@ -42,11 +42,15 @@ class Pace:
         self._due = now + self.interval
         return True
 
+    def spent(self, seconds: float) -> None:
+        """A preview took so long. They take a fifth of the time at most."""
+        self._due = max(self._due, time.monotonic() + 4 * seconds)
+
 
 @dataclass
 class Watch(Feature):
     """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1); () where it is not known: then shapes show in colours that say nothing.
-    side: of the preview's longer edge, in pixels."""
+    decoded: shows latents better, where it is there. side: of the preview's longer edge, in pixels."""
 
     report: Callable[[Progress], None]
     cancel: Callable[[], Cancel]
@@ -57,6 +61,7 @@ class Watch(Feature):
     pace: Pace
     preview: tuple[tuple[float, float, float], ...] = ()
     side: int = 320
+    decoded: Callable[[Tensor, int], Image.Image] | None = None
     _last: Tensor | None = field(default=None, init=False)
 
     def wrap(self, denoise: Denoise) -> Denoise:
@@ -68,7 +73,12 @@ class Watch(Feature):
             answer = denoise(x, sigma, step)
             self._last = answer.x0
             if self.pace.due():
-                image = rgb(answer.x0, self.preview or principal(answer.x0), self.side)
+                began = time.monotonic()
+                if self.decoded:
+                    image = small(self.decoded(answer.x0[0], self.side), self.side, 1)
+                else:
+                    image = rgb(answer.x0, self.preview or principal(answer.x0), self.side)
+                self.pace.spent(time.monotonic() - began)
                 self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index + 1, self.total), self.total, image))
             return answer
 
@@ -81,8 +91,12 @@ def rgb(latents: Tensor, matrix: tuple[tuple[float, float, float], ...], side: i
     weights = torch.tensor(matrix[:channels], dtype=torch.float32)
     pixels = torch.einsum("chw,cr->hwr", latents[0].float().cpu(), weights)
     pixels = pixels + torch.tensor(matrix[channels] if len(matrix) > channels else (0.5, 0.5, 0.5))
-    image = Image.fromarray(pixels.clamp(0, 1).mul(255).byte().numpy())
-    scale = min(side / max(image.size), LARGEST)
+    return small(Image.fromarray(pixels.clamp(0, 1).mul(255).byte().numpy()), side, LARGEST)
+
+
+def small(image: Image.Image, side: int, most: int) -> bytes:
+    """A JPEG whose longer side has `side` pixels, but at most so many times those of the image."""
+    scale = min(side / max(image.size), most)
     image = image.resize((max(round(image.width * scale), 1), max(round(image.height * scale), 1)), Image.Resampling.BICUBIC)
     data = io.BytesIO()
     image.save(data, "JPEG", quality=80)

@@ -6,8 +6,9 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from modules.core.request import SEED_DRAW, SEED_LIMIT, GenerationRequest, Script
+from modules.core.request import AUTOMATIC_VAE, SEED_DRAW, SEED_LIMIT, GenerationRequest, Script
 from modules.engine.sweeps.tools import Tools
+from modules.engine.vae_names import is_automatic
 
 
 def drawn() -> int:
@@ -21,8 +22,10 @@ def advanced(seed: int, by: int) -> int:
 
 def settled(request: GenerationRequest, tools: Tools) -> GenerationRequest:
     """The whole request made concrete, its seeds fixed. The script stays, and so do the styles: A1111 merges them into each job's prompts, after the
-    script has changed those."""
+    script has changed those. A VAE that is found by the checkpoint's name is found for each part's."""
     whole = tools.resolve(replace(request, styles=(), script=Script()))
+    if is_automatic(request):
+        whole = replace(whole, vae=AUTOMATIC_VAE, vae_hash="")
     return replace(whole, styles=request.styles, script=request.script)
 
 

@@ -75,6 +75,10 @@ def checkpoint(request: GenerationRequest, value: str, values: Sequence[str]) ->
     return replace(with_values(request, {"model": value}), model_hash="")
 
 
+def vae(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:
+    return with_values(request, {"vae": value, "vae_hash": ""})
+
+
 def refiner(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:
     name = "" if value.strip().casefold() in ("", "none") else value
     return with_values(request, {"refiner.checkpoint": name, "refiner.checkpoint_hash": ""})
@@ -156,8 +160,8 @@ AXES: tuple[Axis, ...] = (
     Axis("Initial noise multiplier", "float", to("init.noise_multiplier")),
     Axis("Extra noise", "float", to("init.extra_noise")),
     Axis("Hires upscaler", "text", to("hires.upscaler"), HIRES_UPSCALERS, "txt2img"),
-    Axis("Cond. Image Mask Weight", "float", tab="img2img", lacking="inpainting models"),
-    Axis("VAE", choices=(), cost=0.7, lacking="a VAE of its own beside the checkpoint"),
+    Axis("Cond. Image Mask Weight", "float", to("init.mask_weight"), tab="img2img"),
+    Axis("VAE", "text", vae, (), cost=0.7),
     Axis("Styles", "text", styles, ()),
     Axis("UniPC Order", "int", cost=0.5, lacking="another order of UniPC"),
     Axis("Face restore", shown="value", lacking="repairing faces"),

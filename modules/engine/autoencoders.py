@@ -1,0 +1,93 @@
+"""The autoencoder at work: a file's in place of the checkpoint's own, and in full precision where half of it overflows. Knows no sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from modules.catalog.card import Card
+from modules.core.options import DeviceOptions
+from modules.engine.models import Loaded
+from modules.engine.warm import Warm
+from modules.families.family import Family, Model
+from modules.memory.placement import in_full, place_alone
+from modules.networks import vae_file
+
+T = TypeVar("T")
+HEALED = "The VAE overflowed in half precision, so it worked in fp32 for this picture. --no-half-vae does so from the start."
+
+
+class Overflowed(Exception):
+    """The autoencoder gave what is no number, and something of this picture had come through it before: it must all be done again in full precision."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A network that stays in memory. size: in bytes."""
+
+    network: torch.nn.Module
+    size: int
+
+
+@dataclass
+class Autoencoders:
+    """networks: where files of their own stay warm. options: where they lie."""
+
+    networks: Warm
+    options: DeviceOptions
+
+    def instead(self, card: Card | None, loaded: Loaded) -> Loaded:
+        """The model with the autoencoder of a file; as it is without one. Raises BadModelFile, Unsupported, OutputTrouble."""
+        if card is None:
+            return loaded
+        config = dict(loaded.model.parts["vae"].config)
+        load = partial(self._load, config=config, dtype=loaded.model.vae_dtype, name=card.path.name)
+        how = f"{loaded.model.vae_dtype}|{sorted((key, str(value)) for key, value in config.items())}"
+        network = self.networks.loaded(card, load, how).network
+        return replace(loaded, model=replace(loaded.model, parts={**loaded.model.parts, "vae": network}))
+
+    def _load(self, path: Path, config: Mapping[str, Any], dtype: torch.dtype, name: str) -> Standing:
+        with torch.inference_mode(False):  # as the models'
+            network = vae_file.load(path, config, dtype, name)
+            place_alone(network, self.options, self.networks.machine)
+        return Standing(network, sum(tensor.nbytes for tensor in network.parameters()))
+
+
+@dataclass
+class Healing:
+    """Of one picture, or of those that are evaluated together. full: whether the autoencoder works in fp32."""
+
+    full: bool = False
+    _passed: bool = False
+
+    def begin(self, full: bool) -> None:
+        self.full, self._passed = full, False
+
+    def drawn(self, full: bool, draw: Callable[[], T]) -> T:
+        """What `draw` gives; drawn once more where its autoencoder overflowed after something had come through it. full: from the start."""
+        self.begin(full)
+        try:
+            return draw()
+        except Overflowed:
+            self.begin(True)
+            return draw()
+
+    def through(self, family: Family, model: Model, given: Tensor, work: Callable[[Family, Model, Tensor], Tensor]) -> Tensor:
+        """Latents or pixels through the autoencoder. What comes out as not-a-number from numbers is done again in fp32. Raises Overflowed."""
+        half = model.vae_dtype != torch.float32
+        if not half or not self.full:
+            made = work(family, model, given)
+            if not half or made.isfinite().all() or not given.isfinite().all():
+                self._passed = True
+                return made
+            self.full = True
+            if self._passed:
+                raise Overflowed
+        with in_full(model.parts["vae"]):
+            return work(family, replace(model, vae_dtype=torch.float32), given)
