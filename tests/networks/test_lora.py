@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
@@ -212,6 +213,22 @@ def test_what_finds_no_layer_is_counted_and_named(parts: dict[str, Any], tmp_pat
     with worn(parts, [Wear(lora_files.save(tmp_path / "x.safetensors", tensors), "x")]) as (fit,):
         assert (fit.applied, fit.tensors) == (0, 3)
         assert set(fit.unknown) == set(tensors)
+
+
+def test_weights_that_sequential_offload_keeps_aside_are_dressed_there(parts: dict[str, Any], tmp_path: Path) -> None:
+    file = lora_files.save(tmp_path / "x.safetensors", lora_files.kohya(parts))
+    plain = answers(parts)
+    with worn(parts, [Wear(file, "x", te=0.5, unet=0.5)]):
+        wanted = answers(parts)
+    unet, vae, text_encoder = tiny.parts()
+    moved: dict[str, Any] = {"unet": unet.eval(), "text_encoder": text_encoder.eval()}
+    for network in moved.values():
+        cpu_offload(network, torch.device("cpu"), offload_buffers=True)
+    assert moved["unet"].conv_in.weight.is_meta
+    with worn(moved, [Wear(file, "x", te=0.5, unet=0.5)]) as (fit,):
+        assert fit.applied == fit.tensors
+        assert farthest(answers(moved), wanted) == 0
+    assert farthest(answers(moved), plain) == 0
 
 
 def test_a_damaged_file_is_said(parts: dict[str, Any], tmp_path: Path) -> None:
