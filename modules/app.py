@@ -205,7 +205,7 @@ class App:
         card = self.card(model)
         request = GenerationRequest(model=card.name if card else "")
         record = FAMILIES.find(card.family) if card else None
-        request = with_values(request, record.defaults if record else {})
+        request = with_values(request, record.advice(card.variant) if record and card else {})
         return with_values(request, card.defaults if card else {})
 
     def example(self, model: str = "") -> str:

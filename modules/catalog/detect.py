@@ -160,7 +160,17 @@ def _other_folder(path: Path, kind: str, record: str) -> Recognised:
     loads = record if record in names else "pipeline" if kind and "pipeline" in names else ""
     if not loads:
         return Recognised("", trouble=f"This is a {kind[:60] or 'nameless'} folder. Easel cannot draw with it yet.", architecture=record)
-    return Recognised(loads, _folder_prediction(path) if loads.startswith("sd") else "flow", "", "checkpoint", record)
+    variant = _flux_variant(path, kind) if loads == "flux" else ""
+    return Recognised(
+        loads, _folder_prediction(path) if loads.startswith("sd") else "flow", "", "checkpoint", f"{record}-{variant}" if variant else record, variant
+    )
+
+
+def _flux_variant(path: Path, kind: str) -> str:
+    """Which FLUX.1 a folder is: the class tells Fill, the network's config whether it knows guidance."""
+    if kind.startswith("FluxFill"):
+        return "fill"
+    return "dev" if folders.config(path, "transformer").get("guidance_embeds") else "schnell"
 
 
 def _folder_prediction(path: Path) -> str:

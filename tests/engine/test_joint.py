@@ -60,6 +60,10 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(draw: Draw, model: str) -> N
     assert np.array_equal(pixels(both[1]), pixels(again)) and not np.array_equal(pixels(both[0]), pixels(again))
 
 
+def test_a_folder_says_which_variant_it_is(engine: Engine) -> None:
+    assert [(engine.shelf.checkpoint(name).family, engine.shelf.checkpoint(name).variant) for name in ("dev", "medium")] == [("flux", "dev"), ("sd3", "")]
+
+
 def test_distilled_guidance_acts_and_is_told(draw: Draw) -> None:
     plain, strict = (draw(guidance={"distilled": scale}).pictures[0] for scale in (3.5, 9.0))
     assert not np.array_equal(pixels(plain), pixels(strict))

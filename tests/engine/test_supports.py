@@ -43,3 +43,12 @@ def test_samplers_of_the_record_only() -> None:
     with pytest.raises(Unsupported, match="Euler, Euler a") as refused:
         check_supported(GenerationRequest(sampler="DDIM"), FAMILIES.get("sd3"), "a model")
     assert refused.value.field == "sampler"
+
+
+def test_a_variant_is_advised_as_suits_it() -> None:
+    flux = FAMILIES.get("flux")
+    assert flux.advice("schnell")["steps"] == 4 and flux.advice("fill")["guidance.distilled"] == 30.0 and flux.advice("dev") == flux.defaults
+    for record in FAMILIES:
+        assert set(record.suits) <= set(record.variants)
+        for variant in record.suits:
+            check_supported(with_values(GenerationRequest(), record.advice(variant)), record, "a model")

@@ -21,6 +21,7 @@ class FamilyRecord:
     defaults: request values that suit it, by dotted name. memory: rough GB of GPU memory by side in pixels, shown as approximate.
     preview: rows of latent channels to RGB in 0..1 (least squares on decoded pictures), last row the offset.
     sizes: that suit it, in pixels, for a menu: of those it was trained on.
+    suits: by variant, what suits that one beyond the family's defaults.
     samplers, schedules: those that apply; () for all. lacks: parameters by dotted name, a group by its first part, that cannot act, and why: the page greys
     them out and the engine refuses them with the same words. half: what "auto" precision means where fp16 would, if not that."""
 
@@ -38,10 +39,16 @@ class FamilyRecord:
     memory: Mapping[int, float] = field(default_factory=dict)
     preview: tuple[tuple[float, float, float], ...] = ()
     sizes: tuple[tuple[int, int], ...] = ()
+    suits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     samplers: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=dict)
     half: Literal["fp16", "bf16"] = "fp16"
+
+    def advice(self, variant: str) -> Mapping[str, Any]:
+        """Request values that suit a variant, by dotted name."""
+        return {**self.defaults, **self.suits.get(variant, {})}
+
     half_vae: bool = True
 
 
@@ -171,6 +178,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             defaults={"width": 1024, "height": 1024, "steps": 20, "cfg_scale": 1.0, "sampler": "Euler", "schedule": "Automatic"},
             sizes=LARGE_SIZES,
             memory={768: 24.0, 1024: 28.0, 1536: 36.0},
+            suits={"schnell": {"steps": 4}, "fill": {"steps": 30, "guidance.distilled": 30.0}},
             samplers=FLOW_SAMPLERS,
             schedules=FLOW_SCHEDULES,
             lacks={
