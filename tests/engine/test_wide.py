@@ -52,16 +52,16 @@ def test_a_picture_is_what_the_pipeline_alone_draws(engine: Engine, name: str) -
         if isinstance(part, torch.nn.Module):
             part.eval()
     pipeline.set_progress_bar_config(disable=True)
-    binned = {"use_resolution_binning": False} if name == "sana" else {}
+    own: dict[str, Any] = {"true_cfg_scale" if name == "qwen" else "guidance_scale": 3.0}
+    own |= {"use_resolution_binning": False} if name == "sana" else {}
     alone = pipeline(
         "a red pear",
         negative_prompt="blue",
         width=64,
         height=64,
         num_inference_steps=3,
-        guidance_scale=3.0,
         generator=torch.Generator().manual_seed(5),
-        **binned,
+        **own,
     ).images[0]
     assert np.abs(pixels(picture).astype(int) - np.asarray(alone.convert("RGB"))).max() <= 1
     assert np.array_equal(pixels(second), pixels(run(engine, name, seed=6, negative_prompt="blue").pictures[0]))

@@ -13,6 +13,8 @@ from transformers import (
     Gemma2Config,
     Gemma2Model,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen3Config,
     Qwen3Model,
     T5Config,
@@ -163,7 +165,31 @@ def zimage() -> Any:
     return diffusers.ZImagePipeline(tokenizer=tokenizer(), text_encoder=encoder, vae=vae(16), transformer=transformer, scheduler=scheduler)
 
 
-MAKERS: Mapping[str, Callable[[], Any]] = {"pixart": pixart, "auraflow": auraflow, "lumina": lumina, "sana": sana, "zimage": zimage}
+def qwen() -> Any:
+    autoencoder = diffusers.AutoencoderKLQwenImage(
+        base_dim=24, z_dim=4, dim_mult=[1, 2, 4], num_res_blocks=1, temperal_downsample=[False, True], latents_mean=[0.0] * 4, latents_std=[1.0] * 4
+    )
+    transformer = diffusers.QwenImageTransformer2DModel(
+        patch_size=2,
+        in_channels=16,
+        out_channels=4,
+        num_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        guidance_embeds=False,
+        axes_dims_rope=(8, 4, 4),
+    )
+    text = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": WORDS}
+    rope = {"rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"}, "rope_theta": 1_000_000.0}
+    vision = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
+    config = Qwen2_5_VLConfig(text_config={**text, **rope}, vision_config=vision, hidden_size=16, vocab_size=WORDS)
+    encoder = Qwen2_5_VLForConditionalGeneration(config)
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+    return diffusers.QwenImagePipeline(scheduler=scheduler, vae=autoencoder, text_encoder=encoder, tokenizer=tokenizer(), transformer=transformer)
+
+
+MAKERS: Mapping[str, Callable[[], Any]] = {"pixart": pixart, "auraflow": auraflow, "lumina": lumina, "sana": sana, "zimage": zimage, "qwen": qwen}
 
 
 def made(name: str) -> Any:
