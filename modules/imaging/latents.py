@@ -65,11 +65,12 @@ def masked_content(content: MaskedContent, init: Tensor, mask: Tensor, noise: Te
 def principal(latents: Tensor) -> tuple[tuple[float, float, float], ...]:
     """A map of latents [B, C, h, w] to RGB (0..1) for previews where none is known: the three directions in which the first picture's vary most, each
     spread over the middle of the range. The last row is the offset. Shapes show; the colours say nothing."""
-    values = latents[0].detach().float().cpu().flatten(1)
+    values = latents[0].detach().float().cpu().flatten(1).nan_to_num(0, 0, 0)
     mean = values.mean(1, keepdim=True)
-    spread, _, _ = torch.linalg.svd(values - mean, full_matrices=False)
-    axes = spread[:, :3] * spread[:, :3].sum(0).sign()  # a direction and its opposite are one; the same one each time
-    weights = axes / ((axes.T @ (values - mean)).std(1) * 4 + 1e-6)
+    _, directions = torch.linalg.eigh((values - mean) @ (values - mean).T)
+    axes = directions.flip(1)[:, :3]
+    axes = axes * torch.where(axes.sum(0) < 0, -1.0, 1.0)  # a direction and its opposite are one; the same one each time
+    weights = axes / ((axes.T @ (values - mean)).square().mean(1).sqrt() * 4 + 1e-6)
     offset = 0.5 - (weights.T @ mean).flatten()
     rows = [*weights.tolist(), offset.tolist()]
     return tuple((float(r), float(g), float(b)) for r, g, b in rows)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modules.core.errors import InvalidRequest
-from modules.imaging.latents import LATENT_UPSCALERS, MASKED_CONTENTS, masked_content, resize, trimmed
+from modules.imaging.latents import LATENT_UPSCALERS, MASKED_CONTENTS, masked_content, principal, resize, trimmed
 
 
 @pytest.mark.parametrize("name", LATENT_UPSCALERS)
@@ -49,3 +49,17 @@ def test_masked_contents() -> None:
         "latent noise": [5.0, -3.0, 3.0, 5.0],
         "latent nothing": [5.0, 0.0, 3.75, 5.0],
     }
+
+
+def test_principal_colours_show_shapes_and_take_anything() -> None:
+    latents = torch.zeros(1, 16, 8, 8)
+    latents[:, 5, :, 4:] = 3.0
+    latents[:, 9] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0)) * 0.1
+    rows = torch.tensor(principal(latents))
+    assert rows.shape == (17, 3)
+    shown = torch.einsum("chw,cr->rhw", latents[0], rows[:16]) + rows[16][:, None, None]
+    left, right = shown[0, :, :4].mean(), shown[0, :, 4:].mean()
+    assert float((right - left).abs()) > 0.3 and float((shown[0].mean() - 0.5).abs()) < 0.05
+    assert torch.allclose(rows, torch.tensor(principal(latents.clone())))
+    for odd in (torch.full((1, 4, 2, 2), float("nan")), torch.zeros(1, 4, 2, 2), torch.full((1, 4, 1, 1), float("inf"))):
+        assert torch.tensor(principal(odd)).isfinite().all()
