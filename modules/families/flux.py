@@ -94,8 +94,8 @@ class Flux:
             encoder_hidden_states=call.context,
             timestep=call.timesteps.to(x.dtype) / 1000,
             guidance=guidance if network.config.guidance_embeds else None,
-            img_ids=places(height, width, x),
-            txt_ids=torch.zeros(call.context.shape[1], 3, device=x.device, dtype=x.dtype),
+            img_ids=places(height, width, x.device),
+            txt_ids=torch.zeros(call.context.shape[1], 3, device=x.device),
             return_dict=False,
             **extra,
         )[0]
@@ -125,9 +125,9 @@ def unpacked(tokens: Tensor, height: int, width: int) -> Tensor:
     return tiles.reshape(rows, channels // 4, height * 2, width * 2)
 
 
-def places(height: int, width: int, like: Tensor) -> Tensor:
-    """[h w, 3]: 0, row and column of each token."""
-    found = torch.zeros(height, width, 3, device=like.device, dtype=like.dtype)
-    found[..., 1] += torch.arange(height, device=like.device)[:, None]
-    found[..., 2] += torch.arange(width, device=like.device)[None, :]
+def places(height: int, width: int, device: Any) -> Tensor:
+    """[h w, 3]: 0, row and column of each token. float32, for half precision cannot count them."""
+    found = torch.zeros(height, width, 3, device=device)
+    found[..., 1] += torch.arange(height, device=device)[:, None]
+    found[..., 2] += torch.arange(width, device=device)[None, :]
     return found.view(-1, 3)

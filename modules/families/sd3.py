@@ -89,9 +89,7 @@ class StableDiffusion3:
         x = joint.whole_tokens(call.x)
         extra = dict(call.extra)
         extra["pooled_projections"] = extra["pooled_projections"].to(x.dtype)
-        out: Tensor = model.parts["transformer"](
-            hidden_states=x, encoder_hidden_states=call.context, timestep=call.timesteps.to(x.dtype), return_dict=False, **extra
-        )[0]
+        out: Tensor = model.parts["transformer"](hidden_states=x, encoder_hidden_states=call.context, timestep=call.timesteps, return_dict=False, **extra)[0]
         return out[:, :, : call.x.shape[2], : call.x.shape[3]]
 
     def decode(self, model: Model, latents: Tensor) -> Tensor:

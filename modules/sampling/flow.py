@@ -2,7 +2,7 @@
 
 A flow model sees z = (1-s) x0 + s noise at s from 1 to 0, and answers with the velocity noise - x0 (Liu et al. 2022; Esser et al. 2024). With
 x = z / (1-s) and sigma = s / (1-s) that is x = x0 + sigma noise, so every sampler that goes by sigma serves as it stands, and the schedule alone is
-another. s = 1 is sigma = infinity: there x stands for the noise itself, and the step down from it is exact (docs/decisions/0008).
+another. s = 1 is sigma = infinity: there x stands for the noise itself, and the step down from it is exact (docs/decisions/0009).
 Knows no network.
 """
 

@@ -30,9 +30,9 @@ SIZE = (6, 10)
 """Latents: 48 x 80 pixels."""
 
 
-def loaded(place: Path, family: str) -> tuple[Family, Model]:
+def loaded(place: Path, family: str, dtype: torch.dtype = torch.float32) -> tuple[Family, Model]:
     functions = FAMILIES_BY_NAME[family]
-    return functions, functions.load(Card(path=place, name=place.name, family=family), "cpu", torch.float32)
+    return functions, functions.load(Card(path=place, name=place.name, family=family), "cpu", dtype)
 
 
 def drawn(family: Family, model: Model, request: GenerationRequest, *further: Feature) -> tuple[Tensor, Tensor]:
@@ -155,3 +155,15 @@ class Words:
         rows = [[*self._vocabulary.encode(text), 1] for text in texts]
         length = max_length if padding == "max_length" else max(map(len, rows))
         return type("Answer", (), {"input_ids": torch.tensor([row + [0] * (length - len(row)) for row in rows])})
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_half_precision_computes_near_the_whole(tmp_path: Path, family: str) -> None:
+    """The timestep above all: half precision has three digits of it."""
+    flux = family == "flux"
+    parts = tiny_joint.flux() if flux else tiny_joint.sd3(t5_too=False)
+    place = tiny_joint.save_folder(tmp_path / family, "FluxPipeline" if flux else "StableDiffusion3Pipeline", parts, tiny_joint.DEV if flux else tiny_joint.SD3)
+    request = GenerationRequest(prompt="a red pear", sampler="Euler", steps=3, seed=7, cfg_scale=1.0 if flux else 4.0)
+    whole, half = (drawn(*loaded(place, family, dtype), request)[0] for dtype in (torch.float32, torch.bfloat16))
+    assert half.dtype == torch.float32 and bool(half.isfinite().all())
+    assert float((half - whole).abs().mean()) < 0.05
