@@ -145,3 +145,12 @@ def test_one_for_another_kind_of_model_is_refused_and_the_next_picture_is_as_bef
 def test_a_foreign_text_with_hashes_names_what_is_missing(engine: Engine) -> None:
     reading = a1111.read('a <lora:nowhere:1>\nSteps: 2, Sampler: Euler, Seed: 1, Size: 64x64, Lora hashes: "nowhere: 0123456789ab"')
     assert reading.request.loras == {"nowhere": "0123456789ab"}
+
+
+def test_a_plot_goes_over_marks_by_search_and_replace(engine: Engine) -> None:
+    values = "<lora:first:0>, <lora:first:0.8>, <lora:second:1>"
+    script = {"name": "X/Y/Z plot", "args": {"x_type": "Prompt S/R", "x_values": values, "include_pictures": True}}
+    cells = draw(engine, "a cat <lora:first:0>", script=script).pictures[1:]
+    assert [list(cell.request.loras) for cell in cells] == [["first"], ["first"], ["second"]]
+    wanted = [image(engine, f"a cat {mark}") for mark in values.split(", ")]
+    assert all(np.array_equal(pixels(cell), one) for cell, one in zip(cells, wanted, strict=True))
