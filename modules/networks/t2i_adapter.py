@@ -62,7 +62,7 @@ def load(path: Path, unet: Mapping[str, Any], dtype: torch.dtype, device: str) -
             config = sizes(weights.shapes)
             widths = list(unet.get("block_out_channels", ()))
             xl = config["adapter_type"] == "full_adapter_xl"
-            if config["channels"][:1] != widths[:1] or max(config["channels"]) != max(widths) or xl != (unet.get("addition_embed_type") == "text_time"):
+            if config["channels"][:1] != widths[:1] or max(config["channels"]) != max(widths) or xl != _joins_behind(unet):
                 what = f"{path.name} was made for another kind of model: its levels are {config['channels']} wide, the checkpoint's {widths}."
                 raise Unsupported(what, "Choose a T2I-Adapter of the checkpoint's own family.", "control")
             network = build.t2i_adapter(config)
@@ -107,6 +107,11 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     fold = XL if not light and first[1] % (XL * XL) == 0 else 8
     kind = "light_adapter" if light else "full_adapter_xl" if fold == XL else "full_adapter"
     return {"in_channels": first[1] // fold**2, "channels": channels, "num_res_blocks": blocks, "downscale_factor": fold, "adapter_type": kind}
+
+
+def _joins_behind(unet: Mapping[str, Any]) -> bool:
+    """Whether the UNet's first level has no attention, as SDXL's: then features join it after it was made smaller, and adapters for it are folded once more."""
+    return next(iter(unet.get("down_block_types", ())), "") == "DownBlock2D"
 
 
 def _row_of_blocks(plain: Shapes, rows: int) -> int:

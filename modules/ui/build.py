@@ -19,6 +19,7 @@ from modules.core.wish import Wish
 from modules.ui import (
     adopting,
     compare,
+    control,
     defaults,
     extensions,
     extras,
@@ -69,6 +70,7 @@ SCRIPTS = (
     "batch.js",
     "sends.js",
     "extras.js",
+    "control.js",
     "scripts.js",
     "gallery.js",
     "keep.js",
@@ -91,7 +93,7 @@ SCRIPTS = (
     "extensions.js",
     "adopting.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "models.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "control.css", "models.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 REPORTS = '<p id="easel_reports" role="status"></p>'
@@ -189,7 +191,7 @@ def page(app: App) -> Page:
             Part("settings", choices.inputs, lambda noted: choices.fill(app.settings.value)),
         ]
         opening.build(blocks, parts)
-    routes = [live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
+    routes = [control.routes(app), live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
     routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)

@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import batch, finished, inputs, layout, modes, outpaint, panel, scripts
+from modules.ui import batch, control, finished, inputs, layout, modes, outpaint, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -92,6 +92,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
             form.put("cfg_scale", min_width=160)
             form.put("init.strength", min_width=160)
         layout.seeds(form)
+        control.build(form)
         layout.accordions(form, seldom, GROUP_OF)
         scripts.build(app, form, "img2img", talk)
         _grouped(form)
@@ -113,7 +114,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         request = wanted(app, form, values, mode)
         return Answer(said=Said(job=submit(request, user), panel=form.prefix))
 
-    made = panel.build(app, form, talk, settings, seldom, more=finished.buttons(form.prefix))
+    made = panel.build(app, form, talk, settings, control.ACCORDION + seldom, more=finished.buttons(form.prefix))
     read = {*slots.values(), *form.inputs}
     talk.on(made.generate.click, on_generate, read, explain=form.explain, js=prepared(read, {**slots, **form.widgets}))
     pictures = [form.widgets["init.image"], form.widgets["mask.image"]]

@@ -27,7 +27,6 @@ _NOWHERE: dict[str, str] = {
     "init.color_from": "filled in by Loopback",
     "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
     "enlarging.networks": "filled in when the request is resolved; the menus name the upscalers",
-    "control": "stands in a form of its own within the ControlNet accordion",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
     "script.args": "each script's arguments have a form of their own within the Script menu",
 }

@@ -80,3 +80,9 @@ def parts(engine: Engine) -> dict[str, Any]:
 def near(found: Tensor, expected: Tensor) -> bool:
     """To 1e-5 of the largest value."""
     return found.shape == expected.shape and float((found - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
+
+
+def refreshed(engine: Engine) -> None:
+    """Looks through the folders again."""
+    assert isinstance(engine.shelf, Library)
+    engine.shelf.refresh()

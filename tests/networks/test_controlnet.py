@@ -75,7 +75,7 @@ ADAPTERS = [("full_adapter", (32, 64), 3), ("full_adapter", (32, 64, 64, 64), 1)
 def test_t2i_adapters_in_both_layouts(kind: str, channels: tuple[int, ...], pictures: int, authors: bool, tmp_path: Path) -> None:
     made = tiny_control.t2i_adapter(kind, channels, pictures=pictures)
     save = tiny_control.save_authors if authors else tiny_control.save_file_of
-    unet = {"block_out_channels": channels, **({"addition_embed_type": "text_time"} if kind.endswith("xl") else {})}
+    unet = {"block_out_channels": channels, "down_block_types": ("DownBlock2D" if kind.endswith("xl") else "CrossAttnDownBlock2D",)}
     found = t2i_adapter.load(save(tmp_path / "adapter.safetensors", made), unet, torch.float32, "cpu")
     assert (found.widths, found.channels, found.fold) == (list(channels), pictures, 16 if kind.endswith("xl") else 8)
     hint = torch.rand(1, pictures, 64, 64)
@@ -87,3 +87,5 @@ def test_an_adapter_of_another_family_is_refused(tmp_path: Path) -> None:
     path = tiny_control.save_file_of(tmp_path / "adapter.safetensors", tiny_control.t2i_adapter())
     with pytest.raises(Unsupported, match="another kind of model"):
         t2i_adapter.load(path, {"block_out_channels": (64, 128)}, torch.float32, "cpu")
+    with pytest.raises(Unsupported, match="another kind of model"):
+        t2i_adapter.load(path, {"block_out_channels": (32, 64), "down_block_types": ("DownBlock2D",)}, torch.float32, "cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -82,15 +83,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the shared server finds in its folder: wildcards, a style, a small upscaler, an extension that does not start. Its pictures come from all tests:
+    """What the shared server finds in its folder: wildcards, a style, a small upscaler, an adapter that guides the starter model, an extension that does not start. Its pictures come from all tests:
     who counts them, counts what was added."""
-    from tests.networks import small
+    from modules.catalog.scan import STARTER
+    from tests.networks import small, tiny_control
 
     data = tmp_path_factory.mktemp("served")
     (data / "wildcards").mkdir()
     (data / "wildcards" / "thing.txt").write_text("rocket\npanda\ncactus\ncastle\n", "utf-8")
     (data / "styles.csv").write_text("name,prompt,negative_prompt\nfilm,film grain,cartoon\n", "utf-8")
     small.save(data / "more" / "2x-small.safetensors", small.esrgan(scale=2))
+    widths = tuple(json.loads((STARTER / "unet" / "config.json").read_text())["block_out_channels"])
+    tiny_control.save_authors(data / "models" / "ControlNet" / "t2iadapter_canny_small.safetensors", tiny_control.t2i_adapter("full_adapter_xl", widths))
     broken = data / "extensions" / "broken"
     broken.mkdir(parents=True)
     (broken / "extension.py").write_text("import no_such_module\n", "utf-8")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
 from modules.core.levels import HIGHEST, LOWEST, Levels
-from modules.core.params import Field, is_optional, literal_names, to_dict, walk, with_values
+from modules.core.params import Field, from_dict, is_optional, literal_names, rows_of, to_dict, walk, with_values
 from modules.core.request import GenerationRequest, Script
 from modules.engine.sweeps import SWEEPS
 from modules.ui import fields, layout, scripts
@@ -49,6 +49,9 @@ def held(form: Form[GenerationRequest], request: GenerationRequest) -> dict[Comp
 
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
+    if row := rows_of(field.type):
+        inner = st.fixed_dictionaries({}, optional={one.name: values_of(one) for one in walk(row)})
+        return st.lists(inner.map(lambda values: to_dict(from_dict(row, values))), max_size=2)
     names = field.param.names() or literal_names(field.type)
     if names:
         return st.sampled_from(names)
