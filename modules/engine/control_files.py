@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from modules.catalog import header
 from modules.catalog.card import Card, Kind
+from modules.catalog.cards import opened_header
 from modules.core.control import ControlUnit
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
 from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, dial, is_learned
@@ -87,7 +87,7 @@ def encoder_of(unit: Unit, shelf: Shelf) -> Card:
 
 
 def wanted_of(card: Card) -> tuple[str, int] | None:
-    """What an IP-Adapter looks at, by its header: ("vector" or "states", how wide). None where the header does not tell, as a pickle's."""
+    """What an IP-Adapter looks at, by its header: ("vector" or "states", how wide). None where the header does not tell."""
     shapes = _shapes(card)
     for what, name, side in (("vector", "proj.weight", 1), ("states", "proj_in.weight", 1), ("states", "proj.0.weight", 1)):
         if len(shape := shapes.get(f"image_proj.{name}", ())) == 2:
@@ -103,9 +103,7 @@ def widths_of(card: Card) -> list[tuple[str, int]]:
 
 
 def _shapes(card: Card) -> dict[str, tuple[int, ...]]:
-    if card.path.is_dir() or card.path.suffix.lower() != ".safetensors":
-        return {}
-    return {name: entry.shape for name, entry in header.read(card.path).tensors.items()}
+    return {} if card.path.is_dir() else {name: entry.shape for name, entry in opened_header(card.path).tensors.items()}
 
 
 def check(request: GenerationRequest, shelf: Shelf) -> None:

@@ -70,6 +70,9 @@ class Controls:
             encoder = self.networks.loaded(encoder_of(unit, self.shelf), lambda path: clip_vision.load(path, model.dtype, model.device), how)
             picture = encoder.prepared(picture_of(unit.wish, self.request, self.blobs))
             seen = encoder.seen(picture, adapter.states)
+            if seen.shape[-1] != adapter.width:
+                what = f"Control unit {unit.number}: {unit.card.name} was made with another image encoder than {unit.wish.encoder}."
+                raise Unsupported(what, "Put the one that it was made with into models/clip_vision, or name it.", "control")
             nothing = encoder.seen(torch.zeros_like(picture), True) if adapter.states else torch.zeros_like(seen)
             found.append(Prompted(unit.wish, adapter, adapter.projection(seen), adapter.projection(nothing)))
         return found

@@ -39,13 +39,13 @@ PLUS = (
 @dataclass(frozen=True)
 class IPAdapter:
     """projection: what CLIP sees -> tokens. keys, values: of each cross-attention, in the order of the UNet's processors. states: whether it looks at CLIP's
-    states instead of its one vector. tokens: how many come of a picture."""
+    states instead of its one vector. width: of what it looks at."""
 
     projection: nn.Module
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     states: bool
-    tokens: int
+    width: int
 
     @property
     def size(self) -> int:
@@ -69,28 +69,32 @@ def load(path: Path, unet: Mapping[str, Any], layers: tuple[int, ...], dtype: to
                 if count == len(layers):
                     what = f"{path.name} was made for another kind of model: its attentions are of other sizes than the checkpoint's."
                 raise Unsupported(what, "Choose an IP-Adapter of the checkpoint's own family.", FIELD)
-            projection, states, tokens = _projection(seeing, dtype)
+            projection, states, width = _projection(seeing, dtype)
             read = looking.read([name.format(side) for name in names for side in "kv"], dtype)
             keys, values = (tuple(read[name.format(side)].to(device) for name in names) for side in "kv")
-            return IPAdapter(projection.to(device), keys, values, states, tokens)
+            return IPAdapter(projection.to(device), keys, values, states, width)
     except BadModelFile as error:
         raise BadModelFile(f"{path.name} cannot be loaded. {error.what}", error.remedy, FIELD) from None
 
 
 def _projection(source: Source, dtype: torch.dtype) -> tuple[nn.Module, bool, int]:
-    """-> the network, whether it looks at CLIP's states, and how many tokens it makes; 0 for as many as CLIP has."""
+    """-> the network, whether it looks at CLIP's states, and how wide that is."""
     shapes = source.shapes
     if "proj.weight" in shapes and len(shapes.get("norm.weight", ())) == 1:
         wide, width = shapes["proj.weight"]
         context = shapes["norm.weight"][0]
         network: nn.Module = build.part("IP-Adapter", lambda: ImageProjection(width, context, wide // context))
-        return build.fill(network, source, lambda name: name.replace("image_embeds", "proj"), dtype, "IP-Adapter"), False, wide // context
+        return build.fill(network, source, lambda name: name.replace("image_embeds", "proj"), dtype, "IP-Adapter"), False, width
     if "proj.3.weight" in shapes:
         network = build.part("IP-Adapter", lambda: IPAdapterFullImageProjection(shapes["proj.0.weight"][0], shapes["proj.3.weight"][0]))
         full = {"ff.net.0.proj": "proj.0", "ff.net.2": "proj.2", "norm": "proj.3"}
-        return build.fill(network, source, lambda name: full[name.rpartition(".")[0]] + "." + name.rpartition(".")[2], dtype, "IP-Adapter"), True, 0
+        return (
+            build.fill(network, source, lambda name: full[name.rpartition(".")[0]] + "." + name.rpartition(".")[2], dtype, "IP-Adapter"),
+            True,
+            shapes["proj.0.weight"][0],
+        )
     if "latents" in shapes and "proj_in.weight" in shapes:
-        return _resampler(source, dtype), True, shapes["latents"][1]
+        return _resampler(source, dtype), True, shapes["proj_in.weight"][1]
     raise Unsupported(
         "This IP-Adapter looks at faces through a face recognition network (FaceID), which Easel does not bring.", "Take a plain, plus or full face one.", FIELD
     )

@@ -74,10 +74,17 @@ def save(path: Path, tensors: dict[str, Tensor]) -> Path:
     return path
 
 
-def image_encoder(seed: int = 7) -> CLIPVisionModelWithProjection:
+def image_encoder(seed: int = 7, projection: int = 48) -> CLIPVisionModelWithProjection:
     torch.manual_seed(seed)
     config = CLIPVisionConfig(
-        hidden_size=STATES, intermediate_size=96, num_hidden_layers=2, num_attention_heads=12, image_size=32, patch_size=8, projection_dim=48, hidden_act="gelu"
+        hidden_size=STATES,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=12,
+        image_size=32,
+        patch_size=8,
+        projection_dim=projection,
+        hidden_act="gelu",
     )
     return exact(CLIPVisionModelWithProjection(config))
 

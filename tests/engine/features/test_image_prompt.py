@@ -155,6 +155,16 @@ def test_the_encoder_is_chosen_by_what_fits_and_recorded(engine: Engine, tmp_pat
     assert "models/clip_vision" in refused.value.remedy
 
 
+def test_another_encoder_is_refused(engine: Engine) -> None:
+    """Of a named one the header is not asked."""
+    other = tiny_control.image_encoder(projection=40)
+    folder = engine.shelf.named("clip-vision", "clip").path.parent
+    tiny_control.save(folder / "other.safetensors", {name: tensor.contiguous() for name, tensor in other.state_dict().items()})
+    studio.refreshed(engine)
+    with pytest.raises(Unsupported, match="another image encoder"):
+        engine.run(studio.wish(unit(engine, "plain", encoder="other")), lambda event: None, lambda: Cancel.NONE, save=False)
+
+
 def test_one_of_another_family_is_refused(tmp_path: Path) -> None:
     unet = tiny.parts()[0]
     path = tiny_control.save(tmp_path / "other.safetensors", tiny_control.ip_adapter(unet))
@@ -174,3 +184,14 @@ def test_pictures_are_prepared_as_clip_s_own_processor_does(size: tuple[int, int
     image = studio.picture(4, size)
     expected = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})(image, return_tensors="np").pixel_values
     assert np.allclose(encoder.prepared(image).numpy(), expected, atol=1e-5)
+
+
+def test_a_pickle_is_converted_and_drawn_with(engine: Engine) -> None:
+    """As its authors offer it: dictionaries within a dictionary, as .bin."""
+    folder = engine.shelf.named("ip-adapter", "plain").path.parent
+    tensors = load_file(folder / "plain.safetensors")
+    groups = ("image_proj", "ip_adapter")
+    tree = {group: {name[len(group) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(group)} for group in groups}
+    torch.save(tree, folder / "ip-adapter_sd15.bin")
+    studio.refreshed(engine)
+    assert torch.equal(studio.latents(engine, studio.wish(unit(engine, "ip-adapter_sd15"))), studio.latents(engine, studio.wish(unit(engine, "plain"))))
