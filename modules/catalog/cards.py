@@ -22,7 +22,16 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """Endings of files that can run code when they are read. Their headers are taken apart without that (`pickled`)."""
 
 CONVERTED: tuple[Kind, ...] = (
-    *("checkpoint", "vae", "vae-approx", "upscaler", "face restorer", "embedding", "controlnet", "t2i-adapter", "ip-adapter", "clip-vision"),
+    "checkpoint",
+    "vae",
+    "vae-approx",
+    "upscaler",
+    "face restorer",
+    "embedding",
+    "controlnet",
+    "t2i-adapter",
+    "ip-adapter",
+    "clip-vision",
 )
 """Kinds whose loaders convert a pickle, in a child process."""
 

@@ -53,7 +53,7 @@ def run(words: Sequence[str]) -> int:
 
 def delivered(out: str, values: dict[str, Any], options: Options) -> Delivery:
     """Raises BadWords, InvalidRequest, OutputTrouble before any work is done."""
-    asked = with_values(GenerationRequest(), values)
+    asked = with_values(GenerationRequest(), {name: value for name, value in values.items() if name != "control"})  # it may still hold paths
     return Delivery(place_of(out, asked.pictures > 1 or bool(asked.script.name)), Outputs(options.paths.outputs))
 
 

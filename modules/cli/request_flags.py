@@ -24,7 +24,7 @@ def add_request(parser: Parser) -> None:
         elif field.type == Levels:
             how["metavar"] = "X,X,..."
         elif rows_of(field.type):
-            how |= {"action": "append", "metavar": "JSON"}
+            how |= {"action": "append", "metavar": "JSON"}  # a unit of control names its pictures by paths (`starts`)
         elif typing.get_origin(field.type) is tuple:
             how |= {"action": "append", "metavar": "NAME"}
         else:

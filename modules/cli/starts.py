@@ -1,4 +1,4 @@
-"""`--init`, `--mask` and `--depth`: pictures that a run starts from, named by their paths. They are kept as inputs by their content, so the picture can be made again."""
+"""`--init`, `--mask`, `--depth` and the pictures of `--control`: what a run starts from and is guided by, named by paths. They are kept as inputs by their content, so the picture can be made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from modules.cli.parser import BadWords, Parser
-from modules.core.blobs import Blobs
+from modules.core.blobs import REFERENCE, Blobs
 from modules.core.errors import BadPicture, InvalidRequest
 from modules.imaging.opening import opened
 from modules.imaging.sizes import LATENT
@@ -55,12 +55,21 @@ def starts_of(init: str | None, mask: str | None, values: Mapping[str, Any], dep
 
 
 def begun(values: Mapping[str, Any], starts: Mapping[str, Start], blobs: Blobs) -> dict[str, Any]:
-    """The values with references to the pictures, which are kept; and with the start picture's size where none was asked for. Raises OutputTrouble."""
-    kept = {PLACES[flag]: blobs.put(start.data) for flag, start in starts.items()}
+    """The values with references to the pictures, which are kept; and with the start picture's size where none was asked for. Raises OutputTrouble, and BadPicture for a picture of a
+    control unit."""
+    kept: dict[str, Any] = {PLACES[flag]: blobs.put(start.data) for flag, start in starts.items()}
+    if "control" in values:
+        kept["control"] = [_guided(unit, blobs) for unit in values["control"]]
     sizes: dict[str, Any] = {}
     if "init" in starts and not values.keys() & {"width", "height"}:
         sizes = {name: max(length // LATENT * LATENT, SMALLEST) for name, length in zip(("width", "height"), starts["init"].image.size, strict=True)}
     return {**values, **sizes, **kept}
+
+
+def _guided(unit: Mapping[str, Any], blobs: Blobs) -> dict[str, Any]:
+    """A unit of `--control` with references in the place of paths."""
+    given = {name: unit[name] for name in ("image", "mask") if isinstance(unit.get(name), str) and unit[name] and not REFERENCE.fullmatch(unit[name])}
+    return {**unit, **{name: blobs.put(_read("control", path).data) for name, path in given.items()}}
 
 
 def _read(flag: str, path: str) -> Start:
@@ -68,4 +77,4 @@ def _read(flag: str, path: str) -> Start:
         data = files.load(Path(path).expanduser())
         return Start(data, opened(data))
     except BadPicture as error:
-        raise BadPicture(f"--{flag} {path}: {error.what}", error.remedy, PLACES[flag]) from None
+        raise BadPicture(f"--{flag} {path}: {error.what}", error.remedy, PLACES.get(flag, flag)) from None

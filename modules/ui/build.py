@@ -191,7 +191,14 @@ def page(app: App) -> Page:
             Part("settings", choices.inputs, lambda noted: choices.fill(app.settings.value)),
         ]
         opening.build(blocks, parts)
-    routes = [control.routes(app), live.routes(app, pictures), inputs.routes(app, pictures), weights.routes(app), compare.routes(app, pictures), finished.routes(app, pictures)]
+    routes = [
+        control.routes(app),
+        live.routes(app, pictures),
+        inputs.routes(app, pictures),
+        weights.routes(app),
+        compare.routes(app, pictures),
+        finished.routes(app, pictures),
+    ]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
     routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from modules.core.request import GenerationRequest
 from modules.jobs.store import Store
 from tests.imaging import painting
 from tests.jobs.drawing import Drawing
+from tests.networks import tiny_control
 
 BAD = 2
 
@@ -77,3 +79,16 @@ def test_what_cannot_be_is_said_before_anything_is_loaded(tmp_path: Path, monkey
         assert generate(tmp_path, *words) == BAD, words
         said = capsys.readouterr().err
         assert told in said and "Traceback" not in said, said
+
+
+def test_control_units_name_their_pictures_by_path(tmp_path: Path, drawn: None, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny_control.save_authors(tmp_path / "models" / "ControlNet" / "sketch.safetensors", tiny_control.t2i_adapter())
+    path = tmp_path / "lines.png"
+    saved(painting.ramp(64, 64), path)
+    unit = {"model": "sketch", "module": "canny", "image": str(path)}
+    assert generate(tmp_path, "--control", json.dumps(unit), "--models-dir", str(tmp_path / "models")) == 0, capsys.readouterr().err
+    (made,) = request_of(tmp_path).control
+    assert (made.model, made.module) == ("sketch", "canny")
+    assert Blobs(Paths(data=tmp_path).inputs).get(made.image) == path.read_bytes()
+    assert generate(tmp_path, "--control", json.dumps({**unit, "image": str(tmp_path / "gone.png")})) == BAD
+    assert "gone.png" in capsys.readouterr().err
