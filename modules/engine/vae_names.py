@@ -53,8 +53,11 @@ def is_automatic(request: GenerationRequest) -> bool:
 
 
 def settled(request: GenerationRequest, lead: Card, shelf: Shelf) -> tuple[str, str]:
-    """The file's name as A1111 writes it, and its hash; "None" and "" for the checkpoint's own. Raises what `vae_of` raises."""
+    """The file's name as A1111 writes it, and its hash; "None" and "" for the checkpoint's own; left alone where the
+    family has no such choice. Raises what `vae_of` raises."""
     card = vae_of(request, lead, shelf)
+    if card is None and FIELD in FAMILIES.get(lead.family).lacks:
+        return AUTOMATIC_VAE, ""
     return (OWN_VAE, "") if card is None else (card.path.name, shelf.hashed(card).sha256)
 
 

@@ -11,12 +11,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, EaselError, NotFound, Unsupported
 from modules.core.paths import Paths
+from modules.core.request import GenerationRequest
 from modules.core.result import Result
+from modules.engine import vae_names
 from modules.engine.autoencoders import HEALED
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
@@ -212,3 +215,9 @@ def test_what_had_come_through_before_the_overflow_is_done_again_too(half: Engin
     result = drawn(half, **values)
     assert HEALED in result.notes and result.pictures[0].request.vae_full
     assert np.array_equal(picture(half, vae_full=True, **values), pixels(result.pictures[0]))
+
+
+def test_a_family_with_a_pipeline_of_its_own_has_no_such_choice(engine: Engine) -> None:
+    lead = Card(path=Path("/m/other"), name="other", family="pipeline")
+    for said in ("Automatic", "None"):
+        assert vae_names.settled(GenerationRequest(vae=said), lead, engine.shelf) == ("Automatic", ""), "as its record takes it"

@@ -224,7 +224,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             title="another family, by its own pipeline",
             native=1024,
             multiple=16,
-            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic", "vae": "None"},
+            defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
             lacks=PIPELINE_LACKS,
             half="bf16",
         ),
