@@ -139,6 +139,8 @@ def checkpoint(path: Path, mark: int) -> None:
     """A file that the catalog takes for a Stable Diffusion 1.x checkpoint: its few tensors have the right names and shapes."""
     shapes = {
         "model.diffusion_model.input_blocks.0.0.weight": [8, 4, 3, 3],
+        "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [8, 24],
+        "model.diffusion_model.output_blocks.0.0.in_layers.0.weight": [16],
         "cond_stage_model.transformer.text_model.final_layer_norm.bias": [8],
         "first_stage_model.decoder.conv_in.bias": [8],
     }

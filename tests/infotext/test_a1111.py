@@ -129,7 +129,7 @@ def test_restored(line: str, expected: dict[str, Any]) -> None:
         ("Model hash: ../../x", "model_hash", "", "Model hash", "not restored"),
         ("Eta: inf", "solver.eta", None, "Eta", "not restored"),
         ('Lora hashes: "a: 12, b: 34"', "steps", 20, "Lora hashes", "not restored"),
-        ('ControlNet 0: "Module: canny, Model: x"', "steps", 20, "ControlNet 0", "not restored"),
+        ('ControlNet 0: "Module: canny, Model: x"', "steps", 20, "ControlNet 0", "approximated"),
         ("Script: X/Y/Z plot", "steps", 20, "Script", "not restored"),
         ("VAE: TAESD, App: SD.Next", "vae", "Automatic", "VAE", "not restored"),
         ("VAE hash: none, VAE: x.pt", "vae_hash", "", "VAE hash", "not restored"),
