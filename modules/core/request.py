@@ -316,10 +316,19 @@ class Framing:
     """What SDXL is told of its pictures beside the text (Podell et al. 2023, section 2.2). A1111's values."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    top: Annotated[int, Param("Crop from the top", 0, 16384, 8, usual=1024, hint="Of SDXL: how many pixels its picture is told to lack there.")] = 0
-    left: Annotated[int, Param("Crop from the left", 0, 16384, 8, usual=1024, hint="Of SDXL: how many pixels its picture is told to lack there.")] = 0
-    high: Annotated[float, Param("Aesthetic score", 0, 100, 0.1, usual=10, hint="Of the SDXL refiner: how beautiful the prompt is told to be.")] = 6.0
-    low: Annotated[float, Param("Negative aesthetic score", 0, 100, 0.1, usual=10, hint="Of the SDXL refiner: the same of the negative prompt.")] = 2.5
+    top: Annotated[
+        int, Param("Crop from the top", 0, 16384, 8, usual=1024, text="SDXL crop top", hint="Of SDXL: how many pixels its picture is told to lack there.")
+    ] = 0
+    left: Annotated[
+        int, Param("Crop from the left", 0, 16384, 8, usual=1024, text="SDXL crop left", hint="Of SDXL: how many pixels its picture is told to lack there.")
+    ] = 0
+    high: Annotated[
+        float, Param("Aesthetic score", 0, 100, 0.1, usual=10, text="Aesthetic score", hint="Of the SDXL refiner: how beautiful the prompt is told to be.")
+    ] = 6.0
+    low: Annotated[
+        float,
+        Param("Negative aesthetic score", 0, 100, 0.1, usual=10, text="Negative aesthetic score", hint="Of the SDXL refiner: the same of the negative prompt."),
+    ] = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)

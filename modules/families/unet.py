@@ -31,6 +31,7 @@ class UNetFamily:
             vae_dtype = torch.float32
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
             parts = load_parts(card, dtype, vae_dtype or dtype, LAYOUTS[self.record.name])
+        parts.networks.setdefault("vocabulary", parts.networks[LAYOUTS[self.record.name].encoders[0].vocabulary])  # what tells a person about tokens looks here
         return Model(
             card=card,
             record=self.record,

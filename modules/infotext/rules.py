@@ -207,6 +207,7 @@ RULES: Mapping[str, Rule] = {
     "Conditional mask weight": _begun(
         lambda request: float(request.init.mask_weight) if request.init.mask_weight != 1 else None
     ),  # the model's kind decides it
+    "Image CFG scale": _begun(lambda request: None if request.init.image_cfg is None else float(request.init.image_cfg)),
     "Noise multiplier": _begun(lambda request: float(request.init.noise_multiplier) if request.init.noise_multiplier != 1 else None),
     "Discard penultimate sigma": _discarded,
     "Beta schedule alpha": _beta("beta_alpha"),

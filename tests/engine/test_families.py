@@ -106,6 +106,18 @@ def test_the_refiner_takes_over(engine: Engine) -> None:
     assert "Refiner: refiner [" in refined[0.5].infotext
 
 
+@pytest.mark.parametrize("model", ["base", "refiner", "second"])
+def test_what_weights_do_is_measured(engine: Engine, model: str) -> None:
+    found = engine.weigh(from_dict(GenerationRequest, {"prompt": "a (red:1.4) cat", "model": model}))
+    tokens = [token for part in found["prompt"] for text in part["texts"] for chunk in text["chunks"] for token in chunk["tokens"]]
+    assert found["measured"] and len(tokens) == 3 and tokens[1]["original"]["change"] > tokens[0]["original"]["change"]
+
+
+def test_crop_and_scores_stand_in_the_text_where_they_were_set(engine: Engine) -> None:
+    made = draw(engine, framing={"left": 64, "high": 7.5}).pictures[0]
+    assert "SDXL crop left: 64, Aesthetic score: 7.5" in made.infotext and "Negative aesthetic" not in made.infotext
+
+
 def test_another_family_does_not_take_over(engine: Engine) -> None:
     with pytest.raises(Unsupported, match="latents mean different things"):
         draw(engine, refiner={"checkpoint": "old"})

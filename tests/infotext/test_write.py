@@ -286,7 +286,7 @@ def beyond(request: GenerationRequest) -> dict[str, Any]:
     elif init.image:
         kept["init.strength"] = init.strength
     if init.image:
-        kept |= {"init.noise_multiplier": init.noise_multiplier, "init.mask_weight": init.mask_weight}
+        kept |= {"init.noise_multiplier": init.noise_multiplier, "init.mask_weight": init.mask_weight, "init.image_cfg": init.image_cfg}
     if init.image or hires.enabled:
         kept["init.extra_noise"] = init.extra_noise
     if init.image and mask.image and traced(request):
