@@ -167,3 +167,15 @@ def test_the_bundled_configs_are_of_one_piece(family: str, told: int) -> None:
     assert unet["cross_attention_dim"] == sum(one["hidden_size"] for one in encoders)
     assert unet["projection_class_embeddings_input_dim"] == encoders[-1]["projection_dim"] + told * unet["addition_time_embed_dim"]
     assert [width // 64 for width in unet["block_out_channels"]] == unet["attention_head_dim"]
+
+
+@pytest.mark.parametrize("kept", [torch.bfloat16, torch.float8_e4m3fn], ids=str)
+def test_weights_kept_in_fewer_bits_are_read(tmp_path: Path, kept: torch.dtype) -> None:
+    tensors = {name: tensor.to(kept) for name, tensor in tiny_xl.ldm_tensors(tiny_xl.refiner(), big="conditioner.embedders.0.model.").items()}
+    card = cards.checkpoint(tiny.save_single(tmp_path / "x.safetensors", tensors, YAML))
+    assert card.precision == {torch.bfloat16: "bf16", torch.float8_e4m3fn: "fp8"}[kept] and not card.trouble
+    model = FAMILIES_BY_NAME["sdxl-refiner"].load(card, "cpu", torch.float32)
+    assert torch.equal(model.parts["unet"].state_dict()["conv_in.weight"], tensors["model.diffusion_model.input_blocks.0.0.weight"].float())
+    fused = tensors["conditioner.embedders.0.model.transformer.resblocks.0.attn.in_proj_bias"].float()
+    assert torch.equal(state(model)["text_encoder_2.text_model.encoder.layers.0.self_attn.v_proj.bias"], fused[-tiny_xl.BIG :])
+    assert conds(model, "a pear")[0].context.isfinite().all()
