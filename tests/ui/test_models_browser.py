@@ -68,7 +68,7 @@ def card(page: Page, name: str) -> str:
     return "#easel_models .card"
 
 
-def test_search_insert_and_take_out(browser: Browser, address: str) -> None:
+def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Browser, address: str) -> None:
     for tab in checked(browser, address):
         tab.fill(prompt="a heron")
         page = opened(tab)
@@ -78,6 +78,17 @@ def test_search_insert_and_take_out(browser: Browser, address: str) -> None:
         assert tab.value("prompt") == "a heron, style 0777"
         page.click("#easel_models .card .pick")
         assert tab.value("prompt") == "a heron"
+
+        page.fill("#models_search", "")
+        expect(page.locator("#easel_models .card").nth(9)).to_be_visible()
+        page.locator("#models_search").press("ArrowDown")
+        page.keyboard.press("End")
+        expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
+        expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
+        page.keyboard.press("Enter")
+        assert tab.value("prompt") == f"a heron, style {MANY - 1:04}"
+        page.keyboard.press("Home")
+        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("cut short")
 
 
 def test_a_line_names_missing_loras_and_offers_what_few_steps_need(browser: Browser, address: str) -> None:
@@ -95,20 +106,7 @@ def test_a_line_names_missing_loras_and_offers_what_few_steps_need(browser: Brow
         expect(line).to_be_hidden()
 
 
-def test_cards_are_walked_by_keys_to_the_very_last(browser: Browser, address: str) -> None:
-    for tab in checked(browser, address):
-        page = opened(tab)
-        page.locator("#models_search").press("ArrowDown")
-        page.keyboard.press("End")
-        expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
-        expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
-        page.keyboard.press("Enter")
-        assert tab.value("prompt") == f"style {MANY - 1:04}"
-        page.keyboard.press("Home")
-        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("cut short")
-
-
-def test_inspect_notes_and_a_broken_file(browser: Browser, address: str, data: Path) -> None:
+def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser, address: str, data: Path) -> None:
     for tab in checked(browser, address):
         page = opened(tab)
         broken = card(page, "cut short")
@@ -130,10 +128,7 @@ def test_inspect_notes_and_a_broken_file(browser: Browser, address: str, data: P
         page.click("#easel_models .card .pick")
         assert tab.value("prompt") == "style 0003, by the brook"
 
-
-def test_a_checkpoint_is_selected_and_the_tab_is_reached_from_a_panel(browser: Browser, address: str) -> None:
-    for tab in checked(browser, address):
-        page = tab.page
+        page.click("#tab_txt2img-button")
         page.click("#txt2img_extra_networks")
         expect(page.locator('#easel_models .kinds [data-group="lora"]')).to_have_attribute("aria-pressed", "true")
         page.click('#easel_models .kinds [data-group="checkpoint"]')
