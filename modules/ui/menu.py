@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -136,11 +137,15 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     choose = gr.Button("Choose", elem_id="easel_choose", visible="hidden")
 
     def on_card(values: Mapping[Component, Any], user: str) -> Answer:
-        """A card of the Models tab: as if it had been chosen in the menu."""
-        found = entries(app)
-        wanted = str(values[card] or "")
+        """A card of the Models tab: as if it had been chosen in its menu. The browser says which menu, and of a VAE which panel's."""
+        wish = json.loads(str(values[card]) or "{}")
+        kind, wanted = str(wish.get("kind", "")), str(wish.get("value", ""))
+        found = vaes(app) if kind == "vae" else entries(app)
         if wanted not in [value for _, value in found]:
-            raise NotFound(f"There is no checkpoint {wanted[:80]!r}.", "Refresh the list.", "model")
+            raise NotFound(f"There is no {'VAE' if kind == 'vae' else 'checkpoint'} {wanted[:80]!r}.", "Refresh the list.", "model")
+        if kind == "vae":
+            form = next((form for form in forms if form.prefix == wish.get("panel")), forms[0])
+            return Answer({form.widgets["vae"]: gr.update(choices=found, value=wanted)}, Said(wanted, f"VAE of {form.prefix}"))
         answer = on_choice({menu: wanted, last: values[last]}, user)
         return Answer({**answer.updates, menu: gr.update(choices=found, value=wanted)}, answer.said)
 

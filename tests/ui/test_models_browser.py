@@ -24,6 +24,8 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=at.PATIENCE * 1000)
 
 MANY = 1500
+VAE = {"decoder.conv_in.weight": (64, 4, 3, 3), "decoder.mid.attn_1.q.weight": (4, 4, 1, 1), "decoder.up.3.block.0.norm1.weight": (4,)}
+"""Enough names of one to be taken for it."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.new("RGB", (64, 80), "teal").save(first_path.with_suffix(".png"))
     layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
     files.write(data / "models" / "Lora" / "lcm-lora-sdv1-5.safetensors", {f"{layer}.lora_down.weight": (4, 768), f"{layer}.lora_up.weight": (640, 4)})
+    files.write(data / "models" / "VAE" / "clear.safetensors", VAE)
     (data / "models" / "Stable-diffusion").mkdir()
     (data / "models" / "Stable-diffusion" / "cut short.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
     return data
@@ -72,7 +75,7 @@ def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Brows
     for tab in checked(browser, address):
         tab.fill(prompt="a heron")
         page = opened(tab)
-        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 3))
+        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 4))
         assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
         page.click(f"{card(page, 'style 0777')} .pick")
         assert tab.value("prompt") == "a heron, style 0777"
@@ -135,6 +138,9 @@ def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser,
         page.fill("#models_search", "starter")
         page.click("#easel_models .card .pick")
         expect(page.locator("#easel_models .card")).to_have_class("card current")
+        page.click('#easel_models .kinds [data-group="vae"]')
+        page.click(f"{card(page, 'clear')} .pick")
+        expect(tab.box("sd_vae")).to_have_value("clear.safetensors")
 
 
 def get(page: Page) -> None:

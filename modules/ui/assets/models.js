@@ -6,6 +6,7 @@
     const LEAST = 168;
     const FAMILIES = { sd1: "SD 1", sd2: "SD 2", sdxl: "SDXL", "sdxl-refiner": "SDXL refiner", sd3: "SD 3", flux: "FLUX", pipeline: "Pipeline" };
     const WORKING = ["checkpoint", "lora", "embedding"];
+    const works = (row) => WORKING.includes(row.group) || row.kind === "vae";
 
     const models = { all: [], groups: [], shown: [], rows: new Map(), active: "", acts: [] };
     easel.models = models;
@@ -36,8 +37,11 @@
         return target || easel.panels.txt2img;
     };
     models.checkpoint = () => {
+        // The menu's words may have been written before the file's hash was known, or after.
+        const plain = (text) => text.replace(/ \[[0-9a-f]{8,}\]$/, "");
         const named = easel.model();
-        return models.all.find((row) => row.group === "checkpoint" && (row.title === named || row.value === named)) || null;
+        const own = models.all.filter((row) => row.group === "checkpoint");
+        return own.find((row) => row.title === named || row.value === named) || own.find((row) => plain(row.title) === plain(named)) || null;
     };
     const foreign = (row, own) => Boolean(WORKING.includes(row.group) && row.group !== "checkpoint" && own && row.family && own.family && row.family !== own.family);
 
@@ -54,10 +58,10 @@
     };
     models.use = (row) => {
         const panel = models.target();
-        if (row.trouble || !WORKING.includes(row.group)) {
+        if (row.trouble || !works(row)) {
             models.open(row);
-        } else if (row.group === "checkpoint") {
-            models.choose = row.value;
+        } else if (row.group === "checkpoint" || row.kind === "vae") {
+            models.choose = JSON.stringify({ kind: row.kind === "vae" ? "vae" : "checkpoint", value: row.kind === "vae" ? row.file : row.value, panel: panel.prefix });
             easel.byId("easel_choose").click();
         } else {
             const lora = row.group === "lora";
@@ -104,7 +108,7 @@
         const facts = [models.family(row), row.group === "checkpoint" || row.kind === row.group ? "" : row.kind, row.precision, models.size(row.size)].filter(Boolean).join(" · ");
         const picture = row.picture ? easel.make("img", { src: easel.url(`models/${row.id}/thumb?v=${row.picture}`), alt: "", loading: "lazy", decoding: "async", draggable: "false" }) : placeholder(row);
         if (row.picture) picture.addEventListener("error", () => picture.replaceWith(placeholder(row)));
-        const does = row.trouble ? "Cannot be used: look why" : row.group === "checkpoint" ? "Select this checkpoint" : WORKING.includes(row.group) ? "Put into the prompt, or take out" : "Look at it";
+        const does = row.trouble ? "Cannot be used: look why" : row.group === "checkpoint" ? "Select this checkpoint" : row.kind === "vae" ? "Use this VAE" : WORKING.includes(row.group) ? "Put into the prompt, or take out" : "Look at it";
         const pick = easel.make("button", { type: "button", class: "pick", title: `${row.file}\n${does}`, onclick: () => models.use(row) }, picture,
             easel.make("span", { class: "caption" }, easel.make("b", {}, row.name), easel.make("small", {}, row.trouble || facts)));
         const star = easel.make("button", { type: "button", class: "star", title: "Favourite", "aria-label": `Favourite: ${row.name}`, "aria-pressed": String(row.favourite), onclick: () => favour(row, star) }, "★");
@@ -192,6 +196,13 @@
         const filtered = chosen.search || chosen.folder || chosen.favourites || chosen.fitting;
         models.part(".none").textContent = models.shown.length ? "" : !models.loaded ? "Looking through the folders …" : filtered ? "No model fits what is searched." : "There are no models of this kind yet. Put files into the folders under models, or press Get models.";
         models.draw();
+    };
+
+    // Whatever the page's server did may have chosen another checkpoint.
+    const told = easel.told;
+    easel.told = (packed) => {
+        told(packed);
+        setTimeout(() => (chosen.fitting ? models.filter() : models.draw()), 60);
     };
 
     models.show = (group) => {
