@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random as chance
 from pathlib import Path
@@ -101,8 +102,18 @@ def test_text_encoder_and_unet_have_strengths_of_their_own(parts: dict[str, Any]
     assert torch.equal(only_image[0], text) and not torch.equal(only_image[1], image)
 
 
+def alive() -> tuple[int, int]:
+    """How many tensors there are, and their bytes."""
+    gc.collect()
+    tensors = [thing for thing in gc.get_objects() if isinstance(thing, Tensor)]
+    return len(tensors), sum(tensor.nbytes for tensor in tensors)
+
+
 def test_on_and_off_a_hundred_times_in_any_combination_leaves_every_bit(parts: dict[str, Any], tmp_path: Path) -> None:
-    files = [lora_files.save(tmp_path / f"{seed}.safetensors", lora_files.kohya(parts, seed=1000 * seed, rank=2)) for seed in range(4)]
+    files = [
+        lora_files.save(tmp_path / f"{seed}.safetensors", lora_files.kohya(parts, seed=1000 * seed, rank=2, endings=("to_q", "q_proj", "conv1")))
+        for seed in range(4)
+    ]
     before = {name: tensor.clone() for name, tensor in weights(parts).items()}
     places = {name: tensor.data_ptr() for name, tensor in weights(parts).items()}
     dice = chance.Random(1)
@@ -111,11 +122,13 @@ def test_on_and_off_a_hundred_times_in_any_combination_leaves_every_bit(parts: d
         return parts["unet"].mid_block.attentions[0].transformer_blocks[0].attn1.to_q
 
     plain = query().weight.clone()
+    memory = alive()
     for _ in range(100):
         chosen = dice.sample(files, dice.randint(1, 4))
         with worn(parts, [Wear(file, file.stem, te=dice.uniform(-2, 2), unet=dice.uniform(-2, 2)) for file in chosen]):
             assert not torch.equal(query().weight, plain)
         assert all(tensor.data_ptr() == places[name] for name, tensor in weights(parts).items())
+    assert alive() == memory
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(parts).items())
 
 
