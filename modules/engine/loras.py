@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from modules.catalog.card import LORAS, Card, Kind
-from modules.catalog.titles import ARCHITECTURES, title
+from modules.catalog.titles import ARCHITECTURES, KINDS, title
 from modules.core.errors import BadModelFile, NotFound, Unsupported
 from modules.core.request import GenerationRequest
 from modules.prompt.grammar import strip_comments
@@ -102,7 +102,10 @@ def find(name: str, shelf: Shelf, digest: str = "") -> Card | None:
 
 def _called(name: str, shelf: Shelf) -> Card | None:
     try:
-        return shelf.named("lora", name, field="prompt")
+        card = shelf.named("lora", name, field="prompt")
+        if card.kind in LORAS:
+            return card
+        raise BadModelFile(f"{card.name} is a {KINDS[card.kind]}: it guides by a picture, not by a prompt.", "Take it out of the prompt.", "prompt")
     except NotFound:
         pass
     cards = shelf.files(*LORAS)
