@@ -38,7 +38,7 @@ class Controls:
     shelf: Shelf
     networks: Warm
     blobs: Blobs
-    _maps: dict[tuple[int, Frame, int, int], Tensor] = field(default_factory=dict, init=False)
+    _maps: dict[tuple[int, str, Frame, int, int], Tensor] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.units = tuple(units_of(self.request, self.shelf)) if self.request.control else ()
@@ -50,10 +50,11 @@ class Controls:
         """What stands on a model's weights for the whole run."""
         return [self.prompts] if self.pictures else []
 
-    def acting(self, relay: Relay, stage: Stage) -> list[Feature]:
-        """What extends a stage's network calls. Raises NotFound for a picture that is not here, BadModelFile, Unsupported for a network of another family."""
+    def acting(self, relay: Relay, stage: Stage, one: GenerationRequest) -> list[Feature]:
+        """What extends a stage's network calls. one: the request of the picture that is drawn; of a batch each may have its own start picture.
+        Raises NotFound for a picture that is not here, BadModelFile, Unsupported for a network of another family."""
         second, two = stage.first_pass is not None, self.request.hires.enabled
-        found = [self._feature(unit, relay, stage) for unit in self.units if unit.card.kind in NETS and in_pass(unit.wish, second, two)]
+        found = [self._feature(unit, relay, stage, one) for unit in self.units if unit.card.kind in NETS and in_pass(unit.wish, second, two)]
         return [*found, Looking(self.prompts, lambda wish: in_pass(wish, second, two))] if self.pictures else found
 
     def _prompted(self, model: Model) -> list[Prompted]:
@@ -77,25 +78,25 @@ class Controls:
             found.append(Prompted(unit.wish, adapter, adapter.projection(seen), adapter.projection(nothing)))
         return found
 
-    def _feature(self, unit: Unit, relay: Relay, stage: Stage) -> Feature:
+    def _feature(self, unit: Unit, relay: Relay, stage: Stage, one: GenerationRequest) -> Feature:
         model = relay.acting.model
         guided: Mapping[str, Any] = model.parts["unet"].config if "unet" in model.parts else {}
         if not guided:
             raise Unsupported(f"{unit.card.name} cannot guide {relay.lead.name}: the checkpoint has no UNet.", "Leave the control unit out.", "control")
         how = f"control|{model.dtype}|{model.device}|{guided.get('block_out_channels')}|{guided.get('attention_head_dim')}"
-        frame = frame_of(self.request, stage, model, self.blobs)
+        frame = frame_of(one, stage, model, self.blobs)
         if unit.card.kind == "t2i-adapter":
             adapter = self.networks.loaded(unit.card, lambda path: t2i_adapter.load(path, guided, model.dtype, model.device), how)
-            shown = self._map(unit, frame, adapter.channels, adapter.fold, model)
+            shown = self._map(unit, one, frame, adapter.channels, adapter.fold, model)
             return AdapterControl(unit.wish, adapter, shown.to(model.device, model.dtype))
         network = self.networks.loaded(unit.card, lambda path: controlnet.load(path, guided, model.dtype, model.device), how)
-        return Control(unit.wish, network, self._map(unit, frame, network.channels, 1, model))
+        return Control(unit.wish, network, self._map(unit, one, frame, network.channels, 1, model))
 
-    def _map(self, unit: Unit, frame: Frame, channels: int, fold: int, model: Model) -> Tensor:
-        """Made once for all pictures of a run."""
-        key = (unit.number, frame, channels, fold)
+    def _map(self, unit: Unit, one: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model) -> Tensor:
+        """Made once for all pictures of a run that show the unit the same picture."""
+        key = (unit.number, unit.wish.image or one.init.image, frame, channels, fold)
         if key not in self._maps:
-            self._maps[key] = hint(unit.wish, self.request, frame, channels, fold, model, self.blobs)
+            self._maps[key] = hint(unit.wish, one, frame, channels, fold, model, self.blobs)
         return self._maps[key]
 
 

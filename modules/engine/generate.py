@@ -324,7 +324,7 @@ class Engine:
                 bending = [
                     *relay.features,
                     *canvas.features,
-                    *controls.acting(relay, stage),
+                    *controls.acting(relay, stage, requests[0]),
                     self._watch(relay.bare, take, request, done, total, report, cancel, pace),
                 ]
                 latents = canvas.settle(self._stage(stage, relay, requests, bending, latents))

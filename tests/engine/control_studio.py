@@ -60,7 +60,7 @@ def latents(engine: Engine, request: GenerationRequest) -> Tensor:
     controls = Controls(request, engine.shelf, engine.control_networks, engine.blobs)
     with Relay(engine.models, request.precision, card, None, {}, controls.standing()) as relay:
         stage = plan(request, relay.record)[0]
-        features = [*relay.features, *controls.acting(relay, stage)]
+        features = [*relay.features, *controls.acting(relay, stage, request)]
         return sample(stage, relay.bare, [request], lambda table: relay.denoiser(stage, table, features))
 
 

@@ -130,6 +130,15 @@ def test_every_way_of_drawing(engine: Engine) -> None:
         assert found.shape == plain.shape and not np.array_equal(found, plain), values
 
 
+def test_in_a_batch_each_start_picture_guides_its_own(engine: Engine) -> None:
+    first, second = (studio.kept(engine, studio.picture(seed)) for seed in (6, 7))
+    unit = ControlUnit(model="edges", module="canny", resolution=64)
+    batch = studio.wish(unit, init=Init(image=first, batch=(first, second)), batch_size=2)
+    made = engine.run(batch, lambda event: None, lambda: Cancel.NONE, save=False).pictures
+    alone = drawn(engine, studio.wish(unit, init=Init(image=second), seed=4))
+    assert np.array_equal(pixels(made[1].data), pixels(alone.data))
+
+
 def test_what_an_inpainting_network_sees(engine: Engine) -> None:
     model = engine.models.load(engine.shelf.checkpoint(""), "fp32").model
     mask = Image.new("L", (64, 64))
