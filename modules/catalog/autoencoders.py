@@ -39,7 +39,7 @@ def _channels(kind: Kind, entrance: str, has: tuple[str, ...], lacks: tuple[str,
 
 LDM = ("^decoder.conv_in.weight$", "^decoder.mid.attn_1.q.", "^decoder.up.3.")
 OLD_DIFFUSERS = ("^decoder.conv_in.weight$", "^decoder.mid_block.attentions.0.", "^decoder.up_blocks.3.resnets.")
-VIDEO = ("time_stack.", "time_mixer.", "temporal_", "time_conv_out.", "conv1.conv.weight", "causal")
+VIDEO = ("time_stack.", "time_mixer.", "temporal_", "time_conv_out.", "conv1.conv.weight", "causal", ".gamma$")
 
 AUTOENCODERS: tuple[Mark, ...] = (
     Mark("sd1", ("^model_ema.decay$", *LDM, "^quant_conv."), VIDEO, (("^decoder.conv_in.weight$", 1, (4,)),), kind="vae"),
@@ -49,6 +49,8 @@ AUTOENCODERS: tuple[Mark, ...] = (
     *_channels("vae", "^decoder.conv_in.weight$", OLD_DIFFUSERS, VIDEO),
     Mark("wan2.2", ("^decoder.conv1.weight$", "^decoder.upsamples.0.upsamples.0."), kind="vae"),
     Mark(WAN, ("^decoder.conv1.weight$", "^decoder.middle.0.residual.0.gamma$", "^conv2.weight$"), sides=(("^decoder.conv1.weight$", 1, (16,)),), kind="vae"),
+    Mark("wan2.2", ("^decoder.conv_in.weight$", "^decoder.mid_block.resnets.0.norm1.gamma$"), sides=(("^decoder.conv_in.weight$", 1, (48,)),), kind="vae"),
+    Mark("ltx-video", ("^latents_mean$", "^encoder.conv_in.conv.weight$", "^decoder.conv_in.conv.weight$"), kind="vae"),
     Mark(WAN, ("^decoder.conv_in.weight$", "^decoder.mid_block.resnets.0.norm1.gamma$"), sides=(("^decoder.conv_in.weight$", 1, (16,)),), kind="vae"),
     Mark("stable-cascade-a", ("^vquantizer.codebook.weight$", "^in_block.1.", "^down_blocks.0."), kind="vae"),
     Mark("stable-cascade-effnet", ("^backbone.1.0.block.", "^mapper.0.weight$"), kind="vae"),

@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules.catalog import advice, folder, gguf, header, inversion_png, naming, pickled
+from modules.catalog import advice, folder, gguf, header, inversion_png, loras, naming, pickled
+from modules.catalog.autoencoders import hinted
 from modules.catalog.card import GROUPS, Card, Kind
 from modules.catalog.detect import family_of, record_of
 from modules.catalog.few_steps import few_steps
 from modules.catalog.header import Header
 from modules.catalog.precision import precision
-from modules.catalog.recognise import recognise
+from modules.catalog.recognise import Seen, recognise
+from modules.catalog.tables import Tables
 from modules.catalog.titles import KINDS, article
 from modules.core.errors import EaselError
 
@@ -54,12 +56,12 @@ SDXL_SIDES = ("clip_l", "clip_g")
 FLOATS = ("F16", "BF16", "F32", "F64")
 
 
-def checkpoint(path: Path) -> Card:
-    """The card of a file or folder that is to be drawn with. Never raises."""
-    return _checkpoint(path, None)
+def checkpoint(path: Path, tables: Tables | None = None) -> Card:
+    """The card of a file or folder that is to be drawn with. tables: what was read of other files of one listing. Never raises."""
+    return _checkpoint(path, None, tables or Tables())
 
 
-def _checkpoint(path: Path, opened: Header | None) -> Card:
+def _checkpoint(path: Path, opened: Header | None, tables: Tables) -> Card:
     """opened: its header, where it was read before."""
     name = naming.name_of(path)
     beside = path.with_suffix(".yaml")
@@ -67,9 +69,10 @@ def _checkpoint(path: Path, opened: Header | None) -> Card:
     found = advice.of(path)
     try:
         if opened is None and not path.is_dir():
-            opened = opened_header(path)
-        recognised = family_of(path if opened is None else opened, config, name)
+            opened = opened_header(path, tables)
+        recognised = family_of(path if opened is None else opened, config, name, None if opened is None else _seen(opened, name, tables))
         size = _size(path, bool(recognised.family))
+        told = opened or (folder.denoiser(path) if recognised.family else None)
     except EaselError as error:
         return Card(path=path, name=name, config=config, size=_bytes(path), trouble=str(error))
     except OSError as error:
@@ -83,7 +86,7 @@ def _checkpoint(path: Path, opened: Header | None) -> Card:
         variant=recognised.variant,
         prediction=found.prediction or recognised.prediction,
         guessed=recognised.guessed and not found.prediction,
-        **_told(opened),
+        **_told(told, tables),
         size=size,
         config=config,
         trouble=_unread(path, recognised.kind, opened) or recognised.trouble,
@@ -104,19 +107,20 @@ def _hurried(card: Card) -> Card:
     return replace(card, defaults={**few.values, **card.defaults}, note=f"{card.note} {note}".strip())
 
 
-def addition(path: Path) -> Card:
-    """The card of anything else that lies in a folder of models. Never raises."""
+def addition(path: Path, tables: Tables | None = None) -> Card:
+    """The card of anything that lies in a folder of models. tables: as for `checkpoint`. Never raises."""
+    tables = tables or Tables()
     name = naming.name_of(path)
     try:
-        opened = opened_header(path)
+        opened = opened_header(path, tables)
         size = _size(path, True)
     except EaselError as error:
         return Card(path=path, name=name, kind="unknown", size=_bytes(path), trouble=str(error))
     except OSError as error:
         return Card(path=path, name=name, kind="unknown", trouble=f"It cannot be read: {error.strerror or error}.")
-    seen = recognise(opened, name)
+    seen = _seen(opened, name, tables)
     if seen.kind in GROUPS["checkpoint"]:
-        return _checkpoint(path, opened)
+        return _checkpoint(path, opened, tables)
     trouble = f"It is of no kind that Easel knows{f': {seen.seen}' if seen.seen else ''}." if seen.kind == "unknown" else ""
     return Card(
         path=path,
@@ -125,7 +129,7 @@ def addition(path: Path) -> Card:
         architecture=seen.architecture,
         family=record_of(seen.architecture),
         variant=seen.variant,
-        **_told(opened),
+        **_told(opened, tables),
         size=size,
         trouble=_unread(path, seen.kind, opened) or trouble,
     )
@@ -135,34 +139,41 @@ GGUF: tuple[Kind, ...] = ("transformer", "text-encoder")
 """Kinds that are loaded out of such files."""
 
 
-def _told(opened: Header | None) -> dict[str, Any]:
+def _seen(opened: Header, name: str, tables: Tables) -> Seen:
+    """`recognise`, once for a table and what the metadata say of it; the file's name decides last."""
+    told = (*(opened.metadata.get(key, "") for key in loras.METADATA), any(key.startswith("ss_") for key in opened.metadata))
+    seen = tables.once(opened, told, lambda: recognise(opened))
+    return seen._replace(architecture=hinted(seen.architecture, name))
+
+
+def _told(opened: Header | None, tables: Tables) -> dict[str, Any]:
     if opened is None:
         return {}
-    return {"precision": precision(opened), "tensors": len(opened.tensors), "metadata": _shortened(opened.metadata)}
+    return {"precision": tables.once(opened, "precision", lambda: precision(opened)), "tensors": len(opened.tensors), "metadata": _shortened(opened.metadata)}
 
 
-def opened_header(path: Path) -> Header:
+def opened_header(path: Path, tables: Tables | None = None) -> Header:
     """The header of a model file of any format; of a model in several files, of all of them. Raises BadModelFile."""
     files = naming.parts(path)
     if len(files) == 1:
-        return _opened(path)
-    found = [_opened(file) for file in files]
+        return _opened(path, tables)
+    found = [_opened(file, tables) for file in files]
     cut = next((f"{file.name} {one.cut}" for file, one in zip(files, found, strict=True) if one.cut), "")
     return Header({name: entry for one in found for name, entry in one.tensors.items()}, found[0].metadata, cut=cut)
 
 
-def _opened(path: Path) -> Header:
+def _opened(path: Path, tables: Tables | None) -> Header:
     ending = path.suffix.lower()
     if ending == ".gguf":
         return gguf.examined(path)
-    return pickled.read(path) if ending in PICKLES else header.examined(path)
+    return pickled.read(path) if ending in PICKLES else header.examined(path, tables)
 
 
 def _unread(path: Path, kind: Kind, opened: Header | None) -> str:
     """Why a file that was recognised is not used: nothing here uses its kind, or reads its format."""
     if opened and opened.cut:
         return f"{path.name} {opened.cut}. {header.REMEDY}"
-    if path.suffix.lower() == ".gguf" and kind not in GGUF and not path.is_dir():
+    if path.suffix.lower() == ".gguf" and kind not in (*GGUF, "unknown") and not path.is_dir():
         return f"It is {article(KINDS[kind])} as a GGUF file, which Easel loads of transformers and text encoders only."
     return UNSUPPORTED.get(kind, "") or _pickle(path, kind)
 

@@ -61,9 +61,9 @@ class Recognised(NamedTuple):
         return self.kind in GROUPS["checkpoint"]
 
 
-def family_of(source: Header | Path, config: Path | None = None, stem: str = "") -> Recognised:
-    """source: the header of a single file, or a diffusers folder. config: the yaml beside a single file. stem: of its name. Raises BadModelFile for a damaged folder or yaml."""
-    return _of_folder(source) if isinstance(source, Path) else _of_file(source, config, stem)
+def family_of(source: Header | Path, config: Path | None = None, stem: str = "", seen: Seen | None = None) -> Recognised:
+    """source: the header of a single file, or a diffusers folder. config: the yaml beside a single file. stem: of its name. seen: what `recognise` said. Raises BadModelFile for a damaged folder or yaml."""
+    return _of_folder(source) if isinstance(source, Path) else _of_file(source, config, seen or recognise(source, stem))
 
 
 def record_of(architecture: str) -> str:
@@ -74,8 +74,7 @@ def record_of(architecture: str) -> str:
     return next((name for name in RECORDS if word.startswith(name)), "")
 
 
-def _of_file(found: Header, config: Path | None, stem: str) -> Recognised:
-    seen = recognise(found, stem)
+def _of_file(found: Header, config: Path | None, seen: Seen) -> Recognised:
     if seen.kind not in GROUPS["checkpoint"]:
         return Recognised("", "", _not_alone(seen), seen.kind, seen.architecture, seen.variant)
     told = at(read_yaml(config), "model", "params", "parameterization") if config else None
@@ -156,18 +155,25 @@ def _base(path: Path, unet: Mapping[str, Any]) -> str:
 
 def _other_folder(path: Path, kind: str, record: str) -> Recognised:
     """A folder of another family: its record loads it where there is one, else its own pipeline does."""
+    inner = folders.denoiser(path)
+    seen = recognise(inner) if inner else Seen()
+    if seen.kind not in GROUPS["checkpoint"] or record and record_of(seen.architecture) != record:
+        seen = Seen(architecture=record)  # told by the index alone, as of a narrow model
     names = FAMILIES.names()
-    loads = record if record in names else "pipeline" if kind and "pipeline" in names else ""
+    known = FAMILIES.find(record)
+    drawn = known is not None and (not seen.variant or seen.variant in (*known.variants, *LOADABLE))
+    loads = record if drawn else "pipeline" if kind and "pipeline" in names else ""
     if not loads:
-        return Recognised("", trouble=f"This is a {kind[:60] or 'nameless'} folder. Easel cannot draw with it yet.", architecture=record)
-    variant = _flux_variant(path, kind) if loads == "flux" else ""
-    return Recognised(
-        loads, _folder_prediction(path) if loads.startswith("sd") else "flow", "", "checkpoint", f"{record}-{variant}" if variant else record, variant
-    )
+        what = article(title(seen.architecture)) if known else f"a {kind[:60] or 'nameless'} folder"
+        return Recognised("", trouble=f"This is {what}. Easel cannot draw with it yet.", architecture=seen.architecture, variant=seen.variant)
+    prediction = _folder_prediction(path) if loads.startswith("sd") else "flow"
+    variant = seen.variant or (_flux_variant(path, kind) if loads == "flux" else "")
+    word = f"{record}-{variant}" if variant and seen.architecture == record else seen.architecture
+    return Recognised(loads, prediction, "", "checkpoint", word, variant)
 
 
 def _flux_variant(path: Path, kind: str) -> str:
-    """Which FLUX.1 a folder is: the class tells Fill, the network's config whether it knows guidance."""
+    """Which FLUX.1 a narrow folder is: the class tells Fill, the network's config whether it knows guidance."""
     if kind.startswith("FluxFill"):
         return "fill"
     return "dev" if folders.config(path, "transformer").get("guidance_embeds") else "schnell"

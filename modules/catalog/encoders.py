@@ -65,14 +65,14 @@ ENCODERS: tuple[Mark, ...] = (
     *_widths("text-encoder", CLIP_TEXT, ("transformer.resblocks.0.attn.", "token_embedding.weight$", "ln_final."), "token_embedding.weight$", 1),
     Mark(
         "siglip2-so400m",
-        ("vision_model.head.attention.", "vision_model.encoder.layers.26."),
+        ("head.attention.", "encoder.layers.26.", "embeddings.patch_embedding."),
         ("pre_layrnorm.",),
         (("patch_embedding.weight$", 1, (588,)),),
         kind="clip-vision",
     ),
     Mark(
         "siglip-so400m",
-        ("vision_model.head.attention.", "vision_model.encoder.layers.26."),
+        ("head.attention.", "encoder.layers.26.", "embeddings.patch_embedding."),
         ("pre_layrnorm.",),
         (("patch_embedding.weight$", 0, (1152,)),),
         kind="clip-vision",

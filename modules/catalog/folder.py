@@ -63,3 +63,15 @@ def _shards(index: Path) -> tuple[Path, ...]:
 def headers(folder: Path, part: str) -> list[tuple[Path, Header]]:
     """The headers of one part's weight files. Raises BadModelFile, for a truncated file too."""
     return [(file, header.read(file)) for file in weight_files(folder, part)]
+
+
+def denoiser(folder: Path) -> Header | None:
+    """The header of what denoises, its files taken together; None where the folder has no such part or it is damaged."""
+    for part in ("transformer", "unet"):
+        if (folder / part).is_dir():
+            try:
+                found = [one for _, one in headers(folder, part)]
+            except BadModelFile:
+                return None
+            return Header({name: entry for one in found for name, entry in one.tensors.items()})
+    return None

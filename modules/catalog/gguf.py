@@ -20,7 +20,7 @@ MOST_TENSORS, MOST_KEYS, MOST_VALUES = 100_000, 10_000, 2_000_000
 """Of one file, and of one list in its metadata; a vocabulary has some 250,000 words."""
 NAME_LIMIT, TEXT_LIMIT = 1_000, 2_000
 HEADER_LIMIT = 100_000_000
-"""Bytes before the tensors; a large vocabulary has some 10 MB."""
+"""Bytes before the tensors, of which next to nothing is kept; a large vocabulary has some 10 MB."""
 SIDES = 8
 
 TYPES: dict[int, tuple[str, int, int]] = {

@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import orjson
 
 from modules.core.errors import BadModelFile
 
-HEADER_LIMIT = 100_000_000
-"""Bytes; the reference reader's own limit."""
+HEADER_LIMIT = 32 * 2**20
+"""Bytes; the reference reader's own limit is 100 MB, real headers have up to 2 MB, and some times that with pictures in their metadata. What is read of one
+takes some ten times as much memory."""
+
+MOST = 800_000
+"""Names in a header, four of each tensor and those in the metadata's own texts; the largest real ones have some 50,000. More would fill the memory."""
 
 SIZES = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
@@ -55,6 +59,12 @@ class Header:
         return self.tensors[name].shape if name in self.tensors else ()
 
 
+class Known(Protocol):
+    """What remembers tables of tensors (`catalog.tables`)."""
+
+    def header(self, text: bytes, data: int, read: Callable[[], Header]) -> Header: ...
+
+
 def read(path: Path) -> Header:
     """The header of a whole file. Raises BadModelFile that says what is wrong with it."""
     found = examined(path)
@@ -63,8 +73,8 @@ def read(path: Path) -> Header:
     return found
 
 
-def examined(path: Path) -> Header:
-    """The header, also of a file that was cut short behind it. Raises BadModelFile that says what is wrong with it."""
+def examined(path: Path, known: Known | None = None) -> Header:
+    """The header, also of a file that was cut short behind it. known: tables that were read before. Raises BadModelFile that says what is wrong with it."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -77,10 +87,16 @@ def examined(path: Path) -> Header:
             if length > size - 8:
                 raise _bad(path, f"is cut short: its header alone has {length} bytes, the file {size}")
             text = file.read(length)
+            if text.count(b'":') > MOST:
+                raise _bad(path, f"is damaged: its header has more than {MOST // 4} entries, and no model has so many")
     except OSError as error:
         raise BadModelFile(f"{path.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
-    try:
+
+    def parsed() -> Header:
         return _checked(_parsed(text), 8 + length, size)
+
+    try:
+        return known.header(text, size - length, parsed) if known else parsed()
     except _Damage as error:
         raise _bad(path, str(error)) from None
     except (ValueError, RecursionError):

@@ -44,6 +44,9 @@ FLUX = 3072
 CLIP = {768: "sd1", 1024: "sd2"}
 """Width of the only text encoder -> whose it is."""
 
+METADATA = ("modelspec.architecture", "ss_base_model_version")
+"""Where trainers say what a file is for."""
+
 TOLD = (
     ("sdxl-refiner", r"refiner"),
     ("sdxl", r"stable-diffusion-xl|^sdxl|pony|illustrious|noobai"),
@@ -154,6 +157,9 @@ def _transformer(seen: Sight, layers: str) -> str:
         width = next((found for piece in ("attn", "proj_mlp", "norm") if (found := inputs(seen, "single_transformer_blocks", piece))), 0)
         mlp = outputs(seen, "single_transformer_blocks", "proj_mlp")
         return "flux" if mlp == 4 * FLUX or width == FLUX and "attn_to_qkv_mlp" not in layers else ""
+    if "_attn1_" in layers or "_ff_" not in layers and "_attn2_to_" in layers and "_attn_to_" not in layers:
+        width = inputs(seen, "transformer_blocks", "attn1", "to_q") or inputs(seen, "transformer_blocks", "attn2", "to_q")
+        return {1152: "pixart", 2048: "ltx-video", 2240: "sana"}.get(width, "")
     blocks = [int(number) for number in re.findall(r"transformer_blocks_(\d+)_", layers)]
     width = (
         inputs(seen, "transformer_blocks", "attn.to_q") or inputs(seen, "transformer_blocks", "attn_to_q") or inputs(seen, "transformer_blocks", "add_q_proj")
@@ -162,9 +168,6 @@ def _transformer(seen: Sight, layers: str) -> str:
         return _sd3(seen, "transformer_blocks", layers)
     if width == FLUX and max(blocks, default=0) > 18:
         return "qwen-image"
-    if "_attn1_to_" in layers or "_attn2_to_" in layers:
-        width = inputs(seen, "transformer_blocks", "attn1") or inputs(seen, "transformer_blocks", "attn2", "to_q")
-        return {1152: "pixart", 2048: "ltx-video", 4096: "ltx-video", 2240: "sana"}.get(width, "")
     if width == FLUX:
         return "flux" if "_ff_context_" in layers or "_norm1_linear" in layers or "_ff_net_" in layers else "flux/qwen-image"
     return ""
@@ -201,7 +204,7 @@ def _text_only(seen: Sight, layers: str) -> str:
 
 
 def _told(metadata: Mapping[str, str]) -> str:
-    for key in ("modelspec.architecture", "ss_base_model_version"):
+    for key in METADATA:
         text = metadata.get(key, "").casefold()
         if text and (word := next((word for word, pattern in TOLD if re.search(pattern, text)), "")):
             return word

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickletools
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -25,6 +26,9 @@ LEGACY = 3
 
 DEPTH = 3
 """Tables within tables that are looked into: adapters keep two, hypernetworks a pair of tables for each width."""
+
+MOST = 200_000
+"""Values that are looked at."""
 
 DTYPES = {
     "DoubleStorage": "F64",
@@ -86,16 +90,20 @@ def unwrapped(found: Any) -> Tree:
     return found if isinstance(found, dict) else {}
 
 
-def flat(found: Any, prefix: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
-    """(name, value) of everything in tables within tables, named with dots: `image_proj.proj.weight`. Also for tables that were really loaded."""
-    rows = found.items() if isinstance(found, dict) else enumerate(found)
-    for key, value in rows:
-        name = f"{prefix}{key}"
-        if isinstance(value, (dict, tuple, list)) and not isinstance(value, Entry):
-            if depth:
-                yield from flat(value, f"{name}.", depth - 1)
-        elif isinstance(key, (str, int)):
-            yield name, value
+def flat(found: Any) -> Iterator[tuple[str, Any]]:
+    """(name, value) of everything in tables within tables, named with dots: `image_proj.proj.weight`. Also for tables that were really loaded.
+    A table may hold itself: depth and number of what is looked at are limited."""
+    waiting = deque([("", found, DEPTH)])
+    seen = 0
+    while waiting and seen < MOST:
+        prefix, table, depth = waiting.popleft()
+        for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+            seen += 1
+            if isinstance(value, (dict, tuple, list)) and not isinstance(value, Entry):
+                if depth and len(waiting) < MOST:
+                    waiting.append((f"{prefix}{key}.", value, depth - 1))
+            elif isinstance(key, (str, int)):
+                yield f"{prefix}{key}", value
 
 
 def _zipped(path: Path, file: BinaryIO) -> Any:

@@ -19,6 +19,7 @@ from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
 from modules.catalog.old_hashes import OldHash
 from modules.catalog.remembered import CardMemory
+from modules.catalog.tables import Tables
 from modules.catalog.walk import Found, walk
 from modules.core.errors import EaselError, NotFound
 from modules.core.paths import FURTHER, PROJECT, Paths
@@ -44,6 +45,7 @@ class Library:
         self.paths, self._hashes = paths, hashes
         self._lock = threading.Lock()
         self._memory = memory or CardMemory(None)
+        self._tables = Tables()
         self._lists: dict[str, tuple[int, list[Card]]] = {}
         self._checkpoints: list[Listed] | None = None
         self._embeddings: list[Card] = []
@@ -192,8 +194,8 @@ class Library:
     def _read_folders(self) -> None:
         used: list[str] = []
         found = list(walk(self.paths.checkpoint_folders(), (*CHECKPOINTS, ".vae.pt"), folders=True))
-        rows = [Listed(self._card(one, cards.checkpoint, used), one.inside) for one in found if not one.path.name.lower().endswith(NO_CHECKPOINT)]
-        beside = [Listed(self._card(one, cards.addition, used), one.inside) for one in found if one.path.name.lower().endswith(NO_CHECKPOINT)]
+        rows = [Listed(self._card(one, self._checkpoint, used), one.inside) for one in found if not one.path.name.lower().endswith(NO_CHECKPOINT)]
+        beside = [Listed(self._card(one, self._addition, used), one.inside) for one in found if one.path.name.lower().endswith(NO_CHECKPOINT)]
         self._checkpoints = sorted(rows, key=lambda row: (_is_starter(row.card), row.card.name.casefold(), row.inside.casefold()))
         states = {one.path: one for one in found}
         self._anywhere = [self._outside_its_place(row, states, used) for row in self._checkpoints]
@@ -207,9 +209,10 @@ class Library:
         faces = (self._card(one, upscalers.face_restorer, used) for one in walk(self.paths.face_folders(), upscalers.FILES, folders=False))
         self._faces = sorted(faces, key=lambda card: card.name.casefold())
         further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
-        self._others = [*beside, *(Listed(self._card(one, cards.addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
+        self._others = [*beside, *(Listed(self._card(one, self._addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
         self._reports = ()
         self._lists = {}
+        self._tables = Tables()
         self._memory.save(used)
 
     def _outside_its_place(self, row: Listed, found: Mapping[Path, Found], used: list[str]) -> Listed:
@@ -217,7 +220,7 @@ class Library:
         card = row.card
         if card.kind in (*GROUPS["checkpoint"], "unknown") or not card.trouble or card.path.is_dir():
             return row
-        return Listed(self._card(found[card.path], cards.addition, used), row.inside)
+        return Listed(self._card(found[card.path], self._addition, used), row.inside)
 
     def _card(self, found: Found, make: Callable[[Path], Card], used: list[str]) -> Card:
         """From memory while neither the file nor what lies beside it has changed; folders are always read again, for they change within."""
@@ -231,15 +234,25 @@ class Library:
             self._memory.put(key, card)
         return card
 
+    def _addition(self, path: Path) -> Card:
+        return cards.addition(path, self._tables)
+
+    def _checkpoint(self, path: Path) -> Card:
+        return cards.checkpoint(path, self._tables)
+
     def _with_hash(self, card: Card) -> Card:
         known = "" if card.trouble else self._hashes.known(card.path)
         return replace(card, sha256=known) if known else card
+
+    def _with_hashes(self, found: Sequence[Card]) -> list[Card]:
+        known = self._hashes.known_of([card.path for card in found])
+        return [replace(card, sha256=sha256) if sha256 and not card.trouble else card for card, sha256 in zip(found, known, strict=True)]
 
     def _shown(self, what: str, found: Sequence[Card]) -> list[Card]:
         """With the hashes that are known. Looked up again when one was computed since, and when the folders were read again."""
         kept = self._lists.get(what)
         if kept is None or kept[0] != self._hashes.changes:
-            kept = self._lists[what] = (self._hashes.changes, [self._with_hash(card) for card in found])
+            kept = self._lists[what] = (self._hashes.changes, self._with_hashes(found))
         return list(kept[1])
 
 

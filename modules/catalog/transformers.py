@@ -41,8 +41,8 @@ def _flux2(marks: tuple[str, ...], entrance: str) -> tuple[Mark, ...]:
 def _sd3(marks: tuple[str, ...], normed: str, second: str) -> tuple[Mark, ...]:
     """Stable Diffusion 3.5 normalises queries and keys; its medium size attends twice in its first blocks."""
     return (
-        Mark("sd35-medium", (*marks, normed, second), NOT_SD3, variant="medium"),
-        Mark("sd35-large", (*marks, normed), (*NOT_SD3, second), variant="large"),
+        Mark("sd35-medium", (*marks, normed, second), NOT_SD3, variant="3.5-medium"),
+        Mark("sd35-large", (*marks, normed), (*NOT_SD3, second), variant="3.5-large"),
         Mark("sd3", marks, (*NOT_SD3, normed, second), variant="medium"),
     )
 
@@ -98,6 +98,8 @@ TRANSFORMERS: tuple[Mark, ...] = (
         "ltx-video", ("^proj_in.", "^scale_shift_table$", "^time_embed.emb.timestep_embedder.", "^caption_projection.", "^transformer_blocks.0.attn2."), OTHERS
     ),
     Mark("mochi", ("^t5_yproj.", "^blocks.0.mod_x."), OTHERS),
+    Mark("mochi", ("^pos_frequencies$", "^time_embed.pooler.", "^transformer_blocks.0.attn1.add_k_proj."), OTHERS),
+    Mark("cogview4", ("^patch_embed.text_proj.", "^time_condition_embed.condition_embedder.", "^transformer_blocks.0.norm1.linear."), OTHERS),
     Mark("cogvideox", ("^patch_embed.text_proj.", "^transformer_blocks.0.norm1.linear.", "^transformer_blocks.0.attn1.norm_q."), OTHERS),
     Mark("wan", ("^vace_blocks.0.", "^blocks.0.self_attn.", "^text_embedding.0."), variant="vace"),
     *_wan(
@@ -115,6 +117,7 @@ TRANSFORMERS: tuple[Mark, ...] = (
     Mark("anima", ("^llm_adapter.", "^blocks.0.self_attn.q_proj.", "^x_embedder.proj.1."), OTHERS),
     Mark("cosmos-predict2", ("^blocks.0.self_attn.q_proj.", "^blocks.0.mlp.layer1.", "^x_embedder.proj.1."), OTHERS),
     Mark("cosmos", ("^blocks.block0.blocks.0.block.attn.to_q.0.", "^x_embedder.proj.1."), OTHERS),
+    Mark("cosmos", ("^learnable_pos_embed.pos_emb_t$", "^transformer_blocks.0.attn1.", "^patch_embed.proj."), OTHERS),
     Mark("kandinsky5", ("^visual_transformer_blocks.0.", "^text_transformer_blocks.0."), OTHERS),
     Mark("stable-cascade-c", ("^clip_txt_mapper.", "^clip_txt_pooled_mapper.", "^down_blocks.0."), OTHERS),
     Mark("stable-cascade-b", ("^effnet_mapper.0.", "^pixels_mapper.0.", "^down_blocks.0."), OTHERS),

@@ -28,8 +28,12 @@ NOT_THESE = ("controlnet_", "input_hint_block.", "lora_", ".lora", "motion_modul
 VIDEO = ("time_stack.", "temporal_transformer_blocks.", "time_mixer.")
 
 
+PICTURES = "^class_embedding.linear_1.weight$"
+"""The extra embedding of pictures, as diffusers names it."""
+
+
 class Layout(NamedTuple):
-    """entrance: the first convolution. label: the extra embedding. signs: names that begin so. deep: the last block of a full-sized SDXL's middle.
+    """entrance: the first convolution. label: the extra embedding. signs: names that begin so. deep: the tenth block of a transformer, which only a full-sized SDXL has.
     rest: what a whole one has, pruned or not."""
 
     entrance: str
@@ -44,15 +48,15 @@ LDM = Layout(
     "^input_blocks.0.0.weight$",
     "^label_emb.0.0.weight$",
     ("^output_blocks.",),
-    "^middle_block.1.transformer_blocks.9.",
-    ("^out.2.weight$", "^middle_block.0.", "^output_blocks.8."),
+    "transformer_blocks.9.",
+    ("^out.2.weight$", "^output_blocks.8."),
 )
 DIFFUSERS = Layout(
     "^conv_in.weight$",
     "^add_embedding.linear_1.weight$",
     ("^up_blocks.",),
-    "^mid_block.attentions.0.transformer_blocks.9.",
-    ("^conv_out.weight$", "^mid_block.resnets.0.", "^up_blocks.2.resnets.2."),
+    "transformer_blocks.9.",
+    ("^conv_out.weight$", "^up_blocks.2.resnets.2."),
 )
 
 
@@ -98,11 +102,13 @@ def _tail(base: str) -> str:
 
 def _base(seen: Sight, layout: Layout, whole: Sight | None, width: int) -> str:
     """By both widths where they agree; for widths that none has, by the text encoders of a whole file."""
-    label = seen.side(layout.label, 1)
+    label = seen.side(layout.label, 1) or seen.side(PICTURES, 1)
     labelled = seen.any("label_emb.", "add_embedding.", "class_embedding.")
     if label in LABELS:
         base, wanted = LABELS[label]
         return base if width in (wanted, 0) else ""
+    if whole is not None and whole.has("^embedder.model."):  # made for an embedding of pictures that is not there
+        return ""
     if width in CONTEXT and not label:
         base = CONTEXT[width]
         if base in ("sdxl", "sdxl-refiner"):  # these have an extra embedding, unless its names were lost

@@ -12,7 +12,9 @@ from modules.catalog.detect import family_of
 from modules.catalog.header import Entry, Header
 from modules.catalog.titles import article, title
 from modules.core.errors import BadModelFile
-from tests.catalog.files import SD1, write
+from modules.core.records.families import FAMILIES
+from tests.catalog import architectures as make
+from tests.catalog.files import SD1, raw, table, write
 
 UNET = "model.diffusion_model."
 
@@ -161,3 +163,17 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_prediction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModelFile, match="flow_prediction"):
         family_of(folder(tmp_path / "m", **{**FOLDER, "scheduler": {"prediction_type": "flow_prediction"}}))
+
+
+@pytest.mark.parametrize(("channels", "variant"), [(64, "dev"), (384, "fill"), (128, "control")])
+def test_what_a_folder_s_transformer_takes_in_says_what_it_is(tmp_path: Path, channels: int, variant: str) -> None:
+    place = tmp_path / "m"
+    rows, size = table(make.flux_diffusers(channels))
+    (place / "transformer").mkdir(parents=True)
+    with open(place / "transformer" / "diffusion_pytorch_model.safetensors", "wb") as file:
+        file.write(data := raw(rows))
+        file.truncate(len(data) + size)
+    (place / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    found = family_of(place)
+    assert (found.architecture, found.variant) == (f"flux-{variant}", variant)
+    assert found.family != "flux" or variant in FAMILIES.get("flux").variants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from modules.catalog import cards, gguf
 from modules.catalog.header import Entry
 from modules.core.errors import BadModelFile
+from tests.catalog import architectures as make
 
 
 def text(value: str) -> bytes:
@@ -123,3 +125,37 @@ def test_whatever_the_bytes_are_it_is_read_or_refused(tmp_path_factory: Any, cut
         assert str(error)
     else:
         assert all(last <= len(WHOLE) for _, last in found.offsets.values())
+
+
+@pytest.mark.parametrize(
+    ("shapes", "kind", "architecture", "usable"),
+    [
+        (make.t5(4096), "text-encoder", "t5-xxl", True),
+        (
+            {
+                "enc.blk.0.attn_q.weight": (4096, 4096),
+                "enc.blk.0.attn_norm.weight": (4096,),
+                "enc.output_norm.weight": (4096,),
+                "token_embd.weight": (32128, 4096),
+            },
+            "text-encoder",
+            "t5-xxl",
+            True,
+        ),
+        (make.flux(), "transformer", "flux-dev", True),
+        (make.ldm_unet(768), "unet", "sd1", False),
+    ],
+)
+def test_what_it_is_its_tensors_say(path: Path, shapes: make.Shapes, kind: str, architecture: str, usable: bool) -> None:
+    """`general.architecture` may say anything."""
+    rows: dict[str, tuple[int, tuple[int, ...], int]] = {}
+    end = 0
+    for name, shape in shapes.items():
+        rows[name] = (30, tuple(reversed(shape)), end)
+        end += -(-2 * math.prod(shape) // 32) * 32
+    head = file(rows, 0, text("general.architecture") + struct.pack("<I", 8) + text("llama"), 1)
+    with open(path, "wb") as stream:
+        stream.write(head)
+        stream.truncate(len(head) + end)
+    card = cards.addition(path)
+    assert (card.kind, card.architecture, not card.trouble, card.metadata["general.architecture"]) == (kind, architecture, usable, "llama")

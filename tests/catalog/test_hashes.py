@@ -122,3 +122,18 @@ def test_the_hash_of_the_weights_alone_leaves_the_header_out(tmp_path: Path, cac
     other = tmp_path / "x.pt"
     other.write_bytes(b"PK no safetensors")
     assert cache.data_sha256(other) == sha256(b"PK no safetensors")
+
+
+def test_many_at_once_are_as_one_by_one(tmp_path: Path) -> None:
+    cache = HashCache(tmp_path / "hashes.db")
+    paths = [tmp_path / name for name in ("a", "b", "gone", "folder", "link", "changed")]
+    for path in (paths[0], paths[1], paths[5]):
+        path.write_bytes(path.name.encode())
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.safetensors").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(paths[0])
+    for path in (paths[0], paths[3], paths[5]):
+        cache.sha256(path)
+    paths[5].write_bytes(b"another length")
+    assert cache.known_of(paths) == [cache.known(path) for path in paths]
+    assert [bool(found) for found in cache.known_of(paths)] == [True, False, False, True, True, False]

@@ -125,3 +125,11 @@ def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
         file.write(raw(rows))
         file.truncate(file.tell() + size)
     assert header.read(path).shape("a") == (2**30, 32)
+
+
+@pytest.mark.parametrize("text", [b'{"__metadata__":{' + b'"":"",' * 2_000_000 + b'"a":""}}', b'{"a":{' + b'"b":0,' * 2_000_000 + b'"c":0}}'])
+def test_a_header_of_very_many_entries_is_not_even_parsed(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(raw(text))
+    with pytest.raises(BadModelFile, match="entries"):
+        header.read(path)

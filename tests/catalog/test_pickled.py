@@ -98,3 +98,26 @@ def test_damage_never_raises_anything_else(noise: bytes, place: int) -> None:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError):
         return
     assert pickled.unwrapped(found) is not None
+
+
+def test_tables_within_tables_are_named_with_dots(tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    torch.save({"image_proj": {"proj.weight": torch.zeros(2, 3)}, "ip_adapter": {"1.to_k_ip.weight": torch.zeros(4, 5)}, 768: ({"a": torch.zeros(1)},)}, path)
+    assert {name: entry.shape for name, entry in pickled.read(path).tensors.items()} == {
+        "768.0.a": (1,),
+        "image_proj.proj.weight": (2, 3),
+        "ip_adapter.1.to_k_ip.weight": (4, 5),
+    }
+
+
+def test_an_inversion_in_an_object_of_torch_s(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"string_to_param": torch.nn.ParameterDict({"*": torch.nn.Parameter(torch.zeros(2, 768))}), "step": 5}, path)
+    assert [entry.shape for entry in pickled.read(path).tensors.values()] == [(2, 768)]
+
+
+def test_a_table_that_holds_itself_ends() -> None:
+    table: dict[str, object] = {}
+    table.update({str(number): table for number in range(1000)})
+    found = pickled.followed(io.BytesIO(pickle.dumps(table)))
+    assert len(found) == 1000 and len(list(pickled.flat(found))) <= pickled.MOST
