@@ -27,6 +27,11 @@ FURTHER_FLAGS = {
 """Kinds of `core.paths.FURTHER` -> the flags for further folders of theirs, A1111's and Forge's names among them."""
 
 
+def _folders_of(kind: str) -> str:
+    """Where the parser keeps them: under no name that a parameter of a request has, as "vae" is one."""
+    return f"folders of {kind}"
+
+
 def serve_parser() -> Parser:
     parser = Parser("[serve]", "Easel: pictures from text, in a page. Other commands: generate, rerun, test, doctor; each has its own --help.")
     add_serving(parser, shown=True)
@@ -88,7 +93,7 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--styles-file", metavar="FILE", action="append", default=[], help="a table of styles (styles.csv in the data folder); likewise")
     for kind, spelt in FURTHER_FLAGS.items():
         help = f"a further folder with {FURTHER[kind][0]} files; likewise"
-        group.add_argument(*spelt, dest=kind.replace("-", "_"), metavar="DIR", action="append", default=[], help=help)
+        group.add_argument(*spelt, dest=_folders_of(kind), metavar="DIR", action="append", default=[], help=help)
     names = [f"--{kind}-models-path" for kind in ("esrgan", "realesrgan", "bsrgan", "swinir", "dat", "scunet")]
     group.add_argument(
         "--upscalers-dir", *names, dest="upscalers", metavar="DIR", action="append", default=[], help="a further folder with upscalers; likewise"
@@ -126,7 +131,7 @@ def _paths(found: argparse.Namespace) -> Paths:
     models = _folder(found.models_dir) if found.models_dir else data / "models"
     outputs = _folder(found.outputs_dir) if found.outputs_dir else None
     styles = tuple(Path(name).expanduser().absolute() for name in found.styles_file)
-    others = {kind: places for kind in FURTHER_FLAGS if (places := _folders(getattr(found, kind.replace("-", "_"))))}
+    others = {kind: places for kind in FURTHER_FLAGS if (places := _folders(getattr(found, _folders_of(kind))))}
     return Paths(
         data=data,
         outputs_dir=outputs,
