@@ -91,7 +91,7 @@ def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Brows
         page.keyboard.press("Enter")
         assert tab.value("prompt") == f"a heron, style {MANY - 1:04}"
         page.keyboard.press("Home")
-        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("cut short")
+        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("clear")
 
 
 def test_a_line_names_missing_loras_and_offers_what_few_steps_need(browser: Browser, address: str) -> None:
