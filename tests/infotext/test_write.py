@@ -363,8 +363,9 @@ def test_there_and_back(request: GenerationRequest) -> None:
 @settings(deadline=None)
 @given(requests())
 def test_written_again_it_is_the_same_text(request: GenerationRequest) -> None:
-    """With the same start picture and mask given again, which no text holds."""
+    """With the same start picture, mask and companions given again, which no text holds."""
     assume(not request.mask.image or traced(request))
     text = infotext(request, version="Easel 1")
-    again = with_values(read_text(text).request, {"init.image": request.init.image, "mask.image": request.mask.image})
+    given = {"init.image": request.init.image, "mask.image": request.mask.image, "companions": request.companions}
+    again = with_values(read_text(text).request, given)
     assert infotext(again, version="Easel 1") == text
