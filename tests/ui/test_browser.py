@@ -217,7 +217,7 @@ def test_png_info_round_trip(browser: Browser, address: str, tab: Tab, tmp_path:
     other = Tab(browser, address)
     other.page.click("#tab_pnginfo-button")
     other.page.set_input_files("#pnginfo_file input[type=file]", file)
-    expect(other.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    expect(other.page.locator("#pnginfo_html_info h3").first).to_have_text("Made with Easel")
     assert other.page.locator("#pnginfo_html_info tr.not-restored").count() == 0
     assert "Variation seed: 5" in other.page.locator("#pnginfo_text textarea").input_value()
     other.page.click("#txt2img_tab")
@@ -234,7 +234,7 @@ def test_sending_a_picture_to_png_info(tab: Tab) -> None:
     tab.fill(prompt=PROMPT, steps=2, seed=8)
     tab.until_shown(tab.generate())
     tab.page.click("#txt2img_send_pnginfo")
-    expect(tab.page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+    expect(tab.page.locator("#pnginfo_html_info h3").first).to_have_text("Made with Easel")
     expect(tab.page.locator("#pnginfo_zone img")).to_be_visible()
 
 
@@ -483,5 +483,5 @@ def test_behind_a_login_and_under_a_subpath(browser: Browser, tmp_path: Path) ->
         page.wait_for_function(at.SHOWN)
         assert page.evaluate("window.easel.shown.url").startswith("/art/easel/jobs/")
         page.click("#txt2img_send_pnginfo")
-        expect(page.locator("#pnginfo_html_info h3")).to_have_text("Made with Easel")
+        expect(page.locator("#pnginfo_html_info h3").first).to_have_text("Made with Easel")
         page.context.close()

@@ -350,7 +350,7 @@ def test_a_chain_of_sends_loses_nothing(tab: Tab, tmp_path: Path) -> None:
     assert large == small and large.mask.image, "what painted it came along"
 
     tab.page.click("#extras_send_pnginfo")
-    expect(tab.page.locator("#pnginfo_html_info h3")).to_contain_text("Made")
+    expect(tab.page.locator("#pnginfo_html_info h3").first).to_contain_text("Made")
     tab.prefix = "img2img"
     tab.page.click("#img2img_tab")
     tab.page.wait_for_function(FILLED, arg="img2img")

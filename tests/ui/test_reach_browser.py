@@ -224,7 +224,7 @@ def test_the_whole_flow_on_a_phone_with_keys_alone(browser: Browser, address: st
     assert Image.open(io.BytesIO(large)).width == 4 * Image.open(io.BytesIO(painted)).width
 
     press("#extras_send_pnginfo")
-    expect(page.locator("#pnginfo_html_info h3")).to_contain_text("Made")
+    expect(page.locator("#pnginfo_html_info h3").first).to_contain_text("Made")
     press("#tab_txt2img-button")
     press("#txt2img_clear_prompt")
     press("#tab_pnginfo-button")
