@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("easel", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("easel")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as modules.cli does; read once, when torch is imported
 
 PROJECT = Path(__file__).resolve().parents[1]
