@@ -1,4 +1,5 @@
-"""What every request passes before any route is looked at, outermost first: subpath, host and origin, CORS, login, and what a page may load."""
+"""What every request passes before any route is looked at, outermost first: subpath, host and origin, CORS, login, what a page may load,
+and that its text travels compressed."""
 
 from __future__ import annotations
 
@@ -7,12 +8,17 @@ from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.serve.hosts import HostAndOrigin, Hosts
 from modules.serve.logins import Guarded, LoginFirst, Session
 
+AS_IT_IS = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/json")
+"""What is not compressed: pictures and streams of events; and replies of the APIs, for most of their bytes are pictures too."""
+LEVEL = 5
+"""Of zlib: the page becomes a sixth in some 15 ms; 9 would take twice as long for a few per cent."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -20,7 +26,8 @@ def door(
     app: ASGIApp, hosts: Hosts, guarded: Sequence[Guarded], *, session: Session = lambda connection: None, origins: Sequence[str] = (), subpath: str = ""
 ) -> ASGIApp:
     """app with everything in front of it. origins: of other pages that may call; "*" lets any call, but none of them with a visitor's session."""
-    inner: ASGIApp = LoginFirst(KeepsToItself(app, origins), guarded, session)
+    packed = GZipMiddleware(app, minimum_size=1024, compresslevel=LEVEL, exclude_content_types=AS_IT_IS)
+    inner: ASGIApp = LoginFirst(KeepsToItself(packed, origins), guarded, session)
     if origins:
         inner = CORSMiddleware(inner, allow_origins=list(origins), allow_methods=METHODS, allow_headers=["*"], allow_credentials="*" not in origins)
     inner = HostAndOrigin(inner, hosts, origins)

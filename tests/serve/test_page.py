@@ -78,6 +78,17 @@ def test_page_and_api_come_from_one_server(open_page: httpx.Client) -> None:
     assert open_page.get("/easel/live").status_code == 200
 
 
+def test_text_travels_compressed_and_pictures_as_they_are(open_page: httpx.Client) -> None:
+    whole = open_page.get("/", headers={"accept-encoding": "identity"})
+    with open_page.stream("GET", "/", headers={"accept-encoding": "gzip"}) as packed:
+        size = sum(len(piece) for piece in packed.iter_raw())
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-security-policy"]
+    assert size < len(whole.content) / 3
+    assert "content-encoding" not in whole.headers
+    assert "content-encoding" not in open_page.get("/sdapi/v1/options").headers
+
+
 def test_the_page_names_no_other_host_and_may_load_from_none(open_page: httpx.Client) -> None:
     answer = open_page.get("/")
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(?:https?:)?//[^"'> ]*""", answer.text)
