@@ -141,7 +141,9 @@ class TestRecordsOfExtensions:
             with_values(GenerationRequest(), {"extensions": {"one": {"text": "x" * RECORD_LIMIT}}})
         assert caught.value.field == "extensions"
 
-    @pytest.mark.parametrize("record", [{"one": 1}, {"one": {"a": object()}}, {"one": {1: "a"}}, [], "text"], ids=["a number", "an object", "a numbered key", "a list", "a text"])
+    @pytest.mark.parametrize(
+        "record", [{"one": 1}, {"one": {"a": object()}}, {"one": {1: "a"}}, [], "text"], ids=["a number", "an object", "a numbered key", "a list", "a text"]
+    )
     def test_they_are_json_by_the_extensions_name(self, record: object) -> None:
         with pytest.raises(InvalidRequest):
             with_values(GenerationRequest(), {"extensions": record})
