@@ -32,16 +32,16 @@ def routes(app: App, forms: Sequence[Form[GenerationRequest]]) -> list[Route]:
 
 
 def dead(record: FamilyRecord, forms: Sequence[Form[GenerationRequest]]) -> dict[str, str]:
-    """Element id -> why, of every widget whose parameter the family lacks."""
+    """Element id -> why, of every widget whose parameter the family lacks, or leaves idle."""
     found: dict[str, str] = {}
-    for name, reason in record.lacks.items():
+    for name, reason in {**record.idle, **record.lacks}.items():
         for field in fields_of(name):
             found |= {str(form.widgets[field.name].elem_id): reason for form in forms if field.name in form.widgets}
     return found
 
 
 def asked(app: App, request: GenerationRequest) -> GenerationRequest:
-    """The request without what dead widgets still hold."""
+    """The request without what the family would refuse. What is idle stays, as a picture had it: that changes no pixel."""
     record = record_of(app, request.model)
     return fitted(request, record) if record else request
 

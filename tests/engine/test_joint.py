@@ -99,7 +99,6 @@ def test_start_picture_mask_and_second_pass(draw: Draw, engine: Engine) -> None:
         ({"negative_prompt": "blue"}, "negative_prompt"),
         ({"cfg_scale": 4.0}, "cfg_scale"),
         ({"tiling": True}, "tiling"),
-        ({"text": {"clip_skip": 2}}, "text.clip_skip"),
         ({"text": {"emphasis": "compel"}}, "text.emphasis"),
         ({"spacing": {"sigmas": [2.0, 1.0]}}, "spacing.sigmas"),
         ({"model": "medium", "guidance": {"distilled": 2.0}}, "guidance.distilled"),

@@ -23,7 +23,8 @@ class FamilyRecord:
     sizes: that suit it, in pixels, for a menu: of those it was trained on.
     suits: by variant, what suits that one beyond the family's defaults.
     samplers, schedules: those that apply; () for all. lacks: parameters by dotted name, a group by its first part, that cannot act, and why: the page greys
-    them out and the engine refuses them with the same words. half: what "auto" precision means where fp16 would, if not that."""
+    them out and the engine refuses them with the same words. idle: named likewise, that do nothing here, as in A1111: the page greys them out too, but a
+    request may carry them, for pictures from elsewhere do, and keeps them. half: what "auto" precision means where fp16 would, if not that."""
 
     name: str
     title: str
@@ -43,6 +44,7 @@ class FamilyRecord:
     samplers: tuple[str, ...] = ()
     schedules: tuple[str, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=dict)
+    idle: Mapping[str, str] = field(default_factory=dict)
     half: Literal["fp16", "bf16"] = "fp16"
 
     def advice(self, variant: str) -> Mapping[str, Any]:
@@ -66,11 +68,20 @@ DIFFUSION_LACKS: Mapping[str, str] = {
     "spacing.shift": "Only schedules of flow matching are shifted.",
 }
 """What no diffusion model knows."""
+UNFRAMED = dict.fromkeys(
+    ("framing.top", "framing.left", "framing.high", "framing.low"), "Only SDXL is told of crops, and only its refiner of aesthetic scores."
+)
+SD2_IDLE: Mapping[str, str] = {
+    **UNFRAMED,
+    "text.clip_skip": "Stable Diffusion 2.x was trained on the next-to-last layer of its text encoder and always reads it.",
+}
+SDXL_IDLE: Mapping[str, str] = {"text.clip_skip": "SDXL was trained on the next-to-last layers of its text encoders and always reads them."}
+"""Aesthetic scores act on a refiner, also on one that takes over from the base."""
+FLOW_IDLE: Mapping[str, str] = {**UNFRAMED, "text.clip_skip": NOT_READ}
 FLOW_LACKS: Mapping[str, str] = {
     "spacing.noise_schedule": NO_TABLE,
     "spacing.downcast_alphas": NO_TABLE,
     "spacing.sgm_noise": "Models of flow matching begin with plain noise.",
-    "text.clip_skip": NOT_READ,
     "guidance.pad_conds": "Its texts have one length.",
     "tiling": "A transformer has no edges that could wrap around.",
     "control": "Easel's control units guide models with a UNet: Stable Diffusion 1.x, 2.x and SDXL.",
@@ -135,6 +146,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             memory={512: 2.5, 768: 3.5, 1024: 5.0},
             preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
+            idle=UNFRAMED,
         ),
         FamilyRecord(
             name="sd2",
@@ -148,6 +160,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             memory={512: 2.8, 768: 4.0, 1024: 6.0},
             preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
+            idle=SD2_IDLE,
         ),
         FamilyRecord(
             name="sd3",
@@ -164,6 +177,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             samplers=FLOW_SAMPLERS,
             schedules=FLOW_SCHEDULES,
             lacks={**FLOW_LACKS, "guidance.distilled": DIFFUSION_LACKS["guidance.distilled"]},
+            idle=FLOW_IDLE,
             half="bf16",
         ),
         FamilyRecord(
@@ -190,6 +204,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
                 "guidance.min_sigma_all": UNGUIDED,
                 "guidance.skip_early": UNGUIDED,
             },
+            idle=FLOW_IDLE,
             half="bf16",
         ),
         FamilyRecord(
@@ -205,6 +220,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             preview=SDXL_PREVIEW,
             half_vae=False,
             lacks=DIFFUSION_LACKS,
+            idle=SDXL_IDLE,
         ),
         FamilyRecord(
             name="sdxl-refiner",
@@ -218,6 +234,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             preview=SDXL_PREVIEW,
             half_vae=False,
             lacks=DIFFUSION_LACKS,
+            idle=SDXL_IDLE,
         ),
         FamilyRecord(
             name="pipeline",
@@ -226,6 +243,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             multiple=16,
             defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
             lacks=PIPELINE_LACKS,
+            idle=UNFRAMED,
             half="bf16",
         ),
     ],
