@@ -14,6 +14,7 @@ ALIASES = {
     "negative guidance minimum sigma": "NGMS",
     "guidance scale": "CFG scale",
     "cfg": "CFG scale",
+    "guidance": "Distilled CFG Scale",
 }
 """Casefolded spellings of A1111's keys."""
 
@@ -73,7 +74,6 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"adetailer|detailer|face restoration|codeformer|gfpgan", "Repairing faces is not restored."),
         (r"token merging|tome|hypertile", "Token merging saves time and changes the picture a little; it is not restored."),
         (r"fp8|cache fp16|diffusion in low bits|precision", "Reduced precision is not restored."),
-        (r"distilled cfg|guidance", "Guidance of distilled models (Flux) is not restored."),
         (r"unipc", "UniPC runs with A1111's defaults."),
         (r"pad conds v0", "The older way of matching prompts of unequal length is not restored."),
         (r"hypernet", "Hypernetworks are not applied."),

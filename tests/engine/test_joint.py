@@ -61,7 +61,10 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(draw: Draw, model: str) -> N
 
 
 def test_a_folder_says_which_variant_it_is(engine: Engine) -> None:
-    assert [(engine.shelf.checkpoint(name).family, engine.shelf.checkpoint(name).variant) for name in ("dev", "medium")] == [("flux", "dev"), ("sd3", "3.5-medium")]
+    assert [(engine.shelf.checkpoint(name).family, engine.shelf.checkpoint(name).variant) for name in ("dev", "medium")] == [
+        ("flux", "dev"),
+        ("sd3", "3.5-medium"),
+    ]
 
 
 def test_distilled_guidance_acts_and_is_told(draw: Draw) -> None:

@@ -274,9 +274,9 @@ def test_a_plain_text_is_a_prompt() -> None:
             {"text.clip_skip": 2, "variation.strength": 0.5},
         ),
         (
-            "x\nSteps: 4, CFG scale: 1.000000, Guidance: 3.500000, Eta: inf, Seed: 42, Size: 512x512, Model: , RNG: cuda, Sampler: dpm++2m karras, Version: stable-diffusion.cpp",
+            "x\nSteps: 4, CFG scale: 1.000000, Guidance: 2.500000, Eta: inf, Seed: 42, Size: 512x512, Model: , RNG: cuda, Sampler: dpm++2m karras, Version: stable-diffusion.cpp",
             "stable-diffusion.cpp",
-            {"cfg_scale": 1.0, "noise_source": "NV", "sampler": "DPM++ 2M", "schedule": "Karras", "model": "", "seed": 42},
+            {"cfg_scale": 1.0, "guidance.distilled": 2.5, "noise_source": "NV", "sampler": "DPM++ 2M", "schedule": "Karras", "model": "", "seed": 42},
         ),
         (
             f'x\n{LINE}, RNG: cpu, Version: stable-diffusion.cpp, SDCPP: {{"schema": 1, "loras": [{{"a": "b, c: d"}}]}}',

@@ -66,7 +66,9 @@ def _conditioning(search: Search, start: str) -> str:
         return _leaf(search, node.values[search.key])
     if "controlnet" in kind:
         search.draft.leave(node.kind, settings(search.graph, start) or node.kind, keys.CONTROL)
-    elif any(word in kind for word in ("unclip", "ipadapter", "gligen", "stylemodel", "setarea", "setmask", "timesteprange", "guidance")):
+    elif any(word in kind for word in ("unclip", "ipadapter", "gligen", "stylemodel", "setarea", "setmask", "timesteprange")) or (
+        "guidance" in kind and "flux" not in kind
+    ):
         search.draft.leave(node.kind, settings(search.graph, start) or node.kind, "This kind of conditioning is not restored.")
     branches = [node.links[search.key]] if search.key in node.links else [link for name, link in node.links.items() if not name or name.startswith("cond")]
     if branches:

@@ -87,6 +87,8 @@ def _sampler(draft: Draft, graph: Graph, node: str) -> None:
     draft.take("cfg", "cfg_scale", find(graph, node, ("guider",), "cfg", "guidance"))
     if not any(row.key == "cfg" for row in draft.rows) and any(graph[name].kind == "BasicGuider" for name in upstream(graph, node, ("guider",))):
         draft.take("BasicGuider", "cfg_scale", 1.0)
+    told = (value(graph, name, "guidance") for name in upstream(graph, node, ("guider", "conditioning", "positive")) if "flux" in graph[name].kind.casefold())
+    draft.take("guidance", "guidance.distilled", next((found for found in told if found is not None), None))
     scheduler = find(graph, node, ("sigmas",), "scheduler")
     spaced = next((graph[name].kind for name in upstream(graph, node, ("sigmas",)) if "Scheduler" in graph[name].kind), "")
     named = scheduler or spaced.removesuffix("Scheduler").removesuffix("Basic")

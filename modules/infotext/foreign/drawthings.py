@@ -57,6 +57,7 @@ def read(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
     samplers.take(draft, "sampler", data.get("sampler"), unsaid="Uniform")
     draft.take("steps", "steps", data.get("steps"))
     draft.take("scale", "cfg_scale", data.get("scale", newer.get("guidanceScale")))
+    draft.take("guidanceEmbed", "guidance.distilled", newer.get("guidanceEmbed"))
     draft.take("seed", "seed", data.get("seed"))
     sides = re.fullmatch(r"\s*(\d{1,6})\s*x\s*(\d{1,6})\s*", text(data.get("size"))[:40])
     strength = number(data.get("strength", newer.get("strength")))

@@ -20,6 +20,8 @@ WIDGETS: Mapping[str, tuple[str, ...]] = {
     "RandomNoise": ("noise_seed", ""),
     "CFGGuider": ("cfg",),
     "CLIPTextEncode": ("text",),
+    "CLIPTextEncodeFlux": ("clip_l", "t5xxl", "guidance"),
+    "FluxGuidance": ("guidance",),
     "CLIPSetLastLayer": ("stop_at_clip_layer",),
     "CheckpointLoaderSimple": ("ckpt_name",),
     "CheckpointLoader": ("config_name", "ckpt_name"),

@@ -23,7 +23,7 @@ NOISE_CARD = (
 SYNTAX = "Written for compel; its weights are now in A1111's form."
 HANDLED = {
     "app_version", "generation_mode", "model", "positive_prompt", "negative_prompt", "width", "height", "seed", "rand_device", "cfg_scale", "steps",
-    "scheduler", "clip_skip", "seamless_x", "seamless_y", "loras",
+    "scheduler", "guidance", "clip_skip", "seamless_x", "seamless_y", "loras",
 }  # fmt: skip
 REASONS = {
     "controlnets": keys.CONTROL,
@@ -77,6 +77,7 @@ def read_metadata(value: object, size: tuple[int, int] = (0, 0)) -> Reading:
         items(scale)[0] if items(scale) else scale,
         "Guidance changed from step to step; the first value is used." if items(scale) else "",
     )
+    draft.take("guidance", "guidance.distilled", data.get("guidance"))
     draft.take("seed", "seed", data.get("seed"))
     dealt = invokepass.read(draft, data)
     _model(draft, mapping(data.get("model")))

@@ -15,6 +15,7 @@ FIELDS: Mapping[str, str] = {
     "seed": "seed",
     "steps": "steps",
     "cfgscale": "cfg_scale",
+    "fluxguidancescale": "guidance.distilled",
     "variationseed": "variation.seed",
     "variationseedstrength": "variation.strength",
 }
@@ -25,7 +26,6 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("initimage", keys.INIT),
     ("mask", keys.MASK_ONLY),
     ("vae", keys.FILES),
-    ("fluxguidance", "Guidance of distilled models (Flux) is not restored."),
 )
 HANDLED = {
     "prompt", "negativeprompt", "model", "width", "height", "sampler", "comfyuisampler", "scheduler", "comfyuischeduler", "swarm_version", "clipstopatlayer",

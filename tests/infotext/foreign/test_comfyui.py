@@ -376,3 +376,24 @@ def test_any_json_is_read(value: Any) -> None:
     comfyui.read(two_passes(node("LatentUpscale", upscale_method=value, width=value, height=value, scale_by=value, samples=["3", 0])), size=(64, 64))
     comfyui.read(None, {"nodes": value, "links": value})
     comfyui.read(None, {"nodes": [{"id": 1, "type": "KSampler", "inputs": value, "widgets_values": value}], "links": value})
+
+
+def test_the_guidance_that_flux_learnt() -> None:
+    alone = {
+        "1": node("UNETLoader", unet_name="flux1-dev.safetensors"),
+        "2": node("CLIPTextEncode", text="a pear"),
+        "3": node("FluxGuidance", guidance=2.5, conditioning=["2", 0]),
+        "4": node("BasicGuider", model=["1", 0], conditioning=["3", 0]),
+        "5": node("SamplerCustomAdvanced", noise=["6", 0], guider=["4", 0], sampler=["7", 0], sigmas=["8", 0], latent_image=["9", 0]),
+        "6": node("RandomNoise", noise_seed=7),
+        "7": node("KSamplerSelect", sampler_name="euler"),
+        "8": node("BasicScheduler", scheduler="simple", steps=20, denoise=1, model=["1", 0]),
+        "9": node("EmptySD3LatentImage", width=1024, height=1024, batch_size=1),
+    }
+    reading = comfyui.read(alone)
+    request = reading.request
+    assert (request.prompt, request.guidance.distilled, request.cfg_scale) == ("a pear", 2.5, 1.0) and not left(reading)
+    encoded = node("CLIPTextEncodeFlux", clip_l="a pear", t5xxl="a pear", guidance=4.5)
+    assert comfyui.read(graph(**{"6": encoded})).request.guidance.distilled == 4.5
+    other = comfyui.read(graph(**{"6": node("SomeGuidance", guidance=4.5, conditioning=["10", 0]), "10": node("CLIPTextEncode", text="a cat")}))
+    assert other.request.guidance.distilled == 3.5 and "SomeGuidance" in left(other)

@@ -181,6 +181,8 @@ CASES: list[tuple[dict[str, str], str, dict[str, Any], set[str]]] = [
         {"refinermethod", "hash"},
     ),
     (chunk("Model", SWARM), "SwarmUI", {"seed": 9}, set()),
+    (chunk("parameters", swarm(fluxguidancescale=2.5)), "SwarmUI", {"guidance.distilled": 2.5}, {"refinermethod", "hash"}),
+    ({XMP: packet(DRAW | {"v2": {"guidanceEmbed": 4.5}})}, "Draw Things", {"guidance.distilled": 4.5}, set()),
     (
         {key: value if isinstance(value, str) else json.dumps(value) for key, value in EASY.items()}, "Easy Diffusion",
         {"prompt": "a cat", "negative_prompt": "dog", "seed": 3, "model": "sd-v1-5", "sampler": "DPM++ 2M", "width": 512, "height": 768, "steps": 25, "cfg_scale": 7.5, "text.clip_skip": 2,
