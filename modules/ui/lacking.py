@@ -1,10 +1,13 @@
-"""What the chosen checkpoint's family cannot do: which of the page's widgets lie dead, and that what they still hold is not asked for. From the family's own
-record, by which the engine refuses it too. How a dead widget looks is `assets/lacking.js`'s matter."""
+"""What the chosen checkpoint's family cannot do: which of the page's widgets lie dead, which entries of menus do not work, and that what dead widgets still hold is
+not asked for. From the family's own record, by which the engine refuses it too. How that looks is `assets/lacking.js`'s matter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import gradio as gr
+from gradio.components import Component
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,17 +15,22 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.errors import EaselError
+from modules.core.params import named
 from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest
 from modules.engine.supports import fields_of, fitted
 from modules.ui.form import Form
 from modules.ui.live import told, translated
 
+OWN = ("hires.sampler", "hires.schedule")
+"""Menus with a choice of their own, which no checkpoint brings."""
+MENUS = ("sampler", "schedule", *OWN)
+
 
 def routes(app: App, forms: Sequence[Form[GenerationRequest]]) -> list[Route]:
-    def answer(model: str) -> dict[str, str]:
+    def answer(model: str) -> dict[str, Any]:
         record = record_of(app, model)
-        return dead(record, forms) if record else {}
+        return {"lacks": dead(record, forms), "unsuited": unsuited(record, forms)} if record else {}
 
     async def lacks(request: Request) -> Response:
         question = await told(request)
@@ -38,6 +46,40 @@ def dead(record: FamilyRecord, forms: Sequence[Form[GenerationRequest]]) -> dict
         for field in fields_of(name):
             found |= {str(form.widgets[field.name].elem_id): reason for form in forms if field.name in form.widgets}
     return found
+
+
+def _menus(record: FamilyRecord, form: Form[GenerationRequest]) -> Iterator[tuple[str, gr.Dropdown, tuple[str, ...]]]:
+    """(parameter, its menu, the entries that work) of each menu of which not all do."""
+    for name in MENUS:
+        works = record.schedules if name.endswith("schedule") else record.samplers
+        menu = form.widgets.get(name)
+        if works and isinstance(menu, gr.Dropdown):
+            yield name, menu, works
+
+
+def unsuited(record: FamilyRecord, forms: Sequence[Form[GenerationRequest]]) -> dict[str, dict[str, Any]]:
+    """Element id -> the places in a menu whose entries do not work, and why."""
+    why = f"Does not work with {record.title}."
+    return {
+        str(menu.elem_id): {"why": why, "places": [place for place, (_, value) in enumerate(menu.choices) if value and value not in works]}
+        for form in forms
+        for _, menu, works in _menus(record, form)
+    }
+
+
+def menus_of(forms: Sequence[Form[GenerationRequest]]) -> set[Component]:
+    """Those that `fallen_back` asks for."""
+    return {form.widgets[name] for form in forms for name in OWN if name in form.widgets}
+
+
+def fallen_back(record: FamilyRecord, form: Form[GenerationRequest], values: Mapping[Component, Any]) -> tuple[dict[Component, Any], list[str]]:
+    """-> (updates, what to say of them): menus of the second pass whose entry does not work with a newly chosen checkpoint go back to the first pass's. The first
+    pass's own are set by what suits the checkpoint."""
+    gone = [
+        (name, menu, str(values.get(menu) or "")) for name, menu, works in _menus(record, form) if name in OWN and values.get(menu) not in (None, "", *works)
+    ]
+    said = [f"{named(GenerationRequest, name).param.label}: as in the first pass, for {value} does not work with {record.title}." for name, _, value in gone]
+    return {menu: gr.update(value="") for _, menu, _ in gone}, said
 
 
 def asked(app: App, request: GenerationRequest) -> GenerationRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,10 @@ from modules.app import App
 from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
 from modules.core.params import named, value_of, walk
+from modules.core.records.families import FAMILIES
 from modules.core.request import AUTOMATIC_VAE, LATENT_UPSCALERS, OWN_VAE, GenerationRequest
 from modules.engine.refiner import refiner_of
-from modules.ui import layout
+from modules.ui import lacking, layout
 from modules.ui.form import Form
 from modules.ui.talk import Answer, Said, Talk, in_order
 
@@ -113,6 +115,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
             return Answer()
         request, names = suited(app, model)
         card = app.card(model)
+        record = FAMILIES.find(card.family) if card else None
         told = f"{request.width} × {request.height}, {request.steps} steps, {request.sampler}, CFG {request.cfg_scale:g}."
         said = Said(told, f"Set to what suits {card.name}") if card else Said()
         hint = gr.update(placeholder=layout.prompt_hint(app.example(model)))
@@ -120,6 +123,9 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         for form in forms:
             sized = names if form.prefix == "txt2img" else [name for name in names if name not in ("width", "height")]  # a picture has a size of its own
             updates |= form.fill(request, sized) | {form.widgets["prompt"]: hint}
+            back, why = lacking.fallen_back(record, form, values) if record else ({}, [])
+            updates |= back
+            said = dataclasses.replace(said, text=" ".join(dict.fromkeys([said.text, *why])))
         return Answer(updates, said)
 
     def on_refresh(values: Mapping[Component, Any], user: str) -> Answer:
@@ -146,12 +152,14 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         if kind == "vae":
             form = next((form for form in forms if form.prefix == wish.get("panel")), forms[0])
             return Answer({form.widgets["vae"]: gr.update(choices=found, value=wanted)}, Said(wanted, f"VAE of {form.prefix}"))
-        answer = on_choice({menu: wanted, last: values[last]}, user)
+        answer = on_choice({**values, menu: wanted}, user)
         return Answer({**answer.updates, menu: gr.update(choices=found, value=wanted)}, answer.said)
 
-    talk.on(menu.input, on_choice, {menu, last}, [*boxes, last])
-    ready = f"(...values) => values.toSpliced({in_order({card, last}).index(card)}, 1, window.easel.models.choose)"
-    talk.on(choose.click, on_card, {card, last}, dict.fromkeys([menu, *boxes, last]), js=ready)
+    held = lacking.menus_of(forms)
+    talk.on(menu.input, on_choice, {menu, last, *held}, [*boxes, last])
+    given = {card, last, *held}
+    ready = f"(...values) => values.toSpliced({in_order(given).index(card)}, 1, window.easel.models.choose)"
+    talk.on(choose.click, on_card, given, dict.fromkeys([menu, *boxes, last]), js=ready)
     dead = [form.widgets[name] for form in further for name in sliders(app) if name in form.widgets]
     talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others, *dead])
     return last

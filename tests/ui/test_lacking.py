@@ -8,7 +8,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
 from modules.ui import layout
 from modules.ui.form import Form
-from modules.ui.lacking import dead
+from modules.ui.lacking import dead, fallen_back, unsuited
 
 
 def test_widgets_of_what_a_family_lacks_are_named_with_the_reason() -> None:
@@ -29,3 +29,32 @@ def test_widgets_of_what_does_nothing_are_named_too() -> None:
     skip, crop = (str(form.widgets[name].elem_id) for name in ("text.clip_skip", "framing.top"))
     sd1, sdxl = (FAMILIES.get(name) for name in ("sd1", "sdxl"))
     assert dead(sd1, [form]) == {crop: sd1.idle["framing.top"]} and dead(sdxl, [form]) == {skip: sdxl.idle["text.clip_skip"]}
+
+
+def test_entries_of_menus_that_do_not_work_are_named_by_their_place() -> None:
+    with gr.Blocks():
+        form = Form(GenerationRequest(), "txt2img", layout.IDS)
+        for name in ("sampler", "schedule", "hires.sampler", "hires.schedule"):
+            form.put(name)
+    flux, sd1 = (FAMILIES.get(name) for name in ("flux", "sd1"))
+    found = unsuited(flux, [form])
+    for name, works in (("sampler", flux.samplers), ("schedule", flux.schedules), ("hires.sampler", flux.samplers), ("hires.schedule", flux.schedules)):
+        menu = form.widgets[name]
+        assert isinstance(menu, gr.Dropdown)
+        told = found[str(menu.elem_id)]
+        values = [value for _, value in menu.choices]
+        assert [value for place, value in enumerate(values) if place not in told["places"] and value] == [value for value in values if value in works]
+        assert told["places"] and flux.title in told["why"]
+    assert unsuited(sd1, [form]) == {}
+
+
+def test_a_second_pass_falls_back_and_says_so() -> None:
+    with gr.Blocks():
+        form = Form(GenerationRequest(), "txt2img", layout.IDS)
+        sampler, schedule = (form.put(name) for name in ("hires.sampler", "hires.schedule"))
+    flux, sd1 = (FAMILIES.get(name) for name in ("flux", "sd1"))
+    values = {sampler: "DDIM", schedule: "Karras"}
+    updates, said = fallen_back(flux, form, values)
+    assert set(updates) == {sampler} and updates[sampler]["value"] == ""
+    assert said == ["Hires sampling method: as in the first pass, for DDIM does not work with FLUX.1."]
+    assert fallen_back(sd1, form, values) == ({}, []) and fallen_back(flux, form, {sampler: "", schedule: None}) == ({}, [])

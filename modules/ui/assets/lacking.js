@@ -1,10 +1,11 @@
-// Widgets that mean nothing to the chosen checkpoint lie dead and say why (ui/lacking.py). Goes by what the menu shows, whoever changed it.
+// Widgets that mean nothing to the chosen checkpoint lie dead and say why, and so do entries of menus (ui/lacking.py). Goes by what the menu shows, whoever changed it.
 "use strict";
 (() => {
     const easel = window.easel;
     const EVERY = 500;
     let known = "";
     let lacks = {};
+    let unsuited = {};
 
     const free = (place) => {
         place.classList.remove("easel-lacking");
@@ -30,14 +31,37 @@
             const place = document.getElementById(id);
             if (place) bind(place, reason);
         }
+        document.querySelectorAll(ENTRIES).forEach(mark);
     };
+    // A menu makes its entries when it is opened.
+    const ENTRIES = '[role="option"][data-index]';
+    const mark = (entry) => {
+        const { places, why } = unsuited[entry.closest(".block[id]")?.id] || { places: [], why: "" };
+        const dead = places.includes(Number(entry.dataset.index));
+        if (dead === entry.classList.contains("easel-unsuited")) return;
+        entry.classList.toggle("easel-unsuited", dead);
+        entry.title = dead ? why : "";
+        if (dead) entry.setAttribute("aria-disabled", "true");
+        else entry.removeAttribute("aria-disabled");
+    };
+    easel.when(ENTRIES, mark);
+    const refuse = (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+    };
+    document.addEventListener("mousedown", (event) => {
+        if (event.target.closest?.(".easel-unsuited")) refuse(event);
+    }, true);
+    document.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && event.target.closest?.(".block")?.querySelector(".easel-unsuited.active")) refuse(event);
+    }, true);
     const look = async () => {
         const model = easel.model();
         if (!model || model === known) return show();
         known = model;
         try {
             const found = await easel.ask("lacks", { model });
-            if (model === known) lacks = found;
+            if (model === known) [lacks, unsuited] = [found.lacks || {}, found.unsuited || {}];
             show();
         } catch {
             known = "";

@@ -1,0 +1,38 @@
+"""Entries of a menu that do not work with the chosen checkpoint, as a person meets them."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
+
+from playwright.sync_api import expect
+
+from modules.core.records.samplers import SAMPLERS
+from tests.ui.tab import Tab
+
+pytestmark = pytest.mark.browser
+MENU = "#txt2img_sampling"
+
+
+def test_an_entry_that_does_not_work_says_why_and_cannot_be_chosen(tab: Tab) -> None:
+    """The starter works with all samplers, so the answer for another family stands in for its own."""
+    places = [SAMPLERS.names().index("DDIM")]
+    tab.page.route(
+        "**/easel/lacks", lambda route: route.fulfill(json={"lacks": {}, "unsuited": {MENU[1:]: {"why": "Does not work with FLUX.1.", "places": places}}})
+    )
+    tab.page.reload()
+    tab.page.wait_for_function("() => window.easel && window.easel.panels && document.querySelector('#txt2img_sampling input')")
+    before = tab.page.input_value(f"{MENU} input")
+    tab.page.click(f"{MENU} input")
+    dead = tab.page.locator(f"{MENU} .easel-unsuited")
+    expect(dead).to_have_count(1)
+    expect(dead).to_have_attribute("title", "Does not work with FLUX.1.")
+    expect(dead).to_have_attribute("aria-disabled", "true")
+    dead.click(force=True)
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Tab")
+    expect(tab.page.locator(f"{MENU} input")).to_have_value(before)
+    tab.page.click(f"{MENU} input")
+    tab.page.get_by_role("option", name="Euler a", exact=True).click()
+    expect(tab.page.locator(f"{MENU} input")).to_have_value("Euler a")
