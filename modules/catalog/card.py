@@ -35,6 +35,7 @@ Kind = Literal[
     "upscaler",
     "face restorer",
     "hypernetwork",
+    "annotator",
     "motion-module",
     "unknown",
 ]
@@ -54,6 +55,7 @@ GROUPS: Mapping[str, tuple[Kind, ...]] = {
     "upscaler": ("upscaler",),
     "face restorer": ("face restorer",),
     "hypernetwork": ("hypernetwork",),
+    "annotator": ("annotator",),
 }
 """What people look for under one name -> the kinds of file that it may be."""
 

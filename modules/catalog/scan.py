@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modules.catalog import cards, inversion_png, lookup, old_hashes, titles, upscalers
+from modules.catalog import annotators, cards, inversion_png, lookup, old_hashes, titles, upscalers
 from modules.catalog.card import GROUPS, LORAS, Card, Kind
 from modules.catalog.hashes import HashCache
 from modules.catalog.lookup import Listed, Noun
@@ -210,6 +210,7 @@ class Library:
         self._faces = sorted(faces, key=lambda card: card.name.casefold())
         further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
         self._others = [*beside, *(Listed(self._card(one, self._addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
+        self._others += [Listed(card, card.path.name) for card in annotators.found(self.paths.annotator_folders())]
         self._reports = ()
         self._lists = {}
         self._tables = Tables()

@@ -34,6 +34,7 @@ KINDS: Mapping[Kind, str] = {
     "upscaler": "upscaler",
     "face restorer": "face restorer",
     "hypernetwork": "hypernetwork",
+    "annotator": "network for control maps",
     "motion-module": "motion module (AnimateDiff)",
 }
 
@@ -49,6 +50,7 @@ PLACES: Mapping[Kind, str] = {
     "upscaler": "ESRGAN",
     "face restorer": "GFPGAN",
     "hypernetwork": "hypernetworks",
+    "annotator": "annotators",
 }
 """A1111's and Forge's folder for it under models/."""
 

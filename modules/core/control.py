@@ -35,6 +35,8 @@ class ControlUnit:
     encoder_hash: Annotated[str, Param("Image encoder's hash", max_length=64)] = ""
     image: Annotated[str, Param("Control picture", max_length=80, hint="Empty in img2img: the start picture.")] = ""
     mask: Annotated[str, Param("Control mask", max_length=80, hint="White is what an inpainting ControlNet draws anew. Empty: the mask of img2img.")] = ""
+    annotator: Annotated[str, Param("Preprocessor network", max_length=NAME_LIMIT, hint="Of a learned preprocessor. Empty: the first one that fits.")] = ""
+    annotator_hash: Annotated[str, Param("Preprocessor network's hash", max_length=64)] = ""
     module: Annotated[str, Param("Preprocessor", choices=ANNOTATORS.names, max_length=80, hint="Turns the picture into what the model reads.")] = "none"
     resolution: Annotated[int, Param("Preprocessor resolution", 64, 4096, 8, usual=2048, hint="Shorter side at which the preprocessor works.")] = 512
     threshold_a: Annotated[float, Param("Threshold A", -1, 4096, 0.01)] = -1.0

@@ -144,6 +144,12 @@ class Paths:
         own = (*self.others.get(kind, ()), *self._within(*FURTHER[kind]), *extension)
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
+    def annotator_folders(self) -> tuple[Path, ...]:
+        """Networks that make control maps; also where A1111's extension keeps its own."""
+        extension = Path("extensions") / "sd-webui-controlnet" / "annotator" / "downloads"
+        own = (*self._within("annotators"), *(root / extension for root in (self.data, *self.more)))
+        return tuple(dict.fromkeys(folder.resolve() for folder in own))
+
     def with_more(self, folders: Iterable[str]) -> Paths:
         """The same, with these further folders."""
         return replace(self, more=tuple(map(Path, folders)))

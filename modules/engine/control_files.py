@@ -109,9 +109,11 @@ def _shapes(card: Card) -> dict[str, tuple[int, ...]]:
 def check(request: GenerationRequest, shelf: Shelf) -> None:
     """Raises what `settled` raises, without computing a hash."""
     for number, wish, card in units_of(request, shelf):
-        _checked(number, wish, request)
+        module = _checked(number, wish, request)
         if card.kind == "ip-adapter":
             encoder_of(Unit(number, wish, card), shelf)
+        else:
+            annotator_of(number, wish, module, shelf)
 
 
 def _checked(number: int, wish: ControlUnit, request: GenerationRequest) -> AnnotatorRecord:
@@ -131,12 +133,39 @@ def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
         thresholds = [dial(module, place, given) for place, given in enumerate((wish.threshold_a, wish.threshold_b))]
         if card.kind == "ip-adapter":
             encoder = shelf.hashed(encoder_of(Unit(number, wish, card), shelf))
-            wish = replace(wish, encoder=encoder.name, encoder_hash=encoder.sha256)
+            wish = replace(wish, encoder=encoder.name, encoder_hash=encoder.sha256, annotator="", annotator_hash="")
         else:
-            wish = replace(wish, encoder="", encoder_hash="")
+            network = annotator_of(number, wish, module, shelf)
+            network = network and shelf.hashed(network)
+            wish = replace(wish, encoder="", encoder_hash="", annotator=network.name if network else "", annotator_hash=network.sha256 if network else "")
         told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name)
         units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
     return replace(request, control=tuple(units)) if units else request
+
+
+def annotator_of(number: int, wish: ControlUnit, module: AnnotatorRecord, shelf: Shelf) -> Card | None:
+    """The network of a learned preprocessor: the named one, else the first by name of its kind; None where the preprocessor needs none.
+    Raises NotFound, BadModelFile, InvalidRequest."""
+    if not module.network:
+        return None
+    if wish.annotator or wish.annotator_hash:
+        card = shelf.named("annotator", wish.annotator, wish.annotator_hash, FIELD)
+        if card.architecture != module.network:
+            other = next(record.name for record in ANNOTATORS if record.network == card.architecture)
+            raise InvalidRequest(f"Control unit {number}: {card.name} is the network of {other}, not of {module.name}.", f"Choose {other}.", FIELD)
+        return card
+    here = [card for card in shelf.files("annotator") if card.architecture == module.network]
+    usable = next((card for card in here if not card.trouble), None)
+    if usable is None:
+        broken = "".join(f" {card.name} cannot be used: {card.trouble}" for card in here)
+        raise NotFound(f"Control unit {number}: {module.name} needs a network that is not here.{broken}", where(module), FIELD)
+    return usable
+
+
+def where(module: AnnotatorRecord) -> str:
+    """What to put where, for a learned preprocessor."""
+    example = {"dpt": "Intel/dpt-large", "depth_anything": "depth-anything/Depth-Anything-V2-Small-hf"}[module.network]
+    return f"Put a folder with its config.json and model.safetensors (such as {example} has) into models/annotators, or give a map with the preprocessor none."
 
 
 def module_of(number: int, name: str) -> AnnotatorRecord:

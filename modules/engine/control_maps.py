@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from PIL import Image
 from torch import Tensor
@@ -21,6 +23,15 @@ from modules.imaging.opening import opened
 
 PAPER = "#ffffff"
 """Behind transparent parts of a control picture."""
+
+
+See = Callable[[ControlUnit, Image.Image, int], Image.Image]
+"""(unit, its picture, resolution) -> the map."""
+
+
+def plainly(unit: ControlUnit, picture: Image.Image, resolution: int) -> Image.Image:
+    """Without a network."""
+    return annotate(unit.module, picture, resolution, unit.threshold_a, unit.threshold_b)
 
 
 def picture_of(unit: ControlUnit, request: GenerationRequest, blobs: Blobs) -> Image.Image:
@@ -58,11 +69,11 @@ def native_of(model: Model) -> int:
     return model.card.native or model.record.native
 
 
-def hint(unit: ControlUnit, request: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model, blobs: Blobs) -> Tensor:
+def hint(unit: ControlUnit, request: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model, blobs: Blobs, see: See = plainly) -> Tensor:
     """-> [1, channels, H, W] float32 in 0..1, -1 where nothing is known. fold: H and W are made multiples of it."""
     picture, hidden = picture_of(unit, request, blobs), hidden_of(unit, request, blobs)
     resolution = perfect_resolution(picture.size, frame.whole, unit.resize_mode) if unit.pixel_perfect else unit.resolution
-    seen = annotate(unit.module, picture, resolution, unit.threshold_a, unit.threshold_b)
+    seen = see(unit, picture, resolution)
     if request.outpaints and not unit.image:
         seen, hidden = _on_sheet(seen, hidden, request, model, ANNOTATORS.get(unit.module).masked)
     frame = frame._replace(size=(-(-frame.size[0] // fold) * fold, -(-frame.size[1] // fold) * fold))

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
 from modules.core.errors import Unsupported
+from modules.core.records.annotators import ANNOTATORS
 from modules.core.request import GenerationRequest
-from modules.engine.control_files import NETS, Shelf, Unit, encoder_of, units_of
-from modules.engine.control_maps import frame_of, hint, picture_of
+from modules.engine.control_files import FIELD, NETS, Shelf, Unit, encoder_of, units_of
+from modules.engine.control_maps import frame_of, hint, picture_of, plainly
 from modules.engine.feature import Feature
 from modules.engine.features.control import AdapterControl, Control
 from modules.engine.features.image_prompt import ImagePrompts, Looking, Prompted
@@ -22,8 +24,9 @@ from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.engine.warm import Warm
 from modules.families.family import Model
+from modules.imaging.annotators import at_resolution
 from modules.imaging.control import Frame
-from modules.networks import clip_vision, controlnet, ip_adapter, t2i_adapter
+from modules.networks import clip_vision, controlnet, depth, ip_adapter, t2i_adapter
 from modules.networks.ip_attention import cross_attentions
 
 BUDGET = 4 * 2**30
@@ -96,8 +99,17 @@ class Controls:
         """Made once for all pictures of a run that show the unit the same picture."""
         key = (unit.number, unit.wish.image or one.init.image, frame, channels, fold)
         if key not in self._maps:
-            self._maps[key] = hint(unit.wish, one, frame, channels, fold, model, self.blobs)
+            self._maps[key] = hint(unit.wish, one, frame, channels, fold, model, self.blobs, self._seen)
         return self._maps[key]
+
+    def _seen(self, wish: ControlUnit, picture: Image.Image, resolution: int) -> Image.Image:
+        """A unit's map, by the network that its request names where its preprocessor is a learned one."""
+        if not ANNOTATORS.get(wish.module).network:
+            return plainly(wish, picture, resolution)
+        card = self.shelf.named("annotator", wish.annotator, wish.annotator_hash, FIELD)
+        device = self.networks.machine.device
+        network = self.networks.loaded(card, lambda path: depth.load(path, device), f"depth|{device}")
+        return network.map(at_resolution(picture, resolution))
 
 
 def in_pass(wish: ControlUnit, second: bool, hires: bool) -> bool:

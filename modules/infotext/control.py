@@ -122,7 +122,7 @@ def without_places(units: Any, leave: Callable[[str, object, str], None]) -> Any
     safe: list[Any] = []
     for number, unit in enumerate(units):
         unit = dict(unit) if isinstance(unit, Mapping) else unit
-        for name in ("model", "encoder") if isinstance(unit, dict) else ():
+        for name in ("model", "encoder", "annotator") if isinstance(unit, dict) else ():
             if isinstance(given := unit.get(name), str) and re.search(r"[/\\]|^[A-Za-z]:|^\.*$", given):
                 unit[name] = file_name(given)
         for name in ("image", "mask") if isinstance(unit, dict) else ():

@@ -87,7 +87,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made(what: str, config: Mapping[str, Any], make: Callable[[], Network]) -> Network:
     try:
-        _check(config)
+        check(config)
         with torch.device("meta"):
             return make()
     except Exception as error:  # the libraries raise whatever a wrong value leads to: TypeError, KeyError, their own
@@ -95,7 +95,8 @@ def _made(what: str, config: Mapping[str, Any], make: Callable[[], Network]) -> 
         raise BadModelFile(f"The config of the {what} describes no network: {reason}", "Download or copy the model again.") from error
 
 
-def _check(config: Mapping[str, Any]) -> None:
+def check(config: Mapping[str, Any]) -> None:
+    """Raises ValueError for a number that no network has."""
     for name, value in config.items():
         numbers = value if isinstance(value, (list, tuple)) else [value]
         counts = ("num_hidden_layers", "layers_per_block", "transformer_layers_per_block")

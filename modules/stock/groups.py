@@ -23,7 +23,7 @@ GROUPS: tuple[Group, ...] = (
     Group("lora", "LoRA", CARD_GROUPS["lora"], "Lora"),
     Group("embedding", "Embeddings", ("embedding",), "embeddings"),
     Group("vae", "VAE", ("vae", "vae-approx"), "VAE"),
-    Group("control", "Control", ("controlnet", "controlnet-union", "controlnet-lllite", "t2i-adapter", "ip-adapter", "clip-vision"), "ControlNet"),
+    Group("control", "Control", ("controlnet", "controlnet-union", "controlnet-lllite", "t2i-adapter", "ip-adapter", "clip-vision", "annotator"), "ControlNet"),
     Group("text-encoder", "Text encoders", ("text-encoder",), "text_encoder"),
     Group("upscaler", "Upscalers", ("upscaler", "face restorer"), "ESRGAN"),
     Group("other", "Other", ("hypernetwork", "motion-module", "unknown"), "Stable-diffusion"),

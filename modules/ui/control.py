@@ -27,6 +27,7 @@ from modules.core.records.annotators import ANNOTATORS
 from modules.core.records.control_types import TYPES
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
+from modules.engine.control_files import where
 from modules.imaging.annotators import annotate
 from modules.imaging.background import flatten
 from modules.imaging.control import perfect_resolution
@@ -72,6 +73,7 @@ def routes(app: App) -> list[Route]:
 def offered(app: App) -> dict[str, Any]:
     """What a unit may be made of, and for which checkpoints."""
     files = app.library.files("controlnet", "t2i-adapter", "ip-adapter")
+    networks = {card.architecture for card in app.library.files("annotator") if not card.trouble}
     lists = {field.name: literal_names(field.type) for field in walk(ControlUnit) if literal_names(field.type)}
     return {
         "most": LIMIT,
@@ -86,6 +88,8 @@ def offered(app: App) -> dict[str, Any]:
                 "sized": record.sized,
                 "masked": record.masked,
                 "hint": record.hint,
+                "learned": bool(record.network),
+                "missing": where(record) if record.network and record.network not in networks else "",
             }
             for record in ANNOTATORS
         ],

@@ -144,7 +144,8 @@ def test_a_unit_reaches_the_queue_and_its_text_the_answer(server: Server) -> Non
     ("unit", "status", "word"),
     [
         ({"model": "control_caney"}, 404, "control_canny"),
-        ({"model": "control_canny", "module": "depth_midas"}, 400, "weights"),
+        ({"model": "control_canny", "module": "openpose_full"}, 400, "weights"),
+        ({"model": "control_canny", "module": "depth_midas"}, 404, "models/annotators"),
         ({"model": "control_canny", "image": "bm8="}, 400, "alwayson_scripts"),
     ],
 )

@@ -59,7 +59,8 @@ def values(field: Field) -> st.SearchStrategy[Any]:
     if row := rows_of(field.type):
         inner = {one.name: values(one) for one in walk(row)}
         inner |= {name: st.sampled_from(["", REFERENCE]) for name in ("image", "mask")}
-        inner |= {"encoder": st.text(max_size=20), "encoder_hash": st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)}
+        inner |= {name: st.text(max_size=20) for name in ("encoder", "annotator")}
+        inner |= {name: st.from_regex(r"([0-9a-f]{64})?", fullmatch=True) for name in ("encoder_hash", "annotator_hash")}
         model = st.from_regex(r"[a-z][a-zA-Z0-9 .,()_-]{0,12}\w", fullmatch=True)
         return st.lists(st.fixed_dictionaries({"model": model}, optional={name: inner[name] for name in inner if name != "model"}), max_size=2)
     if typing.get_origin(field.type) is tuple:

@@ -49,11 +49,11 @@ def test_both_forms_are_read_and_the_picture_is_asked_for() -> None:
 
 
 def test_several_and_what_is_not_here() -> None:
-    learned = "Module: depth_midas, Model: control_v11f1p_sd15_depth [cfd03158], Weight: 1.0, Control Mode: Balanced"
+    learned = "Module: openpose_full, Model: control_v11p_sd15_openpose [cab727d4], Weight: 1.0, Control Mode: Balanced"
     reading = read_text(f'{START}ControlNet 0: "{learned}", ControlNet 1: "{MODERN}", ControlNet 2: "Module: canny, Model: None, Weight: 1"')
-    assert [(unit.model, unit.module) for unit in reading.request.control] == [("control_v11f1p_sd15_depth", "none"), ("control_v11p_sd15_canny", "canny")]
+    assert [(unit.model, unit.module) for unit in reading.request.control] == [("control_v11p_sd15_openpose", "none"), ("control_v11p_sd15_canny", "canny")]
     rows = {row.key: row for row in reading.rows}
-    assert "depth_midas" in rows["ControlNet 0"].note
+    assert "openpose_full" in rows["ControlNet 0"].note
     assert rows["ControlNet 2"].state == "not restored"
 
 

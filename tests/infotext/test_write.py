@@ -319,7 +319,8 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept["embeddings"] = {name: sha256[:12] for name, sha256 in request.embeddings.items()}
     kept["loras"] = {name: digest[:12] for name, digest in request.loras.items()}
     kept["control"] = [
-        to_dict(dataclasses.replace(unit, model_hash=unit.model_hash[:10], image="", mask="", encoder="", encoder_hash="")) for unit in request.control
+        {**to_dict(unit), "model_hash": unit.model_hash[:10]} | dict.fromkeys(("image", "mask", "encoder", "encoder_hash", "annotator", "annotator_hash"), "")
+        for unit in request.control
     ]
     default = GenerationRequest()
     if refiner := request.refiner.checkpoint:

@@ -1,7 +1,7 @@
 """The preprocessors of control pictures: what each is called, which numbers it takes, and which kind of control reads its map. No torch, no pixels.
 
-Names are those of A1111's ControlNet extension, so that its texts and its clients are understood. Only those are listed that need no weights; a map that a
-learned one made (depth, pose, segmentation) is given ready-made, with "none".
+Names are those of A1111's ControlNet extension, so that its texts and its clients are understood. Most of those that are listed need no weights; those of
+depth act where the user has their network. A map that another learned one made (pose, segmentation) is given ready-made, with "none".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Dial:
 @dataclass(frozen=True, kw_only=True)
 class AnnotatorRecord:
     """tags: control types that it belongs to (A1111's menu). dials: at most two, `threshold_a` and `threshold_b`. sized: whether the resolution matters.
-    masked: reads the mask, too."""
+    masked: reads the mask, too. network: the kind of network that makes the map (`catalog.annotators`); "" where none does."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class AnnotatorRecord:
     dials: tuple[Dial, ...] = ()
     sized: bool = True
     masked: bool = False
+    network: str = ""
     hint: str = ""
 
 
@@ -46,6 +47,16 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
             tags=("Canny",),
             dials=(Dial("Low threshold", 100, 1, 255, 1), Dial("High threshold", 200, 1, 255, 1)),
             hint="Edges, one pixel wide (Canny 1986).",
+        ),
+        AnnotatorRecord(
+            name="depth_midas", aliases=("depth",), tags=("Depth",), network="dpt", hint="How near things are, by a DPT network (MiDaS 3, Ranftl et al. 2021)."
+        ),
+        AnnotatorRecord(
+            name="depth_anything",
+            aliases=("depth_anything_v2",),
+            tags=("Depth",),
+            network="depth_anything",
+            hint="How near things are, by a Depth Anything network (Yang et al. 2024).",
         ),
         AnnotatorRecord(
             name="lineart_standard (from white bg & black line)",
@@ -113,11 +124,11 @@ LEARNED = (
     "mediapipe", "lama", "reference", "revision", "clip_vision", "t2ia_style", "t2ia_sketch", "facexlib", "face_id", "instant_id", "mobile_sam",
     "anime_face_segment", "photomaker", "oneformer",
 )  # fmt: skip
-"""How the names of preprocessors begin that need weights or another method, and are therefore not here."""
+"""How the names of preprocessors begin that need weights or another method; those of them that no record has are not here."""
 
 
 def is_learned(name: str) -> bool:
-    return name.strip().lower().startswith(LEARNED) and name not in ANNOTATORS.names()
+    return name.strip().lower().startswith(LEARNED) and ANNOTATORS.find(name) is None
 
 
 def dial(record: AnnotatorRecord, place: int, value: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from modules.core.errors import Unsupported
 from modules.core.records.annotators import ANNOTATORS, dial
 from modules.imaging.annotators import lines, tones
 
@@ -36,8 +37,10 @@ FUNCTIONS: Mapping[str, Annotate] = {
 
 def annotate(module: str, image: Image.Image, resolution: int, a: float, b: float) -> Image.Image:
     """image: RGB. resolution: pixels of the shorter side at which the preprocessor works. a, b: below 0 the preprocessor's own. -> RGB.
-    Raises InvalidRequest for an unknown name."""
+    Raises InvalidRequest for an unknown name, Unsupported for one whose map a network makes."""
     record = ANNOTATORS.get(module)
+    if record.network:
+        raise Unsupported(f"The map of {record.name} is made by a network, when the picture is drawn.", "Draw with it; there is no preview.", "module")
     act = FUNCTIONS.get(record.name)
     if act is None:
         return image.convert("RGB")

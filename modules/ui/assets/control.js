@@ -129,6 +129,7 @@
         const set = (name, value) => {
             values[name] = value;
             if (name === "model") values.model_hash = values.encoder = values.encoder_hash = "";
+            if (name === "module") values.annotator = values.annotator_hash = "";
             here.save();
             paint();
         };
@@ -257,7 +258,7 @@
         };
         const typed = (kind) => {
             unit.type = kind;
-            const usual = desk.modules.find((one) => one.tags.includes(kind));
+            const usual = desk.modules.find((one) => one.tags.includes(kind) && !one.missing);
             values.module = kind === ALL ? values.module : usual ? usual.name : "none";
             const words = desk.types[kind] || [];
             const found = desk.models.find((one) => (kind === "IP-Adapter" ? one.kind === IP : words.some((word) => one.name.toLowerCase().includes(word))) && (!checkpoint().base || !one.base || one.base === checkpoint().base));
@@ -292,9 +293,9 @@
             Object.values(shown).forEach((show) => show());
             const known = module(values.module);
             const picture = kindOf(values.model) === IP;
-            hint.textContent = known.hint;
+            hint.textContent = [known.hint, known.missing].filter(Boolean).map((text) => easel.translated(text)).join(" ");
             missing.hidden = desk.models.length > 0;
-            preview.hidden = !values.image || known.name === "none" || picture;
+            preview.hidden = !values.image || known.name === "none" || known.learned || picture;
             injection.hidden = !picture;
             fit.hidden = mode.hidden = picture;
             perfect.hidden = !known.sized;

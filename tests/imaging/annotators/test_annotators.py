@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from modules.core.errors import InvalidRequest
+from modules.core.errors import InvalidRequest, Unsupported
 from modules.core.records.annotators import ANNOTATORS, dial, is_learned
 from modules.core.records.control_types import TYPES, models_of, modules_of
 from modules.imaging.annotators import FUNCTIONS, annotate, at_resolution
@@ -74,7 +74,7 @@ def test_a_colour_grid_and_a_stirred_picture_keep_the_colours() -> None:
     assert stirred.std() > 30
 
 
-@pytest.mark.parametrize("module", [record.name for record in ANNOTATORS])
+@pytest.mark.parametrize("module", [record.name for record in ANNOTATORS if not record.network])
 def test_each_takes_any_picture(module: str) -> None:
     for size in ((1, 1), (7, 300), (64, 64)):
         for mode in ("L", "RGBA"):
@@ -90,14 +90,25 @@ def test_names_and_numbers() -> None:
     with pytest.raises(InvalidRequest, match="caney"):
         annotate("caney", drawing(), 64, -1, -1)
     assert (
-        is_learned("depth_midas")
+        is_learned("openpose_full")
         and is_learned("lineart_anime")
+        and not is_learned("depth_midas")
+        and not is_learned("lineart_standard")
         and not is_learned("canny")
         and not is_learned("lineart_standard (from white bg & black line)")
     )
 
 
+def test_a_map_that_a_network_makes_is_not_made_without_it() -> None:
+    with pytest.raises(Unsupported, match="made by a network"):
+        annotate("depth_midas", drawing(), 64, -1, -1)
+
+
 def test_kinds() -> None:
-    assert modules_of("Canny") == ["none", "canny", "invert (from white bg & black line)"] and modules_of("Depth") == ["none"]
+    assert (
+        modules_of("Canny") == ["none", "canny", "invert (from white bg & black line)"]
+        and modules_of("OpenPose") == ["none"]
+        and modules_of("Depth") == ["none", "depth_midas", "depth_anything"]
+    )
     assert models_of("Depth", ["control_v11f1p_sd15_depth", "canny"]) == ["control_v11f1p_sd15_depth"]
     assert {tag for record in ANNOTATORS for tag in record.tags} <= set(TYPES)
