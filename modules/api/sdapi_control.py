@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -146,6 +146,9 @@ def router(app: App, pictures: Pictures) -> APIRouter:
         cards = [card for card in app.library.files("controlnet", "t2i-adapter", "ip-adapter") if not card.trouble]
         return [f"{card.name} [{card.short_hash}]" if card.sha256 else card.name for card in cards]
 
+    def networks() -> set[str]:
+        return {card.architecture for card in app.library.files("annotator") if not card.trouble}
+
     @routes.get("/version")
     async def version() -> JSONResponse:
         return JSONResponse({"version": VERSION})
@@ -170,7 +173,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def control_types() -> JSONResponse:
         """What belongs to canny, depth, pose ..."""
         names = await in_thread(models)
-        return JSONResponse({"control_types": dict(typed_rows(names))})
+        return JSONResponse({"control_types": dict(typed_rows(names, await in_thread(networks)))})
 
     @routes.post("/detect", openapi_extra=takes(Detect))
     async def detect(request: Request) -> JSONResponse:
@@ -188,10 +191,11 @@ def detail(record: AnnotatorRecord) -> dict[str, Any]:
     return {"model_free": False, "sliders": [*sized, *dials]}
 
 
-def typed_rows(names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def typed_rows(names: Sequence[str], networks: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """names: of control models. networks: kinds of those for learned preprocessors that are here; without its own, none is the usual choice."""
     for kind in (ALL, *TYPES):
         modules, models = modules_of(kind), models_of(kind, names)
-        usual = modules[1] if kind != ALL and len(modules) > 1 else "none"
+        usual = next((name for name in modules[1:] if kind != ALL and ANNOTATORS.get(name).network in ("", *networks)), "none")
         default = models[0] if models and kind != ALL else "None"
         yield kind, {"module_list": modules, "model_list": ["None", *models], "default_option": usual, "default_model": default}
 

@@ -111,7 +111,12 @@ def test_lists(server: Server) -> None:
     types = get("control_types")["control_types"]
     assert types["All"]["model_list"] == ["None", *names]
     assert types["Canny"]["default_option"] == "canny" and types["Canny"]["default_model"].startswith("control_canny")
-    assert types["Depth"] == {"module_list": ["none"], "model_list": ["None"], "default_option": "none", "default_model": "None"}
+    assert types["Depth"] == {
+        "module_list": ["none", "depth_midas", "depth_anything"],
+        "model_list": ["None"],
+        "default_option": "none",
+        "default_model": "None",
+    }
 
 
 def detect(server: Server, **body: Any) -> Any:

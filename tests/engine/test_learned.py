@@ -38,7 +38,7 @@ def engine(data: Path) -> Engine:
     return studio.engine(data)
 
 
-def unit(engine: Engine, **values: str) -> ControlUnit:
+def unit(engine: Engine, **values: Any) -> ControlUnit:
     return ControlUnit(model="near", image=studio.kept(engine, studio.picture(0, (96, 64))), resolution=64, **{"module": "depth_midas", **values})
 
 

@@ -55,7 +55,8 @@ def test_metres_are_turned_about(tmp_path: Path) -> None:
     metric = tiny_depth.depth_anything(depth_estimation_type="metric", max_depth=20)
     far = depth.load(tiny_depth.save(tmp_path / "far", metric), "cpu")
     near = depth.Depth(far.network, far.kind, far.side, far.multiple, False, "cpu")
-    assert np.corrcoef(*(np.asarray(one.map(picture((28, 28)))).ravel().astype(float) for one in (far, near)))[0, 1] < -0.5
+    one, other = (np.asarray(way.map(picture((28, 28)))).astype(float).ravel() for way in (far, near))
+    assert float(np.corrcoef(one, other)[0, 1]) < -0.5
 
 
 @pytest.mark.parametrize(
