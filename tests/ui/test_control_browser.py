@@ -94,3 +94,13 @@ def test_every_control_has_a_name(tab: Tab) -> None:
         !(one.getAttribute('aria-label') || one.title || one.closest('label')?.textContent.trim() || one.textContent.trim() || one.type === 'file')).map((one) => one.outerHTML)"""
     )
     assert nameless == []
+
+
+def test_a_learned_preprocessor_says_what_it_lacks(tab: Tab) -> None:
+    unit = opened(tab)
+    unit.get_by_role("combobox", name="Control type", exact=True).select_option("Depth")
+    chosen = unit.get_by_role("combobox", name="Preprocessor", exact=True)
+    expect(chosen).to_have_value("none")
+    chosen.select_option("depth_midas")
+    expect(unit.get_by_text("into models/annotators")).to_be_visible()
+    expect(unit.get_by_role("button", name="Preview the map")).to_be_hidden()
