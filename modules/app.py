@@ -39,6 +39,7 @@ from modules.core.settings import SettingsStore, saving_of
 from modules.core.wish import Wish
 from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
 from modules.engine.anatomy import anatomy
+from modules.engine.companions import beside
 from modules.engine.inputs import packed, restore, told
 from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
@@ -242,7 +243,9 @@ class App:
         return self.with_files(read_text(text))
 
     def with_files(self, reading: Reading) -> Reading:
-        """With the upscaler that a picture of another tool names, where its file is here."""
+        """With the upscaler, text encoders and VAE that a picture of another tool names, where their files are here."""
+        if reading.request.companions and not all(reading.request.companions.values()):
+            reading = reading.with_modules(*beside(reading.request, self.library))
         try:
             return reading.with_upscaler(self.library.upscaler(reading.upscaler).name) if reading.upscaler else reading
         except EaselError:

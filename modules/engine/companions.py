@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from modules.catalog.card import Card, Kind
 from modules.catalog.cards import opened_header
-from modules.core.errors import BadModelFile, NotFound
+from modules.core.errors import BadModelFile, EaselError, NotFound
 from modules.core.request import GenerationRequest
 
 FIELD = "companions"
@@ -44,6 +44,12 @@ class Shelf(Protocol):
     def hashed(self, card: Card) -> Card: ...
 
 
+class Checkpoints(Shelf, Protocol):
+    """And of one that knows checkpoints too."""
+
+    def checkpoint(self, name: str, sha256: str = "") -> Card: ...
+
+
 def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tuple[Card, dict[str, str]]:
     """-> the card with its companions by role, and their names with hashes. Raises NotFound that says what is missing and where it belongs."""
     missing = lacking(card)
@@ -66,6 +72,21 @@ def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tup
         remedy = " ".join(f"Put {role.usual} into {role.place}." for role in lost) + " Then refresh the list."
         raise NotFound(what, remedy, "model")
     return replace(card, companions=found), {one.name: one.sha256 for one in found.values()}
+
+
+def beside(request: GenerationRequest, shelf: Checkpoints) -> tuple[dict[str, str], str]:
+    """-> (those of the request's companions that are here or named by a hash, the file name of the VAE among them that takes the place of the checkpoint's own).
+    A checkpoint with everything inside has a choice of VAE and no companions; one that is not here may be of either kind."""
+    known = [one for one in shelf.files("text-encoder", "vae", "unknown") if not one.trouble or one.kind == "unknown"]
+    called = {name: next((one for one in known if name.lower() in (one.name.lower(), one.path.name.lower())), None) for name in request.companions}
+    try:
+        whole = bool(request.model or request.model_hash) and not lacking(shelf.checkpoint(request.model, request.model_hash))
+    except EaselError:
+        whole = False
+    if whole:
+        vaes = [one.path.name for one in called.values() if one and one.kind == "vae"]
+        return {}, vaes[0] if vaes and not request.vae_hash else ""
+    return {name: sha256 for name, sha256 in request.companions.items() if sha256 or called[name]}, ""
 
 
 def lacking(card: Card) -> list[Role]:

@@ -15,7 +15,7 @@ from modules.core.records.samplers import SAMPLERS
 from modules.core.request import OWN_VAE, GenerationRequest
 from modules.infotext import control, grammar, keys, passes
 from modules.infotext.foreign import samplers
-from modules.infotext.names import file_name
+from modules.infotext.names import file_name, stem
 from modules.infotext.reading import Draft, Reading
 
 NOISE = (
@@ -23,6 +23,8 @@ NOISE = (
     " If the picture comes out another one, try CPU."
 )
 _FIELDS = {field.param.text.casefold(): field.name for field in walk(GenerationRequest) if field.param.text}
+MODULES = tuple(f"Module {number}" for number in range(1, 9))
+"""Forge's keys of the text encoders and VAE that a checkpoint was drawn with beside itself: names, no hashes."""
 _OWN_RULE = {
     "sampler",
     "schedule type",
@@ -38,6 +40,7 @@ _OWN_RULE = {
     "rng",
     "seed resize from",
     *("extensions", "template", "negative template"),
+    *(key.casefold() for key in MODULES),
     *("controlnet", *(key.casefold() for key in control.KEYS)),
 }
 _WITH_VAE = ("Easel", "AUTOMATIC1111", "Forge", "Civitai")
@@ -66,6 +69,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _sizes(draft, full)
     _model(draft, said)
     _vae(draft, said)
+    _modules(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     _extended(draft, said)
     _controlled(draft, said)
@@ -171,6 +175,14 @@ def _vae(draft: Draft, said: Mapping[str, Any]) -> None:
             draft.take("VAE hash", "vae_hash", digest)
         else:
             draft.leave("VAE hash", digest, "This is no sha256 hash.")
+
+
+def _modules(draft: Draft, said: Mapping[str, Any]) -> None:
+    """Which of these files are here is for those to say who know the folders (`Reading.with_modules`)."""
+    for key in MODULES:
+        name = stem(str(said.get(key) or ""))
+        if name:
+            draft.take(key, "companions", {**draft.values.get("companions", {}), name: ""}, said=name)
 
 
 def _extended(draft: Draft, said: Mapping[str, Any]) -> None:

@@ -53,6 +53,7 @@ ENLARGED = "Later enlargement is not restored."
 LORA = "A LoRA acts by <lora:name:weight> in the prompt; this one is not there."
 NAMED = "It stands in the prompt now."
 FILES = "Easel takes no file but the checkpoint from a picture."
+MODULE = "No file of this name is here, or the checkpoint holds its own: what fits it is taken."
 SCRIPT = "A script comes back only from Easel's own record, never from a text."
 CONTROL = "ControlNet is not restored: its guiding picture is not in the file."
 

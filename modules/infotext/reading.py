@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -60,6 +61,14 @@ class Reading:
         request = replace(self.request, hires=replace(self.request.hires, upscaler=name))
         rows = [Row(row.key, row.value) if row.note and row.value == self.upscaler else row for row in self.rows]
         return replace(self, request=request, rows=rows, upscaler="")
+
+    def with_modules(self, companions: Mapping[str, str], vae: str) -> Reading:
+        """With what the folders know of the files that the picture was drawn with beside its checkpoint. companions: those that are here. vae: the one among them that
+        takes the place of the checkpoint's own; "" for none."""
+        taken = {*map(str.casefold, (*companions, stem(vae)))}
+        gone = {name for name in self.request.companions if name.casefold() not in taken}
+        rows = [Row(row.key, row.value, "not restored", keys.MODULE) if row.key.startswith("Module ") and row.value in gone else row for row in self.rows]
+        return replace(self, request=replace(self.request, companions=dict(companions), vae=vae or self.request.vae), rows=rows)
 
 
 class Draft:

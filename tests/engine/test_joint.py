@@ -19,8 +19,11 @@ from modules.core.params import from_dict
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Result
+from modules.engine.companions import beside
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
+from modules.infotext.read import read_text
+from modules.infotext.reading import Reading
 from tests.engine.conftest import pixels
 from tests.networks import tiny_joint
 
@@ -172,3 +175,21 @@ def test_a_missing_companion_is_said_with_its_place(tmp_path: Path) -> None:
 def test_weights_are_not_measured_where_nothing_is_in_chunks(engine: Engine) -> None:
     with pytest.raises(EaselError, match="chunks"):
         engine.weigh(GenerationRequest(prompt="a (red:1.3) cat", model="medium", sampler="Euler"))
+
+
+def test_names_without_hashes_are_looked_for(shelves: Engine) -> None:
+    """Forge names text encoders and VAE of a picture, and no hashes."""
+    text = "x\nSteps: 3, Sampler: Euler, Schedule type: Simple, CFG scale: 1, Seed: 1, Size: 64x64, Model: {}, Version: f2.0.1, Module 1: CLIP_L, Module 2: ae, Module 3: gone"
+
+    def looked(model: str) -> Reading:
+        reading = read_text(text.format(model))
+        assert list(reading.request.companions) == ["CLIP_L", "ae", "gone"]
+        return reading.with_modules(*beside(reading.request, shelves.shelf))
+
+    def states(reading: Reading) -> list[str]:
+        return [row.state for row in reading.rows if row.key.startswith("Module")]
+
+    alone, whole, away = looked("alone"), looked("bundle"), looked("nowhere")
+    assert alone.request.companions == {"CLIP_L": "", "ae": ""} and states(alone) == ["restored", "restored", "not restored"]
+    assert not whole.request.companions and whole.request.vae == "ae.safetensors" and states(whole) == ["not restored", "restored", "not restored"]
+    assert away.request.companions == alone.request.companions and away.request.vae == alone.request.vae

@@ -234,7 +234,11 @@ def test_a_plain_text_is_a_prompt() -> None:
 @pytest.mark.parametrize(
     "text, source, expected",
     [
-        (f"x\n{LINE}, Version: f2.0.1v1.10.1-previous-1-gabc, Distilled CFG Scale: 3.5, Module 1: ae", "Forge", {"steps": 12}),
+        (
+            f"x\n{LINE}, Version: f2.0.1v1.10.1-previous-1-gabc, Distilled CFG Scale: 2.5, Module 1: ae, Module 2: sub/clip_l.safetensors",
+            "Forge",
+            {"steps": 12, "guidance.distilled": 2.5, "companions": {"ae": "", "clip_l": ""}},
+        ),
         (f"x\n{LINE}, Version: neo", "Forge", {"steps": 12}),
         (
             f"x\n{LINE}, Denoising strength: 0.4, Hires Module 1: Use same choices, Hires CFG Scale: 7, Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+, Version: f2.0.1",

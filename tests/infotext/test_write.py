@@ -322,6 +322,7 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         {**to_dict(unit), "model_hash": unit.model_hash[:10]} | dict.fromkeys(("image", "mask", "encoder", "encoder_hash", "annotator", "annotator_hash"), "")
         for unit in request.control
     ]
+    kept["companions"] = dict.fromkeys(request.companions, "")
     default = GenerationRequest()
     if refiner := request.refiner.checkpoint:
         kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}
