@@ -27,7 +27,7 @@ from modules.core.control import LIMIT, ControlFit, ControlMode, ControlPass, Co
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict
 from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord
-from modules.core.records.control_types import ALL, TYPES, models_of, modules_of
+from modules.core.records.control_types import ALL, TYPES, UNION_KINDS, models_of, modules_of
 from modules.core.request import GenerationRequest
 from modules.imaging.annotators import annotate
 from modules.imaging.background import flatten
@@ -47,6 +47,7 @@ CHOICES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "control_mode": ("mode", get_args(ControlMode)),
     "resize_mode": ("resize_mode", get_args(ControlFit)),
     "hr_option": ("hires", get_args(ControlPass)),
+    "union_control_type": ("union", UNION_KINDS),
 }
 """Fields that take a name or its number."""
 OLD_FITS = {"resize": "Just Resize", "scale to fit (inner fit)": "Crop and Resize", "inner fit": "Crop and Resize", "envelope (outer fit)": "Resize and Fill"}
@@ -143,7 +144,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     routes = APIRouter(prefix="/controlnet", tags=["ControlNet"])
 
     def models() -> list[str]:
-        cards = [card for card in app.library.files("controlnet", "t2i-adapter", "ip-adapter") if not card.trouble]
+        cards = [card for card in app.library.files("controlnet", "controlnet-union", "t2i-adapter", "ip-adapter") if not card.trouble]
         return [f"{card.name} [{card.short_hash}]" if card.sha256 else card.name for card in cards]
 
     def networks() -> set[str]:

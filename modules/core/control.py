@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 
 from modules.core.params import STRICT, Param
 from modules.core.records.annotators import ANNOTATORS
+from modules.core.records.control_types import UNTOLD, UnionKind
 
 LIMIT = 8
 """Units of one request."""
@@ -50,4 +51,7 @@ class ControlUnit:
     hires: Annotated[ControlPass, Param("Passes of Hires. fix", hint="In which of the two passes it acts.")] = "Both"
     injection: Annotated[Injection, Param("What an IP-Adapter takes over", hint="The whole picture, its style alone or its composition alone.")] = (
         "Whole picture"
+    )
+    union: Annotated[UnionKind, Param("Kind of control picture", hint="For a ControlNet of several kinds in one. Unknown: what the preprocessor makes.")] = (
+        UNTOLD
     )

@@ -11,12 +11,12 @@ from modules.catalog.cards import opened_header
 from modules.core.control import ControlUnit
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
 from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, dial, is_learned
+from modules.core.records.control_types import UNION_KINDS, UNTOLD, UnionKind, union_kind
 from modules.core.request import GenerationRequest
 
 FIELD = "control"
-NETS = ("controlnet", "t2i-adapter")
+NETS = ("controlnet", "controlnet-union", "t2i-adapter")
 LATER = {
-    "controlnet-union": "a ControlNet of several kinds in one",
     "controlnet-lllite": "a ControlNet-LLLite",
     "control-lora": "a Control-LoRA",
 }
@@ -110,6 +110,8 @@ def check(request: GenerationRequest, shelf: Shelf) -> None:
     """Raises what `settled` raises, without computing a hash."""
     for number, wish, card in units_of(request, shelf):
         module = _checked(number, wish, request)
+        if card.kind == "controlnet-union":
+            _union(number, wish, module)
         if card.kind == "ip-adapter":
             encoder_of(Unit(number, wish, card), shelf)
         else:
@@ -125,6 +127,15 @@ def _checked(number: int, wish: ControlUnit, request: GenerationRequest) -> Anno
     return module_of(number, wish.module)
 
 
+def _union(number: int, wish: ControlUnit, module: AnnotatorRecord) -> UnionKind:
+    """What kind of picture a ControlNet of several kinds is shown."""
+    kind = wish.union if wish.union != UNTOLD else union_kind(module.tags)
+    if kind == UNTOLD:
+        what = f"Control unit {number}: {wish.model} knows several kinds of control pictures, and the preprocessor {module.name} does not say which this is."
+        raise InvalidRequest(what, f"Choose its kind: {', '.join(name for name in UNION_KINDS if name != UNTOLD)}.", FIELD)
+    return kind
+
+
 def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
     """With the names as they stand in the list, the hash of each file and the preprocessors' own names. Idempotent. Raises what `units_of` raises."""
     units = []
@@ -138,7 +149,8 @@ def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
             network = annotator_of(number, wish, module, shelf)
             network = network and shelf.hashed(network)
             wish = replace(wish, encoder="", encoder_hash="", annotator=network.name if network else "", annotator_hash=network.sha256 if network else "")
-        told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name)
+        union: UnionKind = _union(number, wish, module) if card.kind == "controlnet-union" else UNTOLD
+        told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name, union=union)
         units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
     return replace(request, control=tuple(units)) if units else request
 

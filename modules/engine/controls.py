@@ -14,6 +14,7 @@ from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
 from modules.core.errors import Unsupported
 from modules.core.records.annotators import ANNOTATORS
+from modules.core.records.control_types import union_number
 from modules.core.request import GenerationRequest
 from modules.engine.control_files import FIELD, NETS, Shelf, Unit, encoder_of, units_of
 from modules.engine.control_maps import frame_of, hint, picture_of, plainly
@@ -26,7 +27,8 @@ from modules.engine.warm import Warm
 from modules.families.family import Model
 from modules.imaging.annotators import at_resolution
 from modules.imaging.control import Frame
-from modules.networks import clip_vision, controlnet, depth, ip_adapter, t2i_adapter
+from modules.networks import clip_vision, controlnet, controlnet_union, depth, ip_adapter, t2i_adapter
+from modules.networks.controlnet import Guide
 from modules.networks.ip_attention import cross_attentions
 
 BUDGET = 4 * 2**30
@@ -92,7 +94,12 @@ class Controls:
             adapter = self.networks.loaded(unit.card, lambda path: t2i_adapter.load(path, guided, model.dtype, model.device), how)
             shown = self._map(unit, one, frame, adapter.channels, adapter.fold, model)
             return AdapterControl(unit.wish, adapter, shown.to(model.device, model.dtype))
-        network = self.networks.loaded(unit.card, lambda path: controlnet.load(path, guided, model.dtype, model.device), how)
+        network: Guide
+        if unit.card.kind == "controlnet-union":
+            union = self.networks.loaded(unit.card, lambda path: controlnet_union.load(path, guided, model.dtype, model.device), how)
+            network = union.of(union_number(unit.wish.union), unit.wish.union)
+        else:
+            network = self.networks.loaded(unit.card, lambda path: controlnet.load(path, guided, model.dtype, model.device), how)
         return Control(unit.wish, network, self._map(unit, one, frame, network.channels, 1, model))
 
     def _map(self, unit: Unit, one: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model) -> Tensor:

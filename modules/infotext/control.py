@@ -13,6 +13,7 @@ from modules.core.blobs import REFERENCE
 from modules.core.control import LIMIT, ControlUnit
 from modules.core.params import named, value_of
 from modules.core.records.annotators import ANNOTATORS
+from modules.core.records.control_types import UNTOLD
 from modules.infotext.coerce import Unusable, coerce
 from modules.infotext.names import clean, file_name, stem
 
@@ -30,12 +31,13 @@ WRITTEN: Mapping[str, str] = {
     "Pixel Perfect": "pixel_perfect",
     "Control Mode": "mode",
     "Hr Option": "hires",
+    "Union Control Type": "union",
     "Injection": "injection",
 }
 """Keys in the extension's order -> fields; the last one is Easel's own."""
 OLD = ("preprocessor", "model", "weight", "starting/ending", "resize mode", "pixel perfect", "control mode", "preprocessor params")
 """Keys of its versions before 1.1.400."""
-UNSAID = {"threshold_a": -1.0, "threshold_b": -1.0, "hires": "Both", "injection": "Whole picture"}
+UNSAID = {"threshold_a": -1.0, "threshold_b": -1.0, "hires": "Both", "union": UNTOLD, "injection": "Whole picture"}
 """Fields that are left out at this value."""
 NO_PICTURE = "The control picture is not in the text; give it again."
 _PARTS = re.compile(rf"(?:^|,\s*)((?i:{'|'.join(map(re.escape, (*WRITTEN, *OLD)))})|[A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)+):\s*")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, FluxTransformer2DModel, SD3Transformer2DModel, T2IAdapter, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, ControlNetUnionModel, FluxTransformer2DModel, SD3Transformer2DModel, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import (
     CLIPTextConfig,
@@ -66,6 +66,10 @@ def projecting_text_encoder(config: Mapping[str, Any]) -> CLIPTextModelWithProje
 
 def controlnet(config: Mapping[str, Any]) -> ControlNetModel:
     return _made("ControlNet", config, lambda: ControlNetModel.from_config(dict(config)))
+
+
+def controlnet_union(config: Mapping[str, Any]) -> ControlNetUnionModel:
+    return _made("ControlNet", config, lambda: ControlNetUnionModel.from_config(dict(config)))
 
 
 def t2i_adapter(config: Mapping[str, Any]) -> T2IAdapter:

@@ -5,6 +5,7 @@ Knows no request and no picture; `engine.features.control` says when and how str
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,10 @@ POOLED = "shuffle"
 
 
 @dataclass(frozen=True)
-class ControlNet:
-    """Ready to run where its inputs lie. pooled: what it says holds for the whole picture."""
+class Guide(ABC):
+    """Of one kind or of several. pooled: what it says holds for the whole picture."""
 
-    network: ControlNetModel
+    network: Any
 
     @property
     def size(self) -> int:
@@ -48,9 +49,19 @@ class ControlNet:
         """Of the control picture."""
         return int(self.network.config["conditioning_channels"])
 
+    @abstractmethod
     def residuals(self, x: Tensor, timesteps: Tensor, context: Tensor, hint: Tensor, added: Mapping[str, Tensor] | None = None) -> tuple[list[Tensor], Tensor]:
         """x [N, C, h, w], context [N, T, D], hint [N, c, 8 h, 8 w] in 0..1 (-1 where nothing is known). added: pooled text and sizes, of a family that has them.
         -> what is added to the outputs of the UNet's first half, shallowest first, and of its middle."""
+
+
+@dataclass(frozen=True)
+class ControlNet(Guide):
+    """Ready to run where its inputs lie."""
+
+    network: ControlNetModel
+
+    def residuals(self, x: Tensor, timesteps: Tensor, context: Tensor, hint: Tensor, added: Mapping[str, Tensor] | None = None) -> tuple[list[Tensor], Tensor]:
         down, middle = self.network(
             x, timesteps, encoder_hidden_states=context, controlnet_cond=hint, added_cond_kwargs=dict(added) if added else None, return_dict=False
         )
@@ -63,8 +74,8 @@ def load(path: Path, unet: Mapping[str, Any], dtype: torch.dtype, device: str) -
         with torch.inference_mode(False):
             weights = Weights(weight_files(path))
             prefix = None if path.is_dir() else control_sizes.prefix_of(weights.shapes)
-            config = _told(path) or {**control_sizes.config(weights.shapes, unet), "global_pool_conditions": POOLED in path.stem.lower()}
-            _check(config, unet, path)
+            config = told(path, "ControlNetModel") or {**control_sizes.config(weights.shapes, unet), "global_pool_conditions": POOLED in path.stem.lower()}
+            check(config, unet, path)
             network = build.controlnet(config)
             layers, seen = config["layers_per_block"], 2 * (len(config["conditioning_embedding_out_channels"]) - 1)
             naming = str if prefix is None else (lambda name: control_names.controlnet(name, layers, seen, prefix))
@@ -74,14 +85,14 @@ def load(path: Path, unet: Mapping[str, Any], dtype: torch.dtype, device: str) -
         raise BadModelFile(f"{path.name} cannot be loaded. {error.what}", error.remedy, "control") from None
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """The config of a folder; {} for a single file that has none beside it."""
+def told(path: Path, kind: str) -> dict[str, Any]:
+    """The config of a folder; {} for a single file that has none beside it. kind: diffusers' class."""
     file = (path if path.is_dir() else path.parent) / "config.json"
     found = read_json(file) if path.is_dir() or file.is_file() else {}
-    return found if path.is_dir() or found.get("_class_name") == "ControlNetModel" else {}
+    return found if path.is_dir() or found.get("_class_name") == kind else {}
 
 
-def _check(config: Mapping[str, Any], unet: Mapping[str, Any], path: Path) -> None:
+def check(config: Mapping[str, Any], unet: Mapping[str, Any], path: Path) -> None:
     """A ControlNet adds to what the UNet computes, level by level, so they must have the same levels and read the same text."""
     ours = (config.get("cross_attention_dim"), _plain(config.get("block_out_channels")))
     theirs = (unet.get("cross_attention_dim"), _plain(unet.get("block_out_channels")))

@@ -24,7 +24,7 @@ from modules.core.control import LIMIT, ControlUnit
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, literal_names, to_dict, walk
 from modules.core.records.annotators import ANNOTATORS
-from modules.core.records.control_types import TYPES
+from modules.core.records.control_types import TYPES, UNION_OF
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
 from modules.engine.control_files import where
@@ -72,7 +72,7 @@ def routes(app: App) -> list[Route]:
 
 def offered(app: App) -> dict[str, Any]:
     """What a unit may be made of, and for which checkpoints."""
-    files = app.library.files("controlnet", "t2i-adapter", "ip-adapter")
+    files = app.library.files("controlnet", "controlnet-union", "t2i-adapter", "ip-adapter")
     networks = {card.architecture for card in app.library.files("annotator") if not card.trouble}
     lists = {field.name: literal_names(field.type) for field in walk(ControlUnit) if literal_names(field.type)}
     return {
@@ -80,6 +80,7 @@ def offered(app: App) -> dict[str, Any]:
         "unit": to_dict(ControlUnit()),
         "lists": lists,
         "types": TYPES,
+        "unions": UNION_OF,
         "modules": [
             {
                 "name": record.name,

@@ -51,6 +51,7 @@ def test_a_whole_unit() -> None:
         ({"resize_mode": "envelope (outer fit)"}, {"resize_mode": "Resize and Fill"}),
         ({"processor_res": -1, "weight": None}, {}),
         ({"guidance": 0.5}, {"end": 0.5}),
+        ({"union_control_type": "Normal Map"}, {"union": "Normal Map"}),
         ({"model": "net [0123456789]"}, {"model_hash": "0123456789"}),
         ({"image": None, "input_image": "pear"}, {}),
         ({"image": {"image": "pear", "mask": "mask"}}, {"mask": keep("mask", "")}),

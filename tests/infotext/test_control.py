@@ -65,7 +65,16 @@ def test_any_text_is_read(text: str) -> None:
 
 
 def test_there_and_back() -> None:
-    unit = ControlUnit(model="a net, (v2)", model_hash="ab" * 32, image=REFERENCE, module="scribble_xdog", threshold_a=20, injection="Style only", weight=1.25)
+    unit = ControlUnit(
+        model="a net, (v2)",
+        model_hash="ab" * 32,
+        image=REFERENCE,
+        module="scribble_xdog",
+        threshold_a=20,
+        injection="Style only",
+        weight=1.25,
+        union="Soft Edge",
+    )
     text = written((unit,))["ControlNet 0"]
     assert "Model: a net, (v2) [ababababab], Weight: 1.25" in text and "sha256" not in text
     (again,) = read_text(f'{START}ControlNet 0: "{text}"').request.control

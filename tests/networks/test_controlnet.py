@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from modules.core.errors import BadModelFile, Unsupported
-from modules.networks import controlnet, t2i_adapter
-from tests.networks import tiny, tiny_control
+from modules.networks import controlnet, controlnet_union, t2i_adapter
+from tests.networks import tiny, tiny_control, tiny_xl
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,33 @@ def test_a_file_that_lacks_tensors_is_refused_by_name(unet: Any, tmp_path: Path)
         controlnet.load(tiny_control.save(tmp_path / "net.safetensors", tensors), unet.config, torch.float32, "cpu")
     with pytest.raises(BadModelFile, match="holds no ControlNet"):
         controlnet.load(tiny_control.save(tmp_path / "none.safetensors", {"weight": torch.zeros(2, 2)}), unet.config, torch.float32, "cpu")
+
+
+@pytest.mark.parametrize("layout", [tiny_control.save_folder, tiny_control.save_file_of])
+def test_one_of_several_kinds_is_the_same_network_in_both_layouts(layout: Callable[[Path, Any], Path], tmp_path: Path) -> None:
+    guided = tiny_xl.unet(64, 6)
+    made = tiny_control.controlnet_union(guided, kinds=8)
+    path = layout(tmp_path / "net.safetensors", made)
+    found = controlnet_union.load(path, guided.config, torch.float32, "cpu")
+    theirs, ours = made.state_dict(), found.network.state_dict()
+    assert theirs.keys() == ours.keys() and all(torch.equal(theirs[name], ours[name]) for name in theirs)
+    assert found.of(7, "Inpaint").kind == 7
+    added = {"text_embeds": torch.randn(2, 128), "time_ids": torch.ones(2, 6)}
+    x, context, hint = torch.randn(2, 4, 8, 8), torch.randn(2, 77, 64), torch.zeros(2, 3, 64, 64)
+    with torch.no_grad():
+        black, unknown = (found.of(7, "Inpaint").residuals(x, torch.tensor([7, 7]), context, shown, added)[1] for shown in (hint, hint - 1))
+        kind = torch.eye(8)[[7, 7]]
+        expected = made(x, torch.tensor([7, 7]), context, [hint], kind, [7], added_cond_kwargs=added).mid_block_res_sample
+    assert torch.equal(black, unknown) and torch.equal(black, expected)
+    with pytest.raises(Unsupported, match="8 kinds"):
+        found.of(8, "another")
+    with pytest.raises(Unsupported, match="another kind of model"):
+        controlnet_union.load(path, {**guided.config, "cross_attention_dim": 32}, torch.float32, "cpu")
+
+
+def test_a_file_of_one_kind_is_none_of_several(unet: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadModelFile, match="several kinds"):
+        controlnet_union.load(tiny_control.save_file_of(tmp_path / "net.safetensors", tiny_control.controlnet(unet)), unet.config, torch.float32, "cpu")
 
 
 ADAPTERS = [("full_adapter", (32, 64), 3), ("full_adapter", (32, 64, 64, 64), 1), ("light_adapter", (32, 64), 3), ("full_adapter_xl", (32, 64, 64, 64), 3)]

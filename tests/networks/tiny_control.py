@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel, T2IAdapter
+from diffusers import ControlNetModel, ControlNetUnionModel, T2IAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -29,6 +29,17 @@ def controlnet(unet: Any, seed: int = 1, **config: Any) -> ControlNetModel:
     with torch.no_grad():
         for name, tensor in network.named_parameters():
             if name.startswith("controlnet_"):
+                tensor.copy_(torch.randn_like(tensor) * 0.1)
+    return exact(network)
+
+
+def controlnet_union(unet: Any, kinds: int = 6, seed: int = 3) -> ControlNetUnionModel:
+    torch.manual_seed(seed)
+    plain = {name: value for name, value in controlnet(unet).config.items() if not name.startswith("_") and name not in ("mid_block_type",)}
+    network = ControlNetUnionModel(**plain, num_control_type=kinds, num_trans_channel=32, num_trans_head=8, num_trans_layer=2, num_proj_channel=32)
+    with torch.no_grad():
+        for name, tensor in network.named_parameters():
+            if name.startswith(("controlnet_", "spatial_ch_projs")):
                 tensor.copy_(torch.randn_like(tensor) * 0.1)
     return exact(network)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from modules.core.control import ControlUnit
 from modules.engine.feature import Feature
 from modules.families.family import NetworkCall
-from modules.networks.controlnet import ControlNet
+from modules.networks.controlnet import Guide
 from modules.networks.t2i_adapter import Adapter
 from modules.sampling.step import Step
 
@@ -38,7 +38,7 @@ class Control(Feature):
     """hint: [1, c, H, W] float32, the map at the size that is drawn."""
 
     unit: ControlUnit
-    network: ControlNet
+    network: Guide
     hint: Tensor
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:

@@ -6,6 +6,7 @@
     const NOTED = "easel-control";
     const ALL = "All";
     const IP = "ip-adapter";
+    const UNION = "controlnet-union";
     let desk = null;
     let asking = null;
     const places = {};
@@ -261,7 +262,9 @@
             const usual = desk.modules.find((one) => one.tags.includes(kind) && !one.missing);
             values.module = kind === ALL ? values.module : usual ? usual.name : "none";
             const words = desk.types[kind] || [];
-            const found = desk.models.find((one) => (kind === "IP-Adapter" ? one.kind === IP : words.some((word) => one.name.toLowerCase().includes(word))) && (!checkpoint().base || !one.base || one.base === checkpoint().base));
+            const fitting = desk.models.filter((one) => (kind === "IP-Adapter" ? one.kind === IP : words.some((word) => one.name.toLowerCase().includes(word))) && (!checkpoint().base || !one.base || one.base === checkpoint().base));
+            const found = fitting.find((one) => one.kind !== UNION) || fitting[0];
+            if (kind !== ALL) values.union = desk.unions[kind] || desk.unit.union;
             if (kind !== ALL) values.threshold_a = values.threshold_b = -1;
             if (kind !== ALL && found) set("model", found.name);
             else set("module", values.module);
@@ -283,6 +286,7 @@
         const missing = make("p", { class: "hint", hidden: true }, "There is no control model yet. Put ControlNets, T2I-Adapters and IP-Adapters into models/ControlNet.");
         const hires = menu("Passes of Hires. fix", () => values.hires, () => desk.lists.hires.map((name) => plain(name, easel.translated(name))), (name) => set("hires", name));
         const injection = menu("What an IP-Adapter takes over", () => values.injection, () => desk.lists.injection.map((name) => plain(name, easel.translated(name))), (name) => set("injection", name));
+        const union = menu("Kind of control picture", () => values.union, () => desk.lists.union.map((name) => plain(name, easel.translated(name === desk.unit.union ? "As the preprocessor" : name))), (name) => set("union", name));
         const fit = radios("Resize mode", "resize_mode");
         const mode = radios("Control mode", "mode");
         const perfect = check("Pixel perfect", () => values.pixel_perfect, (on) => set("pixel_perfect", on));
@@ -297,6 +301,7 @@
             missing.hidden = desk.models.length > 0;
             preview.hidden = !values.image || known.name === "none" || known.learned || picture;
             injection.hidden = !picture;
+            union.hidden = kindOf(values.model) !== UNION;
             fit.hidden = mode.hidden = picture;
             perfect.hidden = !known.sized;
             hires.hidden = here.panel.prefix !== "txt2img";
@@ -315,7 +320,7 @@
             row(resolution, slider("Threshold A", "threshold_a", dial(0)), slider("Threshold B", "threshold_b", dial(1))),
             mode,
             fit,
-            row(injection, hires),
+            row(union, injection, hires),
         );
         paint();
         return whole;

@@ -1,15 +1,27 @@
-"""Control units on SDXL: a ControlNet wired as in diffusers' own pipeline, to 1e-5; a T2I-Adapter and an IP-Adapter beside it."""
+"""Control units on SDXL, ControlNets of several kinds and IP-Adapters too: wired as in diffusers' own pipelines, to 1e-5. And a ControlNet of SD 2.x."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from diffusers import StableDiffusionXLAdapterPipeline, StableDiffusionXLControlNetPipeline
+from diffusers import (
+    StableDiffusionControlNetPipeline,
+    StableDiffusionXLAdapterPipeline,
+    StableDiffusionXLControlNetPipeline,
+    StableDiffusionXLControlNetUnionPipeline,
+    StableDiffusionXLPipeline,
+)
+from PIL import Image
 from torch import Tensor
+from transformers import CLIPImageProcessor
 
 from modules.core.control import ControlUnit
+from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.result import Cancel
 from modules.engine.generate import Engine
 from modules.families.family import Setting
 from modules.sampling.scheduler import SamplerScheduler
@@ -24,7 +36,8 @@ def networks() -> Any:
 
 @pytest.fixture(scope="module")
 def nets(networks: Any) -> dict[str, Any]:
-    return {"edges": tiny_control.controlnet(networks["unet"]), "sketch": tiny_control.t2i_adapter("full_adapter_xl")}
+    unet = networks["unet"]
+    return {"edges": tiny_control.controlnet(unet), "sketch": tiny_control.t2i_adapter("full_adapter_xl"), "union": tiny_control.controlnet_union(unet)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +48,10 @@ def engine(networks: Any, nets: dict[str, Any], tmp_path_factory: pytest.TempPat
     tiny_control.save_file_of(place / "edges.safetensors", nets["edges"])
     tiny_control.save_ldm(place / "ldm.safetensors", nets["edges"])
     tiny_control.save_file_of(place / "sketch.safetensors", nets["sketch"])
-    tiny_control.save(place / "look.safetensors", tiny_control.ip_adapter(networks["unet"]))
+    tiny_control.save_file_of(place / "union.safetensors", nets["union"])
+    tiny_control.save_folder(place / "several", nets["union"])
+    for kind in ("plain", "plus"):
+        tiny_control.save(place / f"{kind}.safetensors", tiny_control.ip_adapter(networks["unet"], kind))
     vision = {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()}
     tiny_control.save(data / "models" / "clip_vision" / "clip.safetensors", vision)
     return studio.engine(data)
@@ -84,6 +100,71 @@ def test_a_t2i_adapter_is_wired_as_in_diffusers(engine: Engine, nets: dict[str, 
 
 
 def test_all_kinds_at_once_in_the_modes(engine: Engine) -> None:
-    units = (unit(engine, "edges", mode="ControlNet is more important"), unit(engine, "sketch"), unit(engine, "look", injection="Style only"))
+    units = (unit(engine, "edges", mode="ControlNet is more important"), unit(engine, "sketch"), unit(engine, "plain", injection="Style only"))
     found = studio.latents(engine, studio.wish(*units))
     assert found.isfinite().all() and not torch.equal(found, studio.latents(engine, studio.wish(*units[:2])))
+
+
+@pytest.mark.parametrize("kind", ["plain", "plus"])
+def test_an_ip_adapter_is_wired_as_in_diffusers(engine: Engine, networks: Any, kind: str) -> None:
+    """On a UNet of its own: loading an adapter changes it."""
+    made, called = arguments(engine)
+    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    own = {"unet": tiny_xl.base()["unet"], "image_encoder": tiny_control.image_encoder(), "feature_extractor": processor}
+    pipe = StableDiffusionXLPipeline(**{**made, **own}, add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    file = engine.shelf.named("ip-adapter", kind).path
+    pipe.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None)
+    pipe.unet.float()
+    pipe.set_ip_adapter_scale(0.7)
+    expected = pipe(**{name: value for name, value in called.items() if name != "image"}, ip_adapter_image=called["image"]).images
+    found = studio.latents(engine, studio.wish(unit(engine, kind, weight=0.7)))
+    assert studio.near(found, expected)
+    assert not studio.near(found, studio.latents(engine, studio.wish()))
+
+
+UNIONS: list[tuple[str, dict[str, Any], int]] = [("union", {"union": "Depth"}, 1), ("several", {"union": "Segmentation"}, 5)]
+
+
+@pytest.mark.parametrize("file, values, number", UNIONS)
+def test_a_controlnet_of_several_kinds_is_wired_as_in_diffusers(engine: Engine, nets: dict[str, Any], file: str, values: dict[str, Any], number: int) -> None:
+    made, called = arguments(engine)
+    pipe = StableDiffusionXLControlNetUnionPipeline(**made, controlnet=nets["union"], add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    expected = pipe(
+        **{name: value for name, value in called.items() if name != "image"}, control_image=[called["image"]], control_mode=[number],
+        controlnet_conditioning_scale=0.8, control_guidance_end=0.7,
+    ).images  # fmt: skip
+    assert studio.near(studio.latents(engine, studio.wish(unit(engine, file, weight=0.8, end=0.7, **values))), expected)
+
+
+def test_the_kind_of_the_picture_counts_and_the_preprocessor_tells_it(engine: Engine) -> None:
+    def run(**values: Any) -> Any:
+        return engine.run(studio.wish(unit(engine, "union", **values), steps=2), lambda event: None, lambda: Cancel.NONE, save=False)
+
+    by_itself, chosen, other = run(module="canny"), run(module="canny", union="Hard Edge"), run(module="canny", union="OpenPose")
+    assert by_itself.request.control[0].union == "Hard Edge" and "Union Control Type: Hard Edge" in by_itself.pictures[0].infotext
+    assert by_itself.request == chosen.request and by_itself.pictures[0].data == chosen.pictures[0].data
+    assert Image.open(io.BytesIO(chosen.pictures[0].data)).tobytes() != Image.open(io.BytesIO(other.pictures[0].data)).tobytes()
+    with pytest.raises(InvalidRequest, match="does not say which"):
+        run()
+    with pytest.raises(Unsupported, match="Tile is none of them"):
+        run(module="tile_resample")
+
+
+def test_a_controlnet_of_stable_diffusion_2_is_wired_as_in_diffusers(tmp_path: Path) -> None:
+    networks = tiny_xl.second()
+    net = tiny_control.controlnet(networks["unet"])
+    tiny_xl.save_folder(tmp_path / "models" / "Stable-diffusion" / "second", networks, "StableDiffusionPipeline", {"prediction_type": "epsilon"})
+    tiny_control.save_ldm(tmp_path / "models" / "ControlNet" / "edges.safetensors", net)
+    engine = studio.engine(tmp_path)
+    pipe = StableDiffusionControlNetPipeline(
+        **studio.parts(engine), controlnet=net, scheduler=SamplerScheduler(sampler="Euler"), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.set_progress_bar_config(disable=True)
+    expected = pipe(
+        image=studio.picture(0), num_inference_steps=studio.STEPS, guidance_scale=7.0, generator=torch.Generator().manual_seed(3), output_type="latent",
+        controlnet_conditioning_scale=0.8, **studio.texts(engine, studio.wish()),
+    ).images  # fmt: skip
+    assert studio.near(studio.latents(engine, studio.wish(unit(engine, "edges", weight=0.8))), expected)
