@@ -430,7 +430,7 @@ class GenerationRequest:
         dict[str, str],
         Param(
             "Text encoders and VAE used",
-            hint="Of a checkpoint that holds none itself (FLUX, SD3): name and sha256 of each. What is not named is found and filled in when the request is resolved.",
+            hint="Of a checkpoint that holds none itself (FLUX, SD3), or the network for depth of one that draws after it: name and sha256 of each. What is not named is found and filled in when the request is resolved.",
         ),
     ] = field(default_factory=dict)
     extensions: Annotated[

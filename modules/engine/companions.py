@@ -1,4 +1,5 @@
 """What a checkpoint in one file draws with beside itself: text encoders and VAE from the user's folders, found by name or by what they are. No torch.
+Of one that draws after depth it is the network that makes the map of a start picture.
 
 A bundle has them inside. Which files were taken changes the picture, so the request names them with their hashes, and a rerun takes the same.
 """
@@ -52,6 +53,8 @@ class Checkpoints(Shelf, Protocol):
 
 def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tuple[Card, dict[str, str]]:
     """-> the card with its companions by role, and their names with hashes. Raises NotFound that says what is missing and where it belongs."""
+    if card.variant == "depth":
+        return card, depth_network(request, shelf)
     missing = lacking(card)
     if not missing:
         return card, {}
@@ -76,17 +79,30 @@ def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tup
 
 def beside(request: GenerationRequest, shelf: Checkpoints) -> tuple[dict[str, str], str]:
     """-> (those of the request's companions that are here or named by a hash, the file name of the VAE among them that takes the place of the checkpoint's own).
-    A checkpoint with everything inside has a choice of VAE and no companions; one that is not here may be of either kind."""
+    A checkpoint with everything inside has a choice of VAE and no companions but a network for depth; one that is not here may be of either kind."""
     known = [one for one in shelf.files("text-encoder", "vae", "unknown") if not one.trouble or one.kind == "unknown"]
     called = {name: next((one for one in known if name.lower() in (one.name.lower(), one.path.name.lower())), None) for name in request.companions}
     try:
-        whole = bool(request.model or request.model_hash) and not lacking(shelf.checkpoint(request.model, request.model_hash))
+        card = shelf.checkpoint(request.model, request.model_hash) if request.model or request.model_hash else None
+        whole = card if card and not lacking(card) else None
     except EaselError:
-        whole = False
+        whole = None
     if whole:
         vaes = [one.path.name for one in called.values() if one and one.kind == "vae"]
-        return {}, vaes[0] if vaes and not request.vae_hash else ""
+        nets = {one.name for one in shelf.files("annotator")} if whole.variant == "depth" else set()
+        kept = {name: sha256 for name, sha256 in request.companions.items() if name in nets or (whole.variant == "depth" and sha256 and not called[name])}
+        return kept, vaes[0] if vaes and not request.vae_hash else ""
     return {name: sha256 for name, sha256 in request.companions.items() if sha256 or called[name]}, ""
+
+
+def depth_network(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
+    """What makes the depth map of a start picture that comes without one, with its hash: the network that the request names, else the first by name;
+    none where there is nothing to do, or no such network. Raises NotFound."""
+    if request.init.depth or not request.init.image:
+        return {}
+    known = [one for one in shelf.files("annotator") if not one.trouble]
+    chosen = [_asked(name, sha256, known, shelf, depth=True) for name, sha256 in request.companions.items()] or known
+    return {one.name: shelf.hashed(one).sha256 for one in chosen[:1]}
 
 
 def lacking(card: Card) -> list[Role]:
@@ -132,7 +148,7 @@ def _width(card: Card, marks: tuple[str, ...], axis: int) -> int:
     return next((shape[axis] for shape in shapes if len(shape) > axis), 0)
 
 
-def _asked(name: str, sha256: str, known: Sequence[Card], shelf: Shelf) -> Card:
+def _asked(name: str, sha256: str, known: Sequence[Card], shelf: Shelf, depth: bool = False) -> Card:
     """By hash where one is given, whatever the name now is."""
     called = [one for one in known if name.lower() in (one.name.lower(), one.path.name.lower())]
     if not sha256 and called:
@@ -143,7 +159,8 @@ def _asked(name: str, sha256: str, known: Sequence[Card], shelf: Shelf) -> Card:
                 return one
     hashed = f" ({sha256[:10]})" if sha256 else ""
     near = ", ".join(one.name for one in known[:5]) or "none"
-    raise NotFound(f"The text encoder or VAE {name[:80]!r}{hashed} is not here.", f"Put it into models/text_encoder or models/VAE. Here are: {near}.", FIELD)
+    what, place = ("network for depth", "models/annotators") if depth else ("text encoder or VAE", "models/text_encoder or models/VAE")
+    raise NotFound(f"The {what} {name[:80]!r}{hashed} is not here.", f"Put it into {place}. Here are: {near}.", FIELD)
 
 
 def _listed(words: list[str]) -> str:

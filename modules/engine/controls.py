@@ -16,6 +16,7 @@ from modules.core.errors import Unsupported
 from modules.core.records.annotators import ANNOTATORS
 from modules.core.records.control_types import union_number
 from modules.core.request import GenerationRequest
+from modules.engine import depths
 from modules.engine.control_files import FIELD, NETS, Shelf, Unit, encoder_of, units_of
 from modules.engine.control_maps import frame_of, hint, picture_of, plainly
 from modules.engine.feature import Feature
@@ -27,7 +28,7 @@ from modules.engine.warm import Warm
 from modules.families.family import Model
 from modules.imaging.annotators import at_resolution
 from modules.imaging.control import Frame
-from modules.networks import clip_vision, controlnet, controlnet_union, depth, ip_adapter, t2i_adapter
+from modules.networks import clip_vision, controlnet, controlnet_union, ip_adapter, t2i_adapter
 from modules.networks.controlnet import Guide
 from modules.networks.ip_attention import cross_attentions
 
@@ -114,9 +115,7 @@ class Controls:
         if not ANNOTATORS.get(wish.module).network:
             return plainly(wish, picture, resolution)
         card = self.shelf.named("annotator", wish.annotator, wish.annotator_hash, FIELD)
-        device = self.networks.machine.device
-        network = self.networks.loaded(card, lambda path: depth.load(path, device), f"depth|{device}")
-        return network.map(at_resolution(picture, resolution))
+        return depths.seen(card, at_resolution(picture, resolution), self.networks)
 
 
 def in_pass(wish: ControlUnit, second: bool, hires: bool) -> bool:

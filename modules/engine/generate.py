@@ -35,6 +35,7 @@ from modules.engine.autoencoders import HEALED, Autoencoders
 from modules.engine.canvas import Canvas
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
 from modules.engine.controls import Controls
+from modules.engine.depths import estimated
 from modules.engine.extras import Extras
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
@@ -311,7 +312,7 @@ class Engine:
         how, done = Cancel.NONE, 0
         upscaler = self._upscaler(request, lambda pieces, of: report(Progress("enlarging", take.start, request.pictures, done, total)), cancel)
         try:
-            canvas = prepare(relay, stages[0], requests, self.blobs, upscaler)
+            canvas = prepare(relay, stages[0], requests, self.blobs, upscaler, partial(estimated, shelf=self.shelf, networks=self.control_networks))
             latents = canvas.latents
             if kept:
                 latents = kept.latents.to(relay.bare.device)

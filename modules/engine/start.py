@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from PIL import Image
@@ -24,6 +24,9 @@ from modules.imaging.opening import opened
 from modules.imaging.resize import ResizeMode, Upscaler, resize_image
 from modules.sampling.noise import PictureNoise
 
+Estimate = Callable[[GenerationRequest, Image.Image], Image.Image | None]
+"""(request, start picture) -> its depth map, None where nothing makes one."""
+
 MODES = {
     "Just resize": ResizeMode.STRETCH,
     "Crop and resize": ResizeMode.CROP,
@@ -32,8 +35,11 @@ MODES = {
 }
 
 
-def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], blobs: Blobs, upscaler: Upscaler | None = None) -> Canvas:
+def prepare(
+    relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], blobs: Blobs, upscaler: Upscaler | None = None, estimate: Estimate | None = None
+) -> Canvas:
     """The canvas of pictures that are evaluated together. upscaler: for a picture that is made larger, the start picture or what the first pass drew.
+    estimate: makes the depth map of a start picture that comes without one, for a model that draws after it.
     Raises NotFound for an input picture that is not here, BadPicture for one that is none."""
     request = requests[0]
     if not request.init.image:
@@ -52,6 +58,8 @@ def prepare(relay: Relay, stage: Stage, requests: Sequence[GenerationRequest], b
     start = start.expand(len(requests), -1, -1, -1)
     hidden = torch.ones(1, 1, seen.height, seen.width) if where is None else masks.pixel_mask(where)
     depth = depth_of(request, blobs, source.size)
+    if depth is None and estimate and model.card.variant == "depth":
+        depth = estimate(request, source)
     depth = depth and (masks.network_picture(depth, where, None) if where else fitted(request, depth))
     channels = beside.of(relay, stage.latent, pixels.to_tensor([seen]), hidden, request.init.mask_weight, depth)
     colors = flatten(opened(blobs.get(request.init.color_from, "init.color_from")), request.init.background) if request.init.color_from else seen

@@ -1,6 +1,7 @@
 """What a depth-to-image model sees beside the latents: how near each part of the picture is (Stability AI's stable-diffusion-2-depth).
 
-Rule: A1111's. One channel of the latents' size, the nearest at 1, the farthest at -1. Where A1111 lets a network guess the depth, here it is given.
+Rule: A1111's. One channel of the latents' size, the nearest at 1, the farthest at -1. A map is given, or made by a network of the
+user's (`engine.depths`).
 """
 
 from __future__ import annotations
@@ -49,4 +50,8 @@ def spread(depth: Tensor) -> Tensor:
 
 
 def no_map(name: str) -> Unsupported:
-    return Unsupported(f"{name} draws after a depth map, and there is none.", "Give a depth map, bright where something is near.", "init.depth")
+    return Unsupported(
+        f"{name} draws after a depth map, and there is none.",
+        "Give a depth map, bright where something is near, or a start picture with a DPT or Depth Anything network in models/annotators.",
+        "init.depth",
+    )

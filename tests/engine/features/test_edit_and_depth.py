@@ -12,9 +12,12 @@ import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionDepth2ImgPipeline, StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 
-from modules.core.errors import Unsupported
+from modules.catalog.scan import Library
+from modules.core.errors import NotFound, Unsupported
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
+from modules.core.result import Cancel
+from modules.engine.companions import beside
 from modules.engine.features.depth_model import DepthChannel
 from modules.engine.features.edit_model import EditChannels
 from modules.engine.generate import Engine
@@ -23,11 +26,12 @@ from modules.engine.relay import Relay
 from modules.engine.sample import sample
 from modules.engine.start import prepare
 from modules.families.family import NetworkCall
+from modules.networks import depth
 from tests.engine.conftest import pixels
 from tests.engine.refining import drawn, engine_of_two
 from tests.engine.test_outpaint import kept
 from tests.imaging import painting
-from tests.networks import tiny, tiny_xl
+from tests.networks import tiny, tiny_depth, tiny_xl
 
 STEPS, CFG = 4, 6.0
 CLOSE = 1e-5
@@ -138,3 +142,23 @@ def test_without_a_map_or_where_it_ends_it_is_refused(engine: Engine) -> None:
     for model in ("deep", "edits"):
         with pytest.raises(Unsupported, match="cannot make a picture grow"):
             drawn(engine, **ONE_PICTURE, model=model, init__image=kept(engine, painting.ramp(64, 64)), outpaint__right=64)
+
+
+def test_a_network_makes_the_map_of_a_start_picture_and_is_recorded(tmp_path: Path) -> None:
+    tiny.save_single(tmp_path / "models" / "Stable-diffusion" / "deep.safetensors", tiny_xl.second_tensors(tiny_xl.second(channels=5)))
+    place = tiny_depth.save(tmp_path / "models" / "annotators" / "near", tiny_depth.dpt())
+    engine = engine_of_two(tmp_path)
+    wish: dict[str, Any] = {**ONE_PICTURE, "model": "deep", "steps": 2, "init__image": kept(engine, painting.ramp(64, 64)), "init__strength": 1.0}
+    made = drawn(engine, **wish).pictures[0]
+    ((name, sha256),) = made.request.companions.items()
+    assert name == "near" and len(sha256) == 64
+    given = kept(engine, depth.load(place, "cpu").map(painting.ramp(64, 64)))
+    ready = drawn(engine, **wish, init__depth=given).pictures[0]
+    assert np.array_equal(pixels(ready), pixels(made)) and not ready.request.companions
+    assert isinstance(engine.shelf, Library)
+    assert beside(made.request, engine.shelf) == (made.request.companions, ""), "a picture that is read again keeps it"
+    assert beside(with_values(made.request, {"companions": {"near": "", "ae": ""}}), engine.shelf) == ({"near": ""}, "")
+    again = engine.run(made.request, lambda event: None, lambda: Cancel.NONE, save=False).pictures[0]
+    assert again.data == made.data
+    with pytest.raises(NotFound, match="network for depth"):
+        drawn(engine, **wish, companions={"other": "0" * 64})
