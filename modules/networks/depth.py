@@ -20,6 +20,7 @@ from transformers import BitConfig, DepthAnythingConfig, DepthAnythingForDepthEs
 
 from modules.catalog.notes import read_json
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 from modules.networks import build
 from modules.networks.component import weight_files
 from modules.networks.weights import Weights
@@ -73,11 +74,18 @@ class Depth:
 
     @torch.inference_mode()
     def map(self, image: Image.Image) -> Image.Image:
-        """RGB -> RGB of the same size: white what is nearest, black what is farthest; all black where everything is equally near."""
+        """RGB -> RGB of the same size: white what is nearest, black what is farthest; all black where everything is equally near.
+        Raises BadModelFile."""
         pixels = np.asarray(image.convert("RGB").resize(self.seen(image.size), Image.Resampling.BICUBIC), np.float32) / 255
         mean, deviation = (np.array(row, np.float32) for row in MEANS[self.kind])
         prepared = torch.from_numpy(np.ascontiguousarray(((pixels - mean) / deviation).transpose(2, 0, 1)))[None]
-        found: Tensor = self.network(prepared.to(self.device)).predicted_depth.float()
+        try:
+            found: Tensor = self.network(prepared.to(self.device)).predicted_depth.float()
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:  # sizes that fit the weights and not one another
+            if is_out_of_memory(error):
+                raise
+            what = f"The depth network cannot look at a picture: {str(error).splitlines()[0][:200]}"
+            raise BadModelFile(what, "Check that its config is the one it was made with, or download it again.", FIELD) from None
         near = 1 / found.clamp(min=1e-3) if self.metric else found
         if not bool(near.isfinite().all()):
             raise BadModelFile("The depth network made no numbers of the picture.", "Download or copy the model again.", FIELD)

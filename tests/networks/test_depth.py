@@ -105,3 +105,9 @@ def test_which_folders_are_listed(tmp_path: Path) -> None:
     }
     assert "safetensors" in cards["pickled"].trouble and cards["plain"].precision == "fp32" and cards["plain"].size > 0
     assert annotator(tmp_path / "text") is None
+
+
+def test_sizes_that_do_not_fit_one_another_are_no_traceback(tmp_path: Path) -> None:
+    loaded = depth.load(tiny_depth.save(tmp_path / "net", tiny_depth.dpt(), backbone_out_indices=[0, 1]), "cpu")
+    with pytest.raises(BadModelFile, match="cannot look at a picture"):
+        loaded.map(picture((32, 32)))
