@@ -83,6 +83,7 @@ def test_a_folder_of_others_becomes_a_file(tmp_path: Path) -> None:
 def test_what_cannot_be_rewritten_is_refused(tmp_path: Path, folder: Path) -> None:
     place = shutil.copytree(folder, tmp_path / "folder")
     (place / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    (place / "unet").rename(place / "transformer")
     with pytest.raises(Unsupported, match="cannot become one file"):
         to_single_file(place, tmp_path / "x.safetensors", quiet)
     lora = tiny.save_single(tmp_path / "lora.safetensors", {"lora_unet_x.lora_down.weight": torch.zeros(2, 2)}, "")

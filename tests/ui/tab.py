@@ -32,6 +32,15 @@ class Tab:
         at.ready(self.page)
         self.page.wait_for_function("() => window.easel.jobs() !== null")
 
+    def settle(self) -> None:
+        """Waits until a page that was just opened asks for nothing more (but for progress, which it follows), and forgets what it asked for."""
+        while True:
+            before = len(self.asked)
+            self.page.wait_for_timeout(1500)
+            if not [url for url in self.asked[before:] if "/easel/live" not in url]:
+                break
+        self.asked.clear()
+
     def box(self, name: str) -> Any:
         """The box of a parameter that one types into."""
         return self.page.locator(

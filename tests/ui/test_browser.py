@@ -21,7 +21,7 @@ PROMPT = "a rocket under a night sky"
 def test_first_picture(tab: Tab, data: Path) -> None:
     assert (tab.value("width"), tab.value("height")) == ("128", "128"), "the starter's own size"
     tab.page.click("#txt2img_prompt textarea")
-    tab.asked.clear()
+    tab.settle()
     tab.page.keyboard.type(PROMPT, delay=10)
     assert [url for url in tab.asked if "/easel/" not in url] == [], "typing asks Gradio for nothing"
     tab.until("() => Number(document.querySelector('#txt2img_token_counter .counter').textContent.split('/')[0]) > 3")
@@ -351,9 +351,7 @@ def test_tabs_ask_for_nothing(tab: Tab) -> None:
     for name in ("pnginfo", "queue", "settings", "txt2img"):
         tab.page.click(f"#tab_{name}-button")
         tab.page.wait_for_selector(f"#tab_{name}", state="visible")
-    while not any(url.endswith("/easel/tokens") for url in tab.asked):  # a loaded page counts its prompts once, a little later
-        tab.page.wait_for_timeout(100)
-    tab.asked.clear()
+    tab.settle()
     for name in ("pnginfo", "queue", "settings", "txt2img"):
         tab.page.click(f"#tab_{name}-button")
         tab.page.wait_for_selector(f"#tab_{name}", state="visible")

@@ -68,6 +68,7 @@ def card(page: Page, name: str) -> str:
     """-> selector of the card, once the search has found it."""
     page.fill("#models_search", name)
     expect(page.locator("#easel_models .card")).to_have_count(1)
+    expect(page.locator("#easel_models .card b")).to_contain_text(name)  # one card alone may be that of the list before
     return "#easel_models .card"
 
 
