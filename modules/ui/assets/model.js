@@ -38,13 +38,16 @@
     };
 
     const FIELDS = [["description", "Description", 2], ["activation", "Activation text", 2], ["negative", "Negative prompt", 1], ["weight", "Preferred weight", 0], ["notes", "Notes", 3], ["version", "Model family", 0]];
-    const HINTS = { activation: "Added to the prompt when the card is clicked.", negative: "Added to the negative prompt when the card is clicked.", weight: "0: 1" };
+    const HINTS = { activation: "Added to the prompt when the card is clicked.", negative: "Added to the negative prompt when the card is clicked.", weight: "0 means 1." };
+    // What a click on a card of other kinds makes no use of.
+    const ACTING = { activation: ["lora", "embedding"], negative: ["lora", "embedding"], weight: ["lora"] };
     const about = (place, row, detail, dialog) => {
         const facts = make("dl", {}, ...fact("Family", models.family(row)), ...fact("Kind", row.kind), ...fact("Variant", row.variant), ...predicted(row), ...fact("Precision", row.precision), ...fact("Size", models.size(row.size)), ...fact("File", detail.path, true), ...fact("Hash", detail.sha256, true), ...fact("Base model", detail.site.family));
         const words = detail.words.length ? make("p", { class: "words" }, make("span", { class: "label" }, "Trigger words"), ...detail.words.map((word) => make("button", { type: "button", title: "Put into the prompt", onclick: () => models.say(word) }, word))) : null;
         const form = make("form", {});
         const boxes = {};
         for (const [name, label, lines] of FIELDS) {
+            if (ACTING[name] && !ACTING[name].includes(row.group)) continue;
             const box = lines ? make("textarea", { rows: lines, name }) : make("input", { type: name === "weight" ? "number" : "text", step: "any", name });
             box.value = detail.notes[name];
             boxes[name] = box;
@@ -54,7 +57,7 @@
         form.append(make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Save notes")), said);
         form.addEventListener("submit", async (event) => {
             event.preventDefault();
-            const told = Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, name === "weight" ? Number(box.value) || 0 : box.value]));
+            const told = { ...detail.notes, ...Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, name === "weight" ? Number(box.value) || 0 : box.value])) };
             try {
                 await easel.ask(`models/${row.id}/notes`, told);
                 said.textContent = "Saved beside the model.";

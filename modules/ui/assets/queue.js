@@ -35,9 +35,11 @@
 
     const WORDS = { running: "Running", queued: "Waiting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 
+    const moment = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "short" }); // one for all rows: making it takes longer than a row
+
     const row = (job, place, waiting) => {
         const picture = job.thumb ? easel.make("img", { src: easel.url(job.thumb), alt: "", width: 48, height: 48, loading: "lazy" }) : easel.make("span", { class: "blank", "aria-hidden": "true" });
-        const facts = [WORDS[job.state], job.wanted > 1 ? `${job.made} of ${job.wanted} pictures` : "", ...(job.details || []), job.finished ? new Date(job.finished * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" }) : ""].filter(Boolean).join(" · ");
+        const facts = [WORDS[job.state], job.wanted > 1 ? `${job.made} of ${job.wanted} pictures` : "", ...(job.details || []), job.finished ? moment.format(job.finished * 1000) : ""].filter(Boolean).join(" · ");
         const words = easel.make("div", { class: "words" }, easel.make("p", { class: "prompt" }, job.prompt || "(empty prompt)"), easel.make("p", { class: "facts" }, facts), job.error ? easel.make("p", { class: "error" }, job.error) : null);
         const tools = easel.make("div", { class: "tools" });
         if (job.own && job.state === "queued") {
@@ -59,7 +61,7 @@
     const fill = (list, jobs) => {
         const waiting = jobs.length;
         const rows = jobs.map((job, place) => {
-            const look = JSON.stringify([job, place, waiting]);
+            const look = JSON.stringify(job.state === "queued" ? [job, place, waiting] : [job]);
             const old = drawn.get(job.id);
             if (old && old.look === look) return old.element;
             const element = row(job, place, waiting);
