@@ -32,7 +32,8 @@ from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import HIRES_UPSCALERS, IMAGE_UPSCALERS, SEED_DRAW, GenerationRequest
+from modules.core.records.upscalers import HIRES_UPSCALERS, IMAGE_UPSCALERS
+from modules.core.request import SEED_DRAW, GenerationRequest
 from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of

@@ -14,7 +14,8 @@ from modules.core.extras import ExtrasRequest
 from modules.core.params import literal_names, named, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import HIRES_UPSCALERS, GenerationRequest
+from modules.core.records.upscalers import HIRES_UPSCALERS
+from modules.core.request import GenerationRequest
 
 Wish = dict[str, object]
 """Values of a request by dotted name."""

@@ -15,7 +15,7 @@ from modules.core.errors import EaselError
 from modules.core.options import Options
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import IMAGE_UPSCALERS, LATENT_UPSCALERS
+from modules.core.records.upscalers import IMAGE_UPSCALERS, LATENT_UPSCALERS
 from modules.engine.face_names import RESTORERS
 from modules.engine.loras import ALIAS
 from modules.extension.shelf import Entry

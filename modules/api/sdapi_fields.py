@@ -11,7 +11,8 @@ from modules.core.errors import EaselError, InvalidRequest
 from modules.core.params import value_of, walk
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import HIRES_UPSCALERS, GenerationRequest
+from modules.core.records.upscalers import HIRES_UPSCALERS
+from modules.core.request import GenerationRequest
 from modules.infotext.a1111 import read
 from modules.infotext.grammar import parse
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from modules.core.groups.editing import MaskArea, MaskedContent, ResizeMode
 from modules.core.records.options import OPTIONS
-from modules.core.request import MaskArea, MaskedContent, ResizeMode
 
 Tab = Literal["txt2img", "img2img"]
 

@@ -10,14 +10,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from modules.core.limits import NAME_LIMIT
 from modules.core.params import STRICT, Param
 from modules.core.records.annotators import ANNOTATORS
 from modules.core.records.control_types import UNTOLD, UnionKind
 
 LIMIT = 8
 """Units of one request."""
-NAME_LIMIT = 200
-"""Characters of a file's name."""
 
 ControlMode = Literal["Balanced", "My prompt is more important", "ControlNet is more important"]
 ControlFit = Literal["Just Resize", "Crop and Resize", "Resize and Fill"]

@@ -12,8 +12,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from modules.core.groups.passes import Enlarging
+from modules.core.limits import NAME_LIMIT
 from modules.core.params import STRICT, Param
-from modules.core.request import IMAGE_UPSCALERS, NAME_LIMIT, Enlarging, Precision
+from modules.core.records.upscalers import IMAGE_UPSCALERS
+from modules.core.request import Precision
 
 MOST = 1000
 """Pictures of one request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from modules.core.request import LATENT_UPSCALERS
+from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.engine import beside
 from modules.engine.canvas import Canvas, Onward
 from modules.engine.features.watch import Stopped

@@ -9,7 +9,8 @@ from typing import Protocol
 from modules.core.errors import InvalidRequest
 from modules.core.extras import ExtrasRequest
 from modules.core.params import with_values
-from modules.core.request import IMAGE_UPSCALERS, Precision
+from modules.core.records.upscalers import IMAGE_UPSCALERS
+from modules.core.request import Precision
 from modules.engine import face_names, upscaler_names
 from modules.engine.face_names import FaceShelf
 from modules.engine.upscaler_names import Shelf, Upscaling

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from modules.core.groups.passes import Enlarging, Hires, Refiner
 from modules.core.params import to_dict
-from modules.core.request import Enlarging, GenerationRequest, Hires, Refiner
+from modules.core.request import GenerationRequest
 from modules.engine.plan import Stage
 from modules.memory.cache import ByteCache
 

@@ -27,7 +27,8 @@ from modules.core.extras import ExtrasRequest
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import to_dict, with_values
 from modules.core.paths import Paths
-from modules.core.request import LATENT_UPSCALERS, GenerationRequest, single
+from modules.core.records.upscalers import LATENT_UPSCALERS
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
 from modules.engine import inversions, loras, upscaler_names, wide

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from modules.core.request import Refiner
+from modules.core.groups.passes import Refiner
 from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise, Denoised, Step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modules.core.request import Spacing
+from modules.core.groups.sampling import Spacing
 from modules.families.family import Model
 from modules.sampling.flow import FlowTable
 from modules.sampling.parameterization import Table, table_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.passes import RefinedPass
 from modules.core.records.families import FamilyRecord
 from modules.core.records.samplers import SAMPLERS, split_sampler
-from modules.core.request import GenerationRequest, RefinedPass
+from modules.core.request import GenerationRequest
 from modules.imaging.sizes import LATENT, Enlarged, enlarged
 from modules.imaging.windows import Growing, Sides, Window, growing
 

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
+from modules.core.groups.editing import Init
+from modules.core.groups.passes import Refiner
 from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import SEED_DRAW, GenerationRequest, Init, Precision, Refiner
+from modules.core.request import SEED_DRAW, GenerationRequest, Precision
 from modules.engine import control_files, loras, upscaler_names, vae_names
 from modules.engine.companions import Shelf as Companions
 from modules.engine.companions import with_companions

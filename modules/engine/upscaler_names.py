@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol
 
 from modules.catalog.card import Card
 from modules.core.errors import InvalidRequest, NotFound
-from modules.core.request import HIRES_UPSCALERS, IMAGE_UPSCALERS, Enlarging, GenerationRequest
+from modules.core.groups.passes import Enlarging
+from modules.core.records.upscalers import HIRES_UPSCALERS, IMAGE_UPSCALERS
+from modules.core.request import GenerationRequest
 
 
 class Shelf(Protocol):

@@ -13,7 +13,8 @@ from functools import partial
 from PIL import Image
 
 from modules.core.errors import InvalidRequest
-from modules.core.request import Enlarging, Precision
+from modules.core.groups.passes import Enlarging
+from modules.core.request import Precision
 from modules.core.result import Cancel
 from modules.engine.features.watch import Stopped
 from modules.engine.upscaler_names import Upscaling

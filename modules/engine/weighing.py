@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import InvalidRequest, Unsupported
-from modules.core.request import Emphasis, GenerationRequest
+from modules.core.groups.sampling import Emphasis
+from modules.core.request import GenerationRequest
 from modules.engine.anatomy import Anatomy, Chunk, Compel, Original, Part, Text, Token, anatomy
 from modules.engine.texts import entries_of, read_prompt
 from modules.families.family import Family, Model

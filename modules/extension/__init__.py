@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from modules.core.request import PROMPT_LIMIT, TEXTS, GenerationRequest
+from modules.core.limits import PROMPT_LIMIT
+from modules.core.request import TEXTS, GenerationRequest
 
 __all__ = ["PROMPT_LIMIT", "TEXTS", "Extension", "GenerationRequest", "JsonValue", "Note", "Place"]
 

@@ -9,8 +9,10 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 from modules.catalog.card import Card
+from modules.core.groups.passes import Framing
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FamilyRecord
-from modules.core.request import Framing, GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.sampling.flow import Flow
 
 Prediction = Literal["eps", "v", "x0", "flow"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import Unsupported
-from modules.core.request import Text
+from modules.core.groups.sampling import Text
 from modules.families.family import Model
 from modules.networks import t5, vae
 from modules.prompt.emphasis import weigh

@@ -20,8 +20,9 @@ from modules.catalog import folder
 from modules.catalog.card import Card
 from modules.catalog.notes import read_json
 from modules.core.errors import BadModelFile, EaselError, Unsupported
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.memory.device import is_out_of_memory
 from modules.sampling.scheduler import PREDICTIONS, SamplerScheduler

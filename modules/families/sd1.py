@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import Unsupported
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import Text
 from modules.families.family import PLAIN, Cond, Model, Setting
 from modules.families.texts import contexts
 from modules.families.unet import UNetFamily

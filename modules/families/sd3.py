@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from modules.catalog.card import Card
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text, sd3_names

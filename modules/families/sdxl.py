@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import Text
 from modules.families.family import PLAIN, Cond, Model, Setting
 from modules.families.texts import contexts, first_chunk
 from modules.families.unet import UNetFamily

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from modules.core.request import Emphasis, Text
+from modules.core.groups.sampling import Emphasis, Text
 from modules.prompt import compel_weights
 from modules.prompt.chunks import Chunk
 from modules.prompt.compel_weights import MaskedRun

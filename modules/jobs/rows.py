@@ -12,8 +12,9 @@ from typing import Any
 
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.kinds import request_of
+from modules.core.limits import PROMPT_LIMIT
 from modules.core.params import to_dict
-from modules.core.request import PROMPT_LIMIT, GenerationRequest
+from modules.core.request import GenerationRequest
 from modules.core.result import Picture
 from modules.core.wish import Wish
 from modules.jobs.job import Job, PictureRecord, State, Wording

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 
 
 def weigh(z: Tensor, weights: Tensor, emphasis: Emphasis = "Original", copies: Sequence[int] | None = None) -> Tensor:

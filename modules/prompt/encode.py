@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import Unsupported
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 from modules.prompt.chunks import Chunk, Words, chunks, empty
 from modules.prompt.emphasis import weigh
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 
 BREAK = "BREAK"
 ROUND, SQUARE = 1.1, 1 / 1.1

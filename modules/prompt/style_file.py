@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modules.core.errors import InvalidRequest
 from modules.core.files import replace
-from modules.core.request import PROMPT_LIMIT
+from modules.core.limits import PROMPT_LIMIT
 from modules.prompt.styles import Style
 
 LIMIT = 8 * 2**20

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modules.core.errors import InvalidRequest
-from modules.core.request import PROMPT_LIMIT
+from modules.core.limits import PROMPT_LIMIT
 
 PLACE = "{prompt}"
 """Where a style's text takes the prompt in; without it the text is appended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 from modules.prompt.chunks import CHUNK, Vectors, Words, chunks
 from modules.prompt.grammar import fragments, networks, split_and, strip_comments
 from modules.prompt.timeline import timeline

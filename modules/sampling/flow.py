@@ -17,10 +17,10 @@ from scipy import stats
 from torch import Tensor
 
 from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.groups.sampling import Spacing
 from modules.core.records.families import FLOW_SCHEDULES
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.parameterization import Scales, Table
 from modules.sampling.schedules import karras, without_penultimate
 from modules.sampling.step import Ask, Denoised, Noise, Sampler, SamplerOptions, Sampling

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from modules.core.request import Guidance
+from modules.core.groups.sampling import Guidance
 from modules.sampling.step import Step
 
 

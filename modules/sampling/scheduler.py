@@ -18,8 +18,8 @@ from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, Sch
 from torch import Tensor
 
 from modules.core.errors import Unsupported
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
-from modules.core.request import Spacing
 from modules.sampling.generator_noise import GeneratorNoise, Generators
 from modules.sampling.parameterization import Prediction, Table, c_in, linear, scaled_linear, scales, x0_from, zero_terminal_snr
 from modules.sampling.rehearsal import rehearse

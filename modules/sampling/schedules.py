@@ -18,9 +18,9 @@ from scipy import stats
 from torch import Tensor
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS, resolved_schedule
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.own_levels import own_levels
 from modules.sampling.parameterization import Table
 

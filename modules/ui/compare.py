@@ -13,8 +13,8 @@ from starlette.routing import Route
 from modules.app import App
 from modules.core.errors import BadPicture, InvalidRequest
 from modules.core.extras import ExtrasRequest
+from modules.core.groups.passes import Hires
 from modules.core.params import value_of, walk
-from modules.core.request import Hires
 from modules.core.result import digest
 from modules.infotext import files
 from modules.infotext.read import Reading

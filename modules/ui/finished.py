@@ -20,7 +20,8 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.errors import BadPicture, InvalidRequest, NotFound, Unsupported
-from modules.core.request import GenerationRequest, Hires, single
+from modules.core.groups.passes import Hires
+from modules.core.request import GenerationRequest, single
 from modules.infotext import files, own
 from modules.infotext.cleaning import clean
 from modules.jobs.job import Job

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from modules.app import App
 from modules.core.errors import BadModelFile, BadPicture, EaselError, InvalidRequest, NotFound, OutOfMemory, OutputTrouble, Unavailable, Unsupported
-from modules.core.request import PROMPT_LIMIT
+from modules.core.limits import PROMPT_LIMIT
 from modules.core.result import Cancel
 from modules.jobs.job import Job
 from modules.ui.overview import Overview, resumable, visible

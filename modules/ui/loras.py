@@ -20,8 +20,9 @@ from modules.app import App
 from modules.catalog.card import Card
 from modules.catalog.few_steps import few_steps
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound
+from modules.core.limits import PROMPT_LIMIT
 from modules.core.params import with_values
-from modules.core.request import PROMPT_LIMIT, GenerationRequest
+from modules.core.request import GenerationRequest
 from modules.engine import loras
 from modules.ui.form import Form
 from modules.ui.live import told, translated

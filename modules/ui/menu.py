@@ -16,7 +16,8 @@ from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
 from modules.core.params import named, value_of, walk
 from modules.core.records.families import FAMILIES
-from modules.core.request import AUTOMATIC_VAE, LATENT_UPSCALERS, OWN_VAE, GenerationRequest
+from modules.core.records.upscalers import LATENT_UPSCALERS
+from modules.core.request import AUTOMATIC_VAE, OWN_VAE, GenerationRequest
 from modules.engine.refiner import refiner_of
 from modules.ui import lacking, layout
 from modules.ui.form import Form

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from modules.api.models import command_line
 from modules.core.options import Options, ServeOptions
 from modules.core.paths import Paths
-from modules.core.request import LATENT_UPSCALERS
+from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.engine.sweeps import SWEEPS
 from modules.networks import ldm_names
 from tests.api.conftest import Server

@@ -16,10 +16,13 @@ from modules.api.sdapi_request import Desk, Wish, translate
 from modules.api.sdapi_scripts import ScriptDesk
 from modules.catalog.card import Card
 from modules.core.errors import EaselError, InvalidRequest, NotFound, Unsupported
+from modules.core.groups.editing import Init, Mask
+from modules.core.groups.passes import Hires, Refiner
+from modules.core.groups.sampling import Guidance, Solver, Spacing, Text, Variation
 from modules.core.params import named, value_of
 from modules.core.records.samplers import SAMPLERS, SamplerRecord
 from modules.core.records.schedules import SCHEDULES, ScheduleRecord
-from modules.core.request import GenerationRequest, Guidance, Hires, Init, Mask, Refiner, Solver, Spacing, Text, Variation
+from modules.core.request import GenerationRequest
 from modules.infotext.write import infotext
 
 

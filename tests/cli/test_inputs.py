@@ -12,8 +12,9 @@ from PIL import Image
 from modules.app import App
 from modules.cli import main
 from modules.core.blobs import Blobs
+from modules.core.groups.editing import Init, Mask
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Init, Mask
+from modules.core.request import GenerationRequest
 from modules.infotext import files
 from tests.jobs.drawing import Drawing
 

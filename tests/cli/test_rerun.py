@@ -11,8 +11,9 @@ from PIL import Image
 
 from modules.app import App
 from modules.cli import main
+from modules.core.groups.passes import Script
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Script
+from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Report, Result
 from modules.engine.save import Destination
 from modules.infotext import files

@@ -10,8 +10,10 @@ import pytest
 from modules.core.blobs import Blobs
 from modules.core.errors import NotFound
 from modules.core.extras import ExtrasRequest
+from modules.core.groups.editing import Init, Mask
+from modules.core.groups.passes import Script
 from modules.core.inputs import check, missing, references
-from modules.core.request import GenerationRequest, Init, Mask, Script
+from modules.core.request import GenerationRequest
 
 A, B, C = (f"sha256:{digit * 64}" for digit in "abc")
 

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.passes import Hires
+from modules.core.groups.sampling import Variation
 from modules.core.levels import HIGHEST, LOWEST, Levels
+from modules.core.limits import PROMPT_LIMIT, SEED_LIMIT
 from modules.core.params import Field, from_dict, is_optional, literal_names, named, rows_of, to_dict, walk, with_values
-from modules.core.request import PROMPT_LIMIT, RECORD_LIMIT, SEED_LIMIT, GenerationRequest, Hires, Variation, single, templates
+from modules.core.request import RECORD_LIMIT, GenerationRequest, single, templates
 
 FIELDS = walk(GenerationRequest)
 LIMITED = [field for field in FIELDS if field.param.minimum is not None]

@@ -8,7 +8,8 @@ import pytest
 
 from modules.core import room
 from modules.core.errors import InvalidRequest
-from modules.core.request import GenerationRequest, Hires
+from modules.core.groups.passes import Hires
+from modules.core.request import GenerationRequest
 
 
 @pytest.mark.parametrize(

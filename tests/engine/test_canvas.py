@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from modules.core.errors import BadPicture, InvalidRequest, NotFound
 from modules.core.params import to_dict
 from modules.core.records.samplers import SAMPLERS
-from modules.core.request import LATENT_UPSCALERS
+from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.result import Picture, Progress
 from modules.engine.generate import Engine
 from tests.engine.conftest import Draw, pixels

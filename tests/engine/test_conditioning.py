@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.core.request import GenerationRequest, Guidance, Text
+from modules.core.groups.sampling import Guidance, Text
+from modules.core.request import GenerationRequest
 from modules.engine.conditioning import Conditioning, conditioning, equal_lengths, padded, spans_of
 from modules.engine.generate import Engine
 from modules.engine.texts import spoken

@@ -13,8 +13,9 @@ from PIL import Image
 
 from modules.core.control import ControlUnit
 from modules.core.errors import EaselError, InvalidRequest, NotFound, Unsupported
+from modules.core.groups.editing import Init, Mask, Outpaint
 from modules.core.inputs import check, missing
-from modules.core.request import GenerationRequest, Init, Mask, Outpaint
+from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture
 from modules.engine import control_files
 from modules.engine.control_maps import hint

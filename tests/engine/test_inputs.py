@@ -11,8 +11,9 @@ from PIL import Image
 
 from modules.core.blobs import Blobs
 from modules.core.errors import BadPicture, NotFound, Unsupported
+from modules.core.groups.editing import Init, Mask
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Init, Mask
+from modules.core.request import GenerationRequest
 from modules.engine.inputs import packed, restore, told
 from modules.infotext import files
 from modules.infotext.packing import pack

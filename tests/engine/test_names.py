@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from modules.core.request import GenerationRequest, Hires, Text, Variation, single
+from modules.core.groups.passes import Hires
+from modules.core.groups.sampling import Text, Variation
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Picture
 from modules.engine.names import TAGS, Shot, folders, name, safe
 

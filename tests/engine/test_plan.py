@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from modules.core.groups.sampling import Variation
+from modules.core.limits import SEED_LIMIT
 from modules.core.records.families import FAMILIES
-from modules.core.request import SEED_LIMIT, GenerationRequest, Variation, single
+from modules.core.request import GenerationRequest, single
 from modules.engine.plan import plan, takes
 
 

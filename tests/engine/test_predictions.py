@@ -13,9 +13,10 @@ from PIL import Image
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
+from modules.core.groups.sampling import Text
 from modules.core.params import from_dict
 from modules.core.paths import Paths
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.core.result import Cancel
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs

@@ -11,9 +11,9 @@ import torch
 
 from modules.catalog.card import Card
 from modules.core.errors import NotFound, Unsupported
+from modules.core.groups.passes import Refiner
 from modules.core.records.families import FamilyRecord
 from modules.core.registry import Registry
-from modules.core.request import Refiner
 from modules.engine import refiner as refining
 from modules.engine.first_passes import FirstPasses
 from modules.engine.generate import Engine

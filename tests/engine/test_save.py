@@ -16,8 +16,10 @@ from PIL import Image
 
 from modules.core.errors import InvalidRequest, OutputTrouble
 from modules.core.files import write_new
+from modules.core.groups.editing import Init
+from modules.core.groups.passes import Script
 from modules.core.params import to_dict, with_values
-from modules.core.request import GenerationRequest, Init, Script
+from modules.core.request import GenerationRequest
 from modules.core.result import Picture
 from modules.core.saving import Saving, place
 from modules.engine.keep import Keeper

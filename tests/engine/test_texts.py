@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.core.request import GenerationRequest, Hires
+from modules.core.groups.passes import Hires
+from modules.core.request import GenerationRequest
 from modules.engine.texts import styled, unstyled
 from modules.prompt.styles import Style
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.sampling import Text
 from modules.core.params import from_dict
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.engine.anatomy import Token
 from modules.engine.generate import Engine
 from modules.engine.weighing import weigh

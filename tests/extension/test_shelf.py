@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from modules.core.errors import NotFound
+from modules.core.groups.passes import Script
 from modules.core.params import from_dict, to_dict
-from modules.core.request import GenerationRequest, Script, templates
+from modules.core.request import GenerationRequest, templates
 from modules.extension.shelf import Extensions
 from tests.extension.conftest import Write
 

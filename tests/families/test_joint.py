@@ -13,7 +13,8 @@ from transformers import CLIPTokenizer
 
 from modules.catalog.card import Card
 from modules.catalog.scan import CLIP_VOCABULARY
-from modules.core.request import GenerationRequest, Guidance, Text
+from modules.core.groups.sampling import Guidance, Text
+from modules.core.request import GenerationRequest
 from modules.engine.conditioning import conditioning
 from modules.engine.denoise import guided
 from modules.engine.feature import Feature

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from modules.catalog import cards
 from modules.core.errors import EaselError, Unsupported
+from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest, Text
+from modules.core.request import GenerationRequest
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model, NetworkCall
 from modules.networks import clip

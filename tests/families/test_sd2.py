@@ -11,7 +11,7 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
 from torch import Tensor
 
 from modules.catalog import cards
-from modules.core.request import Text
+from modules.core.groups.sampling import Text
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Cond, Model, NetworkCall
 from modules.families.sd2 import predicts_velocity

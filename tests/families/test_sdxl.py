@@ -12,7 +12,8 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline, 
 from torch import Tensor
 
 from modules.catalog import cards
-from modules.core.request import Framing, Text
+from modules.core.groups.passes import Framing
+from modules.core.groups.sampling import Text
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Cond, Model, NetworkCall, Setting
 from modules.networks.ldm_sizes import CONFIGS

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from modules.core.levels import HIGHEST, LOWEST, Levels
+from modules.core.limits import SEED_LIMIT
 from modules.core.params import Field, literal_names, rows_of, walk, with_values
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import SEED_LIMIT, GenerationRequest
+from modules.core.request import GenerationRequest
 from modules.infotext.own import REFERENCES
 
 SCRAPS = (

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from modules.core.groups.passes import Script
 from modules.core.params import to_dict, with_values
-from modules.core.request import RECORD_LIMIT, GenerationRequest, Script
+from modules.core.request import RECORD_LIMIT, GenerationRequest
 from modules.infotext import files, own
 from modules.infotext.read import read, read_text
 from modules.infotext.write import infotext

@@ -6,7 +6,9 @@ import dataclasses
 
 import pytest
 
-from modules.core.request import GenerationRequest, Hires, Init
+from modules.core.groups.editing import Init
+from modules.core.groups.passes import Hires
+from modules.core.request import GenerationRequest
 from modules.infotext.runs import runs, second_pass
 from tests.infotext.conftest import REFERENCE
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 
+from modules.core.groups.sampling import Guidance, Solver, Spacing, Text, Variation
 from modules.core.params import to_dict, value_of, walk, with_values
 from modules.core.records.samplers import SAMPLERS, resolved_schedule
-from modules.core.request import GenerationRequest, Guidance, Solver, Spacing, Text, Variation
+from modules.core.request import GenerationRequest
 from modules.infotext.read import read_text
 from modules.infotext.runs import runs, second_pass
 from modules.infotext.write import infotext

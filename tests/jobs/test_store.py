@@ -20,7 +20,9 @@ import pytest
 
 from modules.core.errors import NotFound, OutOfMemory, OutputTrouble
 from modules.core.extras import ExtrasRequest
-from modules.core.request import SEED_LIMIT, GenerationRequest, Solver
+from modules.core.groups.sampling import Solver
+from modules.core.limits import SEED_LIMIT
+from modules.core.request import GenerationRequest
 from modules.core.result import Picture
 from modules.jobs.database import Database
 from modules.jobs.job import Job, PictureRecord, State

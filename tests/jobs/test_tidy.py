@@ -11,8 +11,9 @@ from PIL import Image
 
 from modules.core.blobs import Blobs
 from modules.core.errors import OutputTrouble
+from modules.core.groups.editing import Init, Mask
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Init, Mask
+from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.jobs.job import Job, State
 from modules.jobs.store import Store

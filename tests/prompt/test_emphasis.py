@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 from modules.prompt.emphasis import weigh
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modules.core.errors import Unsupported
-from modules.core.request import Emphasis
+from modules.core.groups.sampling import Emphasis
 from modules.prompt.chunks import chunks
 from modules.prompt.encode import encode
 from modules.prompt.grammar import fragments

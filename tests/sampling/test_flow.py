@@ -10,9 +10,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.groups.sampling import Spacing
 from modules.core.records.families import FLOW_SAMPLERS, FLOW_SCHEDULES
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.flow import Flow, FlowTable, flow_sigmas, from_pure_noise, level_of, shifted, sigma_of
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import x0_from

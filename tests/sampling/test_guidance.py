@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.core.request import Guidance
+from modules.core.groups.sampling import Guidance
 from modules.sampling.guidance import combine, pulls, skips_uncond
 from modules.sampling.step import Step
 

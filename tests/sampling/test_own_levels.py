@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, DEISMultistepScheduler, SASolverScheduler, TCDScheduler
 
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS
-from modules.core.request import Spacing
 from modules.sampling.own_levels import TIMESTEPS, own_levels
 from modules.sampling.parameterization import Table, scaled_linear
 from modules.sampling.schedules import schedule_for

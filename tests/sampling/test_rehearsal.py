@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
-from modules.core.request import Spacing
 from modules.sampling.parameterization import Table, scaled_linear
 from modules.sampling.rehearsal import rehearse
 from modules.sampling.samplers import SAMPLERS

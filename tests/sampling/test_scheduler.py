@@ -24,8 +24,8 @@ from diffusers import (
 from torch import Tensor
 
 from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
-from modules.core.request import Spacing
 from modules.sampling.guidance import combine, pulls
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, c_in, scaled_linear, scales, x0_from

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.parameterization import Table, scaled_linear, zero_terminal_snr
 from modules.sampling.schedules import FORMULAS, OPTIMAL_LEVELS, SMALLEST, ddim_timesteps, schedule_for, sigmas, table_for
 

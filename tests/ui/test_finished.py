@@ -14,8 +14,10 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from modules.core.errors import BadPicture, InvalidRequest, NotFound, Unsupported
+from modules.core.groups.editing import Init
+from modules.core.groups.passes import Hires, Script
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Hires, Init, Script
+from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.jobs.job import Job
 from modules.ui import finished

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.passes import Script
 from modules.core.levels import HIGHEST, LOWEST, Levels
 from modules.core.params import Field, from_dict, is_optional, literal_names, rows_of, to_dict, walk, with_values
-from modules.core.request import GenerationRequest, Script
+from modules.core.request import GenerationRequest
 from modules.engine.sweeps import SWEEPS
 from modules.ui import fields, layout, scripts
 from modules.ui.form import Choice, Form

@@ -14,11 +14,13 @@ import pytest
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError
 from modules.core.files import write_new
+from modules.core.groups.editing import Init, Mask, Outpaint
+from modules.core.limits import PROMPT_LIMIT
 from modules.core.params import from_dict
 from modules.core.paths import PROJECT, Paths
 from modules.core.records.samplers import SAMPLERS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import PROMPT_LIMIT, GenerationRequest, Init, Mask, Outpaint
+from modules.core.request import GenerationRequest
 from modules.engine.outpaint import sized
 from modules.imaging.opening import opened
 from modules.ui import build, localization

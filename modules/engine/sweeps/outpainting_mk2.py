@@ -10,8 +10,9 @@ from PIL import Image
 from pydantic import ConfigDict
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.passes import Script
 from modules.core.params import STRICT, Param, to_dict
-from modules.core.request import GenerationRequest, Script, single
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Result
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord

@@ -9,8 +9,9 @@ from PIL import Image
 from pydantic import ConfigDict
 
 from modules.core.errors import InvalidRequest
+from modules.core.groups.editing import MaskedContent
 from modules.core.params import STRICT, Param
-from modules.core.request import GenerationRequest, MaskedContent
+from modules.core.request import GenerationRequest
 from modules.core.result import Cancel
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord

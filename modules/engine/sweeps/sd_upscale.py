@@ -9,8 +9,9 @@ from PIL import Image
 from pydantic import ConfigDict
 
 from modules.core.errors import InvalidRequest
+from modules.core.limits import NAME_LIMIT
 from modules.core.params import STRICT, Param
-from modules.core.request import NAME_LIMIT, GenerationRequest, single
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture
 from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord

@@ -6,7 +6,9 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from modules.core.request import AUTOMATIC_VAE, SEED_DRAW, SEED_LIMIT, GenerationRequest, Script
+from modules.core.groups.passes import Script
+from modules.core.limits import SEED_LIMIT
+from modules.core.request import AUTOMATIC_VAE, SEED_DRAW, GenerationRequest
 from modules.engine.sweeps.tools import Tools
 from modules.engine.vae_names import is_automatic
 

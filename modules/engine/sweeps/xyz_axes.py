@@ -18,7 +18,8 @@ from modules.core.levels import Levels
 from modules.core.params import Field, literal_names, walk, with_values
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import HIRES_UPSCALERS, GenerationRequest
+from modules.core.records.upscalers import HIRES_UPSCALERS
+from modules.core.request import GenerationRequest
 from modules.engine.sweeps.script import Tab
 from modules.engine.sweeps.xyz_values import Kind, Value
 

@@ -11,8 +11,9 @@ from itertools import product
 from typing import Any, Literal
 
 from modules.core.errors import EaselError, InvalidRequest, NotFound
+from modules.core.groups.passes import Script
 from modules.core.params import to_dict
-from modules.core.request import GenerationRequest, Script
+from modules.core.request import GenerationRequest
 from modules.engine.sweeps.seeds import advanced, drawn, plain, settled
 from modules.engine.sweeps.tools import Tools
 from modules.engine.sweeps.xyz_arguments import Arguments

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from modules.core.request import PROMPT_LIMIT
+from modules.core.limits import PROMPT_LIMIT
 from modules.infotext import keys, limits
 from modules.infotext.foreign import weights
 from modules.infotext.foreign.graph import Graph, settings, upstream

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from modules.core.control import ControlUnit
-from modules.core.request import Hires
+from modules.core.groups.passes import Hires
 from modules.core.result import Cancel
 from modules.engine.features.control import Control, acts, spread
 from modules.engine.generate import Engine

@@ -15,7 +15,7 @@ from transformers import CLIPImageProcessor
 
 from modules.core.control import ControlUnit
 from modules.core.errors import NotFound, Unsupported
-from modules.core.request import Hires
+from modules.core.groups.passes import Hires
 from modules.core.result import Cancel
 from modules.engine.features.image_prompt import share
 from modules.engine.generate import Engine

@@ -13,9 +13,10 @@ from PIL import Image
 
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, NotFound
+from modules.core.groups.sampling import Variation
 from modules.core.params import from_dict, to_dict
 from modules.core.records.samplers import split_sampler
-from modules.core.request import GenerationRequest, Variation, single
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.engine.ready import Ready, unchanged
 from modules.engine.sweep import conduct

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from modules.core.errors import EaselError, InvalidRequest, Unsupported
+from modules.core.groups.editing import Init
 from modules.core.params import named, value_of
-from modules.core.request import GenerationRequest, Init
+from modules.core.request import GenerationRequest
 from modules.engine.sweeps.xyz_axes import AXES, FIELDS, axes_of, axis_of
 
 REQUEST = GenerationRequest(prompt="a red cat and a dog", negative_prompt="red sky", styles=("film",))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from modules.core.limits import PROMPT_LIMIT
 from modules.core.params import with_values
 from modules.core.paths import Paths
-from modules.core.request import PROMPT_LIMIT, GenerationRequest, single, templates
+from modules.core.request import GenerationRequest, single, templates
 from modules.extension.shelf import Extensions
 
 

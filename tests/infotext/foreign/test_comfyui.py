@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.core.request import Hires
+from modules.core.groups.passes import Hires
 from modules.infotext import keys
 from modules.infotext.files import Found
 from modules.infotext.foreign import comfyui

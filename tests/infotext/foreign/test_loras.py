@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modules.core.request import PROMPT_LIMIT
+from modules.core.limits import PROMPT_LIMIT
 from modules.infotext.reading import Draft, Reading
 
 

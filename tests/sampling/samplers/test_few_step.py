@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.core.request import Spacing
+from modules.core.groups.sampling import Spacing
 from modules.sampling.parameterization import Table, c_in, scaled_linear
 from modules.sampling.samplers import SAMPLERS
 from modules.sampling.schedules import schedule_for

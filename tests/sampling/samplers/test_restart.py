@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.core.request import Spacing
+from modules.core.groups.sampling import Spacing
 from modules.sampling.parameterization import Table, scaled_linear
 from modules.sampling.samplers.restart import walk
 from modules.sampling.schedules import sigmas

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, scaled_linear, zero_terminal_snr
 from modules.sampling.samplers import SAMPLERS

@@ -10,9 +10,9 @@ import torch
 from diffusers import DDPMScheduler, DEISMultistepScheduler, IPNDMScheduler, SASolverScheduler, TCDScheduler
 from torch import Tensor
 
+from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
 from modules.core.records.schedules import SCHEDULES
-from modules.core.request import Spacing
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, c_in, scaled_linear, zero_terminal_snr
 from modules.sampling.samplers import SAMPLERS
