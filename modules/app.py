@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,18 +39,16 @@ from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.core.wish import Wish
 from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
-from modules.engine.anatomy import anatomy
-from modules.engine.companions import beside
-from modules.engine.inputs import packed, restore, told
+from modules.engine.inputs import packed
+from modules.engine.intake import Intake
 from modules.engine.picked import Picked
 from modules.engine.plan import check_levels
+from modules.engine.prompts import Prompts
 from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
-from modules.engine.texts import styled
 from modules.extension.shelf import Entry, Extensions
 from modules.infotext import files
-from modules.infotext.read import Reading, read, read_text
 from modules.jobs.queue import Queue
 from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
@@ -58,7 +56,6 @@ from modules.jobs.tidy import Idle, idle
 from modules.jobs.worker import Worker
 from modules.prompt import style_file
 from modules.prompt.styles import Style
-from modules.prompt.tokens import Vocabulary, count
 from modules.stock.getting import Getting
 from modules.stock.making import Making
 from modules.stock.needed import Resolved, needed
@@ -86,6 +83,8 @@ class App:
         self.picked = Picked(self.paths.log, lambda: self.saving({}))
         self.blobs = Blobs(self.paths.inputs)
         self.library = Library(self.paths, HashCache(self.paths.hash_cache), CardMemory(self.paths.card_cache))
+        self.intake = Intake(self.library, self.blobs)
+        self.prompts = Prompts(lambda model: self.library.vocabulary_folder(self.card(model)), self.styles)
         self.stock = Stock(self.library, self.paths.favourites)
         self.tasks = Tasks()
         self.making = Making(self.stock, self.library, self.paths, self.tasks)
@@ -97,7 +96,6 @@ class App:
         self.worker = Worker(self.queue, self._make_runner)
         self._warmth = "Getting ready"
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
-        self._vocabularies: dict[Path, Vocabulary] = {}
         self._closing = threading.Event()
         self._editing = threading.Lock()
 
@@ -215,21 +213,9 @@ class App:
         card = self.card(model)
         return card.example if card else ""
 
-    def read_picture(self, source: bytes | Path) -> Reading:
-        """The request in a saved picture, whatever tool made it. Raises BadPicture."""
-        data = files.load(source) if isinstance(source, Path) else source
-        return told(self.with_files(read(files.read(data))), data, self.blobs)
-
     def needed(self, source: bytes | Path) -> list[Resolved]:
         """What of the models that a picture names is here. Raises BadPicture."""
         return needed(files.read(files.load(source) if isinstance(source, Path) else source), self.library)
-
-    def take_picture(self, source: bytes | Path) -> Reading:
-        """As `read_picture`, of a picture that is to be made again: inputs that its file carries along are kept here. Raises BadPicture, OutputTrouble."""
-        data = files.load(source) if isinstance(source, Path) else source
-        said = read(files.read(data))
-        restore(data, said.again or said.request, self.blobs)
-        return self.read_picture(data)
 
     def with_inputs(self, data: bytes) -> bytes:
         """A saved picture's file with everything in it that it was made from. Raises EaselError."""
@@ -239,28 +225,11 @@ class App:
         """Input pictures that neither the history nor a file among the outputs names. Reads all of them. Raises OutputTrouble."""
         return idle(self.blobs, self.store, [self.paths.outputs, self.paths.log])
 
-    def read_text(self, text: str) -> Reading:
-        """The request in a pasted infotext."""
-        return self.with_files(read_text(text))
-
-    def with_files(self, reading: Reading) -> Reading:
-        """With the upscaler, text encoders and VAE that a picture of another tool names, where their files are here."""
-        if reading.request.companions and not all(reading.request.companions.values()):
-            reading = reading.with_modules(*beside(reading.request, self.library))
-        try:
-            return reading.with_upscaler(self.library.upscaler(reading.upscaler).name) if reading.upscaler else reading
-        except EaselError:
-            return reading
-
-    def token_count(self, model: str, text: str) -> tuple[int, int]:
-        """(used, limit) as A1111's counter shows them, by the model's own vocabulary. Raises NotFound."""
-        return count(text, self._vocabulary(model))
-
     def read_prompt(self, request: GenerationRequest) -> dict[str, Any]:
         """How the prompts of a request are read (`engine.anatomy`) as plain data, at once: nothing is measured, and a textual inversion is read as words.
         Raises NotFound, InvalidRequest."""
         self.check(request)
-        return asdict(anatomy(styled(request, self.styles), self._vocabulary(request.model or request.model_hash)))
+        return self.prompts.read(request)
 
     def weigh_prompt(self, request: GenerationRequest) -> Mapping[str, Any]:
         """The same with what the weights do, measured by the worker between two jobs: waits for it. Raises Unavailable while pictures are made or waited for."""
@@ -273,12 +242,6 @@ class App:
         except TimeoutError:
             measuring.cancel()
             raise Unavailable("The model is not ready yet.", "Ask again in a moment.") from None
-
-    def _vocabulary(self, model: str) -> Vocabulary:
-        folder = self.library.vocabulary_folder(self.card(model))
-        if folder not in self._vocabularies:
-            self._vocabularies[folder] = Vocabulary.from_folder(folder)
-        return self._vocabularies[folder]
 
     def kept(self, digest: str) -> Kept | None:
         """A picture that an earlier run made from exactly this (`core.result.digest`), if its file lies there unchanged. A lossy file does not count."""

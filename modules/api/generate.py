@@ -103,7 +103,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def rerun(request: Request) -> JSONResponse:
         """Makes the picture of an uploaded file again: the file as the body, or as a form's first file. `rows` say what of it could be restored,
         `index` which of the run's pictures it was."""
-        reading = await in_few(app.take_picture, await uploaded(request))
+        reading = await in_few(app.intake.again, await uploaded(request))
         wish = reading.again
         if wish is None:
             raise BadPicture("The picture does not say how it was made.", "Take one whose texts were not stripped, as chats and web pages do.", "image")

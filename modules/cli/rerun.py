@@ -95,7 +95,7 @@ def run(words: Sequence[str]) -> int:
 def again(app: App, file: Path, way: Way, start: Callable[[], None], beside: Beside) -> int:
     """One file. start: starts the app, unless that was done for a file before. beside: is told the name. -> exit code. Raises EaselError."""
     data = read_bytes(file)
-    reading = app.take_picture(data)
+    reading = app.intake.again(data)
     request = request_of(reading, file)
     changed = with_values(request, way.changes)
     beside.stem = "" if changed.sweeps else file.stem

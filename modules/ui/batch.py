@@ -112,7 +112,7 @@ def with_info(app: App, request: GenerationRequest, item: Item, wanted: Sequence
     names = [name for key in wanted for name in PNG_INFO.get(key, ())]
     if not names:
         return request
-    reading = app.read_picture(app.blobs.get(item.image, "init.image"))
+    reading = app.intake.picture(app.blobs.get(item.image, "init.image"))
     if not reading.source:
         return request
     values = {name: value_of(reading.request, named(GenerationRequest, name)) for name in names}

@@ -56,7 +56,7 @@ class Comparison:
         return Response(found[0], media_type=found[1], headers=FILE_HEADERS) if found else Response(status_code=204)
 
     def _earlier(self, data: bytes) -> tuple[bytes, str] | None:
-        reading = self.app.read_picture(data)
+        reading = self.app.intake.picture(data)
         if isinstance(reading.wish, ExtrasRequest):
             return self.inputs.shown(reading.wish.images[0].removeprefix("sha256:"))
         wish = reading.request
@@ -73,7 +73,7 @@ class Comparison:
         return None
 
     async def _reading(self, request: Request, name: str) -> Reading:
-        reading = await run_in_threadpool(self.app.read_picture, await self._data(request, name))
+        reading = await run_in_threadpool(self.app.intake.picture, await self._data(request, name))
         if not reading.again:
             raise BadPicture(UNKNOWN_START, "Its file carries no parameters.")
         return reading

@@ -203,7 +203,7 @@ class Desk:
             raise InvalidRequest("tokens takes a model's name and a list of texts.")
         if any(len(text) > PROMPT_LIMIT for text in texts):
             raise InvalidRequest(f"A prompt is longer than {PROMPT_LIMIT} characters.", "Shorten it.", "prompt")
-        counts = [await run_in_threadpool(self.app.token_count, model, text) for text in texts]
+        counts = [await run_in_threadpool(self.app.prompts.count, model, text) for text in texts]
         return JSONResponse({"counts": counts})
 
     async def _job(self, request: Request) -> Job:

@@ -62,7 +62,7 @@ class Picking:
         data, kind = self._pictures.data(job, number)
         ending = Path(self._pictures.name(record)).suffix or f".{kind.partition('/')[2]}"
         whole = job.resolved or job.request
-        reading = self._app.read_text(record.infotext)
+        reading = self._app.intake.text(record.infotext)
         whole = whole if isinstance(whole, GenerationRequest) else reading.request
         one = replace(reading.request if reading.source else whole, seed=record.seed)
         return pick_of(data, ending, one, whole, (record.width, record.height), record.index, user)

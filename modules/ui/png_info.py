@@ -60,7 +60,7 @@ def build(reader: Reader, talk: Talk) -> None:
             return Answer()
         try:
             inside = files.read(path)
-            reading = reader.app.with_files(read(inside))
+            reading = reader.app.intake.completed(read(inside))
         except EaselError as error:
             message = f'<p class="easel-trouble" role="alert">{html.escape(str(error))}</p>'
             return Answer({file: None, shown: message, text: "", found: None, send: gr.update(interactive=False)})

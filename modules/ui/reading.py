@@ -76,7 +76,7 @@ class Reader:
         text = text or (self._last(user) if self.app.options.prompt_history else "")
         if not text:
             return Answer(said=Said("There is no text in the prompt and no earlier picture to take parameters from.", "Nothing to read"))
-        reading = self.app.read_text(text)
+        reading = self.app.intake.text(text)
         if not reading.source:
             return Answer(
                 said=Said("The prompt holds no generation parameters. Paste the whole text that belongs to a picture, then press ↙️.", "Nothing to read")
@@ -87,7 +87,7 @@ class Reader:
         """A picture dropped on the prompt. Raises BadPicture."""
         if path is None:
             return Answer()
-        reading = self.app.take_picture(path)
+        reading = self.app.intake.again(path)
         if not reading.source:
             return Answer(said=Said("There are no generation parameters in this file.", "Nothing to read"))
         return self._taken(reading, values)

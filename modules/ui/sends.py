@@ -74,7 +74,7 @@ def receive(app: App, form: Form[GenerationRequest], reader: Reader, talk: Talk)
         target = BY_ID.get(wish.get("target", ""))
         if target is None:
             return Answer()
-        reading = app.read_picture(app.blobs.get(str(wish.get("reference"))))
+        reading = app.intake.picture(app.blobs.get(str(wish.get("reference"))))
         request, names = taken(reading.request, target, app.settings.value, (wish.get("width", 0), wish.get("height", 0)))
         if not reading.source:
             names = [name for name in names if name in ("width", "height") and target.panel == "img2img"]
