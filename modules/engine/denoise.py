@@ -16,7 +16,7 @@ from modules.core.request import GenerationRequest
 from modules.engine.conditioning import Conditioning, Span, fitted
 from modules.engine.feature import Feature
 from modules.families.family import Cond, Family, Model, NetworkCall
-from modules.sampling.guidance import combine, pulls, skips_uncond, towards_picture
+from modules.sampling.guidance import combine, guide, skips_uncond, unguided
 from modules.sampling.parameterization import Table, x0_from
 from modules.sampling.step import Denoise, Denoised, Step
 
@@ -36,10 +36,9 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     """-> the guided denoiser of one model in one stage. features: those that extend its network's calls."""
 
     quantize = request.spacing.quantize
-    guiding, plain = pulls(texts.weights, request.cfg_scale), pulls(texts.weights, 1.0)
+    guiding, plain = guide(texts.weights, request.cfg_scale, picture_scale(request, model)), unguided(texts.weights)
     bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
-    unguided = "cfg_scale" in model.record.lacks
-    twice = edits_by_picture(request, model)
+    distilled = "cfg_scale" in model.record.lacks
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -47,7 +46,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         conds, negative = fitted(span, texts.empty)
         if skips:
             return [_batch(conds, pictures, model)]
-        against = (negative, negative) if twice else (negative,)
+        against = (negative,) * guiding.against
         if len(negative.context) == len(conds[0].context):
             return [_batch((*conds, *against), pictures, model, len(against))]
         return [_batch(conds, pictures, model), _batch(against, pictures, model, len(against))]
@@ -66,21 +65,17 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         return x0_from(model.prediction, out, x.unsqueeze(1), scales)
 
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
-        skips = unguided or skips_uncond(request.guidance, step, sigma)
-        x0s = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
-        blind = x0s.pop() if twice and not skips else None
-        uncond = x0s[0] if skips else x0s.pop()
-        found = combine(x0s, plain if skips else guiding, uncond)
-        if blind is not None:
-            found = towards_picture(found, uncond, blind, request.init.image_cfg or 1.0)
-        return Denoised(found, uncond, x)
+        skips = distilled or skips_uncond(request.guidance, step, sigma)
+        answers = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
+        guided = plain if skips else guiding
+        return Denoised(combine(answers, guided), answers[guided.start], x)
 
     return denoise
 
 
-def edits_by_picture(request: GenerationRequest, model: Model) -> bool:
-    """Whether the picture has a guidance of its own (Brooks et al. 2022, section 3.2.1). At a scale of 1 the third answer of the network would go unused."""
-    return model.card.variant == "pix2pix" and request.init.image_cfg not in (None, 1.0)
+def picture_scale(request: GenerationRequest, model: Model) -> float | None:
+    """How strongly the picture that is edited guides; None where the model edits none."""
+    return request.init.image_cfg if model.card.variant == "pix2pix" else None
 
 
 def wrapped(denoise: Denoise, features: Sequence[Feature]) -> Denoise:

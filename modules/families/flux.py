@@ -6,6 +6,7 @@ dev was distilled with its guidance as an input, so one call stands for two, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from modules.core.request import GenerationRequest
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text, flux_names
-from modules.networks.joint_checkpoint import Layout, Precisions, load
+from modules.networks.joint_checkpoint import Layout
 from modules.prompt.encode import chunks
 
 LENGTH = 512
@@ -44,27 +45,12 @@ class Flux:
     record = FAMILIES.get("flux")
 
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        precisions = Precisions(dtype, vae_dtype or dtype)
-        with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load(card, LAYOUT, precisions)
-        networks = parts.networks
-        entrance = networks["transformer"].config.in_channels // 4 - self.record.latent_channels
+        model = joint.load(self.record, LAYOUT, "Simple", card, device, dtype, vae_dtype)
+        entrance = model.parts["transformer"].config.in_channels // 4 - self.record.latent_channels
         if entrance not in (0, self.record.latent_channels + MASK_CELLS):
             what = f"{card.name} is a variant of FLUX with {entrance * 4} further input channels; only Fill's can be given."
             raise Unsupported(what, "Choose FLUX dev, schnell or Fill.", "model")
-        return Model(
-            card=card,
-            record=self.record,
-            parts=networks,
-            alphas_cumprod=torch.empty(0),
-            prediction="flow",
-            device=device,
-            dtype=dtype,
-            vae_dtype=precisions.vae,
-            scale=float(networks["vae"].config.scaling_factor),
-            beside=entrance,
-            flow=joint.flow_of(parts.scheduler, "Simple"),
-        )
+        return replace(model, beside=entrance)
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Contexts are T5's states, [512 or more, D]; extra: CLIP's pooled text of the first chunk, without weights. float32 on the CPU."""

@@ -8,14 +8,36 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modules.catalog.card import Card
 from modules.core.errors import Unsupported
 from modules.core.groups.sampling import Text
+from modules.core.records.families import FamilyRecord
 from modules.families.family import Model
-from modules.networks import t5, vae
+from modules.networks import joint_checkpoint, t5, vae
+from modules.networks.joint_checkpoint import Layout, Precisions
 from modules.prompt.emphasis import weigh
 from modules.prompt.grammar import Fragments, fragments
 from modules.prompt.t5 import lines
 from modules.sampling.flow import Flow
+
+
+def load(record: FamilyRecord, layout: Layout, usual: str, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+    """As `Family.load`. usual: the schedule type that the family's "Automatic" means."""
+    precisions = Precisions(dtype, vae_dtype or dtype)
+    with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
+        parts = joint_checkpoint.load(card, layout, precisions)
+    return Model(
+        card=card,
+        record=record,
+        parts=parts.networks,
+        alphas_cumprod=torch.empty(0),
+        prediction="flow",
+        device=device,
+        dtype=dtype,
+        vae_dtype=precisions.vae,
+        scale=float(parts.networks["vae"].config.scaling_factor),
+        flow=flow_of(parts.scheduler, usual),
+    )
 
 
 def pieces_of(texts: Sequence[str], text: Text) -> list[Fragments]:

@@ -19,7 +19,7 @@ from modules.core.request import GenerationRequest
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text, sd3_names
-from modules.networks.joint_checkpoint import Layout, Precisions, load
+from modules.networks.joint_checkpoint import Layout
 from modules.prompt.encode import Placed, chunks, encode
 
 LENGTH = 256
@@ -42,22 +42,7 @@ class StableDiffusion3:
     record = FAMILIES.get("sd3")
 
     def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        precisions = Precisions(dtype, vae_dtype or dtype)
-        with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load(card, LAYOUT, precisions)
-        networks = parts.networks
-        return Model(
-            card=card,
-            record=self.record,
-            parts=networks,
-            alphas_cumprod=torch.empty(0),
-            prediction="flow",
-            device=device,
-            dtype=dtype,
-            vae_dtype=precisions.vae,
-            scale=float(networks["vae"].config.scaling_factor),
-            flow=joint.flow_of(parts.scheduler, "Normal"),
-        )
+        return joint.load(self.record, LAYOUT, "Normal", card, device, dtype, vae_dtype)
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Contexts: CLIP's chunks of 77, both encoders side by side and filled up to T5's width, then T5's tokens. extra: both pooled texts."""

@@ -22,7 +22,7 @@ from modules.memory.device import Machine
 
 def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> Any:
     """Puts the networks where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
-    pipeline = _owner(parts)
+    pipeline = owner(parts)
     if options.attention_slicing:
         pipeline.enable_attention_slicing()
     if machine.device == "cpu":
@@ -48,7 +48,8 @@ class Networks(DiffusionPipeline):
         self.register_modules(transformer=transformer, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, text_encoder_3=text_encoder_3)
 
 
-def _owner(parts: dict[str, Any]) -> Any:
+def owner(parts: dict[str, Any]) -> Any:
+    """A pipeline of diffusers around these networks: what its own loaders and hooks ask for."""
     if "pipeline" in parts:
         return parts["pipeline"]
     if "unet" not in parts:

@@ -6,6 +6,7 @@ The arithmetic is on clean latents; as x0 = x - sigma eps is affine, guiding eps
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,26 +15,41 @@ from modules.core.groups.sampling import Guidance
 from modules.sampling.step import Step
 
 
-def pulls(weights: Sequence[float], scale: float) -> list[Tensor]:
-    """How strongly each AND part pulls, for `combine`: float32 scalars on the CPU, for a Python number would be made into one at every step."""
-    return [torch.tensor(weight * scale) for weight in weights]
+class Guide(NamedTuple):
+    """How answers of the network become one. The AND parts' answers stand first, then the negative prompt's `against` times.
+
+    start: the number of the answer from which the others pull away. pulls: (towards, away from, how strongly), numbers of answers; float32 scalars on the CPU,
+    for a Python number would be made into one at every step."""
+
+    against: int
+    start: int
+    pulls: tuple[tuple[int, int, Tensor], ...]
 
 
-def combine(x0s: Sequence[Tensor], pulls: Sequence[Tensor], uncond: Tensor) -> Tensor:
-    """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11). All tensors of one shape.
+def guide(weights: Sequence[float], scale: float, picture: float | None = None) -> Guide:
+    """uncond + sum of (x0 - uncond) weight scale over the AND parts (composable diffusion: Liu et al. 2022, equation 11).
 
-    When the negative prompt is skipped, pass x0s[0] as uncond and pulls of a scale of 1: one part alone then stands unchanged.
+    picture: the scale of the picture's own guidance, of a model that edits by instruction (Brooks et al. 2022, equation 3): the negative prompt is answered with
+    the picture and then without it. None, and 1 (where that third answer would go unused): no such guidance.
     """
-    guided = uncond
-    for x0, pull in zip(x0s, pulls, strict=True):
-        guided = guided + (x0 - uncond) * pull
-    return guided
+    negative = len(weights)
+    pulls = tuple((part, negative, torch.tensor(weight * scale)) for part, weight in enumerate(weights))
+    if picture is None or picture == 1:
+        return Guide(1, negative, pulls)
+    return Guide(2, negative, (*pulls, (negative, negative + 1, torch.tensor(picture - 1))))
 
 
-def towards_picture(guided: Tensor, uncond: Tensor, blind: Tensor, scale: float) -> Tensor:
-    """The picture's own guidance, of a model that edits by instruction (Brooks et al. 2022, equation 3). guided: what `combine` made of the prompts.
-    uncond: of the negative prompt with the picture, blind: without it."""
-    return guided + (uncond - blind) * (scale - 1)
+def unguided(weights: Sequence[float]) -> Guide:
+    """Where the negative prompt is skipped: the first part stands in its place, and one part alone unchanged."""
+    return Guide(0, 0, tuple((part, 0, torch.tensor(weight)) for part, weight in enumerate(weights)))
+
+
+def combine(answers: Sequence[Tensor], guide: Guide) -> Tensor:
+    """answers: clean latents in the guide's order, all of one shape."""
+    found = answers[guide.start]
+    for towards, away, strength in guide.pulls:
+        found = found + (answers[towards] - answers[away]) * strength
+    return found
 
 
 def skips_uncond(guidance: Guidance, step: Step, sigma: Tensor) -> bool:

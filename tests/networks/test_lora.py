@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 from accelerate import cpu_offload
-from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from modules.core.errors import BadModelFile, Unsupported
+from modules.memory.placement import owner
 from modules.networks import ldm_names
 from modules.networks.lora import Wear, weight_of, worn
 from modules.networks.lora_names import Names
@@ -45,19 +45,6 @@ def farthest(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> float:
     return max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
 
 
-def pipeline(parts: dict[str, Any]) -> StableDiffusionPipeline:
-    return StableDiffusionPipeline(
-        vae=parts["vae"],
-        text_encoder=parts["text_encoder"],
-        tokenizer=None,
-        unet=parts["unet"],
-        scheduler=None,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-
-
 def peft(parts: dict[str, Any]) -> dict[str, Tensor]:
     """As diffusers saves since it uses peft."""
     found: dict[str, Tensor] = {}
@@ -82,7 +69,7 @@ def test_equals_diffusers_own_loader(parts: dict[str, Any], kind: str, tmp_path:
     with worn(parts, [Wear(file, "x", unet=0.7)]) as (fit,):
         ours = answers(parts)
     assert fit.applied == fit.tensors == len(tensors) and not fit.unknown
-    pipe = pipeline(parts)
+    pipe = owner(parts)
     pipe.load_lora_weights(tensors, adapter_name="x")
     pipe.set_adapters(["x"], [0.7])
     theirs = answers(parts)

@@ -26,7 +26,7 @@ from torch import Tensor
 from modules.core.errors import InvalidRequest, Unsupported
 from modules.core.groups.sampling import Spacing
 from modules.core.records.samplers import SAMPLERS as RECORDS
-from modules.sampling.guidance import combine, pulls
+from modules.sampling.guidance import combine, guide
 from modules.sampling.noise import PictureNoise
 from modules.sampling.parameterization import Table, c_in, scaled_linear, scales, x0_from
 from modules.sampling.samplers import SAMPLERS
@@ -94,7 +94,7 @@ def driven(parts: dict[str, Any], texts: dict[str, Tensor], name: str, steps: in
         def x0(context: Tensor) -> Tensor:
             return x0_from("eps", parts["unet"](x * c_in(sigma), table.to_t(sigma), context).sample, x, scales(sigma))
 
-        guided = combine([x0(texts["prompt_embeds"])], pulls([1.0], SCALE), x0(texts["negative_prompt_embeds"]))
+        guided = combine([x0(texts["prompt_embeds"]), x0(texts["negative_prompt_embeds"])], guide([1.0], SCALE))
         return Denoised(guided, guided, x)
 
     return drive(SAMPLERS[name](x, sigmas, noise, own), denoise, Step())
