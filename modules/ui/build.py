@@ -60,6 +60,7 @@ from modules.ui.theme import theme
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
     "page.js",
+    "notices.js",
     "fields.js",
     "canvas.js",
     "keys.js",
@@ -96,7 +97,7 @@ SCRIPTS = (
 STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "control.css", "models.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
-REPORTS = '<p id="easel_reports" role="status"></p>'
+NOTICES = """<span role="status"><button type="button" id="easel_notices" class="tool wide" title="Notices" aria-label="Notices" hidden>⚠️ <span class="count"></span></button></span>"""
 THEME_BUTTON = """<button type="button" id="easel_theme" class="tool" title="Dark or light" aria-label="Dark or light"><span class="sun">☀️</span><span class="moon">🌙</span></button>"""
 
 
@@ -137,9 +138,8 @@ def page(app: App) -> Page:
             form.put("model", choices=entries, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
             refresh = layout.tool("txt2img", "refresh_sd_model_checkpoint")
             gr.HTML(STATUS, elem_id="easel_header", apply_default_css=False)
-            gr.HTML(THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
+            gr.HTML(NOTICES + THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
         shared = quick.build(app, form, choices, settings.menus(app, entries, ()), talk)
-        gr.HTML(REPORTS, elem_id="easel_reports_place", apply_default_css=False)
         with gr.Tabs(elem_id="tabs") as place:
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
                 first = txt2img.build(app, form, submit, talk)

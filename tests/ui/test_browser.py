@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -345,6 +346,29 @@ def test_nothing_jumps(tab: Tab) -> None:
     assert tab.page.evaluate(places) == before
     tab.until_shown(job)
     assert tab.page.evaluate(places) == before
+
+
+def test_what_is_heard_later_moves_nothing(browser: Browser, address: str) -> None:
+    """The first answer about what goes on may be late; among other things it brings notices: an extension of this server has failed."""
+    for width in (1400, 390):
+        page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(at.PATIENCE * 1000)
+        page.route("**/easel/live*", lambda route: None)
+        page.goto(address)
+        at.ready(page)
+        page.wait_for_selector("#txt2img_gallery .easel-stage")
+        places = "() => ['#setting_sd_model_checkpoint', '#easel_theme', '#tabs', '#txt2img_generate_box', '#txt2img_columns', '.easel-stage', '#html_info_txt2img'].map((s) => { const { x, y } = document.querySelector(s).getBoundingClientRect(); return [Math.round(x), Math.round(y)]; })"
+        before = page.evaluate(places)
+        page.unroute("**/easel/live*")  # what was held goes on
+        page.wait_for_selector("#easel_notices", state="visible")
+        assert page.evaluate(places) == before
+        expect(page.locator("#easel_notices")).to_have_text(re.compile(r"1$"))
+        page.locator("#easel_notices").press("Enter")
+        expect(page.locator("#easel_reports")).to_be_visible()
+        expect(page.locator("#easel_reports li")).to_contain_text("The extension broken is switched off")
+        page.keyboard.press("Escape")
+        expect(page.locator("#easel_reports")).to_be_hidden()
+        page.context.close()
 
 
 def test_tabs_ask_for_nothing(tab: Tab) -> None:

@@ -88,7 +88,7 @@
         if (answer && answer.status === 200) found.push({ url: before, thumb: before, name: "What it was made from", job: "", number: 0 });
         const detail = await easel.ask(`jobs/${shown.job}`);
         for (const [at, picture] of detail.pictures.entries()) found.push({ ...picture, url: easel.url(picture.url), thumb: easel.url(picture.thumb), name: `Picture ${at + 1}, seed ${picture.seed}`, job: shown.job });
-        const others = easel.jobs().filter((job) => job.own && job.thumb && job.id !== shown.job);
+        const others = (easel.jobs() || []).filter((job) => job.own && job.thumb && job.id !== shown.job);
         for (const job of others.slice(0, 20)) {
             const number = Number(job.thumb.split("/").pop());
             found.push({ url: easel.url(`jobs/${job.id}/pictures/${number}/picture`), thumb: easel.url(job.thumb), name: job.prompt || "(empty prompt)", job: job.id, number });

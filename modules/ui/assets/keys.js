@@ -23,7 +23,7 @@
             if (!event.repeat) easel.stop("skip");
         } else if (event.key === "Escape") {
             const list = document.activeElement && document.activeElement.closest('[role="combobox"][aria-expanded="true"]');
-            if (!list && !document.querySelector("dialog[open]") && (easel.panel().visible() || seen("easel_queue"))) easel.stop("stop");
+            if (!list && !document.querySelector("dialog[open], :popover-open") && (easel.panel().visible() || seen("easel_queue"))) easel.stop("stop");
         } else if (command && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
             const area = event.target;
             if (!(area instanceof HTMLTextAreaElement) || !area.closest(".easel-prompt")) return;

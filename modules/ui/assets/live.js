@@ -16,7 +16,8 @@
     let eagerUntil = 0;
     let lost = "";
     let stopping = "";
-    easel.jobs = () => jobs;
+    // null before the first answer.
+    easel.jobs = () => now && jobs;
 
     // Jobs of this tab of the browser, each with the panel that asked for it. A panel that has none follows whatever runs of its kind, so that a second page or a phone shows it too.
     const mine = new Map(JSON.parse(sessionStorage.getItem("easel-submitted") || "[]"));
@@ -198,8 +199,7 @@
             status.classList.toggle("warming", Boolean(said) && !lost);
             status.title = now && now.warmth ? "You can press Generate already: the picture is made as soon as this is ready." : "";
         }
-        const reports = easel.byId("easel_reports");
-        if (reports && now && !lost) text(reports, (now.reports || []).join(" "));
+        if (now && !lost) easel.notices(now.reports || []);
         const tab = easel.byId("tab_queue-button");
         const count = waiting.length + (other ? 1 : 0);
         if (tab) tab.dataset.count = count ? String(count) : "";
