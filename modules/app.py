@@ -193,12 +193,7 @@ class App:
         if model:
             return self.library.checkpoint(model)
         preferred = self.settings.value.sd_model_checkpoint
-        if preferred:
-            try:
-                return self.library.checkpoint(preferred)
-            except EaselError:  # the preferred one was moved away: the library's own default serves
-                pass
-        return self.library.default()
+        return (self.library.preferred(preferred) if preferred else None) or self.library.default()
 
     def default_request(self, model: str = "") -> GenerationRequest:
         """A request with what suits the model: its family's defaults, then its card's."""

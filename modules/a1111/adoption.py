@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modules.a1111 import languages, translation
-from modules.a1111.installation import MODEL_FOLDERS, STYLES, Installation, look
+from modules.a1111.installation import STYLES, UNUSED, Installation, look
 from modules.a1111.languages import Languages
 from modules.a1111.translation import Row, Translation
 from modules.core.errors import NotFound
@@ -126,7 +126,7 @@ class Adoption:
 
     def _folders(self, found: Installation, new: bool, into: Translation) -> None:
         for name, files in found.models().items():
-            used = "Its files are read where they lie." if MODEL_FOLDERS[name] else "Easel does not draw with these yet; they are found there when it does."
+            used = "Easel does not draw with hypernetworks; they are listed as what they are." if name in UNUSED else "Its files are read where they lie."
             into.say("models", name, "1 file" if files == 1 else f"{files} files", "taken" if new else "already so", used)
 
     def _new_styles(self, theirs: Mapping[str, Style], into: Translation) -> list[Style]:

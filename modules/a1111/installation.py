@@ -6,6 +6,7 @@ Source of the layout: the project's notes on A1111 (folders, config.json, ui-con
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from modules.a1111 import languages
 from modules.a1111.languages import Languages
 from modules.core.errors import EaselError, NotFound
+from modules.core.paths import CHECKPOINTS, FACES, FURTHER, UPSCALERS
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 
@@ -25,21 +27,12 @@ WITHIN = ("", "webui", "stable-diffusion-webui", "stable-diffusion-webui-forge")
 LIMIT = 8 * 2**20
 """Bytes of a file of settings."""
 
-MODEL_FOLDERS: Mapping[str, bool] = {
-    "Stable-diffusion": True,
-    "embeddings": True,
-    "ESRGAN": True,
-    "RealESRGAN": True,
-    "SwinIR": True,
-    "DAT": True,
-    "GFPGAN": True,
-    "Codeformer": True,
-    "VAE": True,
-    "Lora": False,
-    "hypernetworks": False,
-    "ControlNet": False,
-}
-"""A1111's folders of models -> whether Easel draws with what lies there. The others are looked through as soon as it can."""
+MODEL_FOLDERS = tuple(dict.fromkeys((*CHECKPOINTS, "embeddings", *UPSCALERS, *FACES, *(name for names in FURTHER.values() for name in names))))
+"""Folders of models, as A1111, Forge and ComfyUI name them."""
+CONTROL = "extensions/sd-webui-controlnet/models"
+"""Where A1111's extension keeps its own."""
+UNUSED = FURTHER["hypernetwork"]
+"""Those with whose files Easel does not draw."""
 WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 MOST = 20_000
 """Files that are counted in a folder."""
@@ -59,8 +52,8 @@ class Installation:
 
     def models(self) -> dict[str, int]:
         """Each of A1111's model folders that is there -> how many files of weights lie in it."""
-        places = {name: self.root / "models" / name for name in MODEL_FOLDERS} | {"embeddings": self.root / "embeddings"}
-        return {name: _weights(place) for name, place in places.items() if place.is_dir()}
+        places = {name: self.root / "models" / name for name in MODEL_FOLDERS} | {name: self.root / name for name in ("embeddings", CONTROL)}
+        return {name: _weights(place) for name, place in places.items() if _lies_there(place)}
 
     def vaes(self) -> frozenset[str]:
         """Names of the files in its folder of VAEs."""
@@ -111,6 +104,14 @@ def _object(path: Path, troubles: dict[str, str]) -> dict[str, Any]:
         troubles[path.name] = "It holds no settings that could be read."
         return {}
     return tree
+
+
+def _lies_there(place: Path) -> bool:
+    """Under just this name: "VAE" and "vae" are one folder where the system does not tell them apart."""
+    try:
+        return place.is_dir() and place.name in os.listdir(place.parent)
+    except OSError:
+        return False
 
 
 def _weights(folder: Path) -> int:

@@ -54,6 +54,16 @@ def find(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache, no
     return found
 
 
+def familiar(name: str, listed: Sequence[Listed], hashes: HashCache) -> Card | None:
+    """The usable card that is called so, by hashes that are known already: for what a person prefers, which must not wait until gigabytes are read."""
+    name = name.strip()[:NAME_LIMIT]
+    title = TITLE.match(name)
+    called = [card for card in _called(title["name"] if title else name, listed) if not card.trouble]
+    sha256 = title["hash"].lower() if title else name.lower()
+    same = [row.card for row in listed if HASH.match(sha256) and not row.card.trouble and hashes.known(row.card.path).startswith(sha256)]
+    return next(iter([*(card for card in called if card in same), *same, *called]), None)
+
+
 def _called(name: str, listed: Sequence[Listed]) -> list[Card]:
     """Cards of this name: by path within the folder, else by file name, else by full path; usable ones first."""
     wanted = _plain(name)

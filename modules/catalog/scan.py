@@ -122,6 +122,12 @@ class Library:
             return card
         return self._with_hash(lookup.find(name, sha256, self._listed(), self._hashes))
 
+    def preferred(self, name: str) -> Card | None:
+        """The checkpoint that a person wants to begin with, by any of its names; a hash in a title counts where it is known already. Nothing is hashed, for the page
+        waits for the answer. None where there is no usable one."""
+        found = lookup.familiar(name, self._listed(), self._hashes)
+        return self._with_hash(found) if found else None
+
     def hashed(self, card: Card) -> Card:
         """The card with its hash, computed if need be. Raises BadModelFile when the file cannot be read."""
         return replace(card, sha256=self._hashes.sha256(card.path))

@@ -140,8 +140,9 @@ class Paths:
 
     def further_folders(self, kind: str) -> tuple[Path, ...]:
         """Those of one kind of `FURTHER`; of control networks also where A1111's extension keeps its own."""
-        extension = (self.data / "extensions" / "sd-webui-controlnet" / "models",) if kind == "controlnet" else ()
-        own = (*self.others.get(kind, ()), *self._within(*FURTHER[kind]), *extension)
+        extension = Path("extensions") / "sd-webui-controlnet" / "models"
+        extensions = (root / extension for root in (self.data, *self.more)) if kind == "controlnet" else ()
+        own = (*self.others.get(kind, ()), *self._within(*FURTHER[kind]), *extensions)
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def annotator_folders(self) -> tuple[Path, ...]:

@@ -50,7 +50,8 @@ STYLES = 'name,prompt,negative_prompt\nFilm,"{prompt}, film grain",\nNoir,noir,c
 def installation(root: Path) -> Path:
     (root / "models" / "Stable-diffusion" / "anime").mkdir(parents=True)
     (root / "models" / "Stable-diffusion" / "anime" / "known.safetensors").write_bytes(b"weights")
-    (root / "models" / "Lora").mkdir()
+    for name in ("models/Lora", "models/text_encoder", "models/hypernetworks", "extensions/sd-webui-controlnet/models"):
+        (root / name).mkdir(parents=True)
     (root / "models" / "VAE").mkdir()
     (root / "models" / "VAE" / "film.vae.safetensors").write_bytes(b"weights")
     (root / "embeddings").mkdir()

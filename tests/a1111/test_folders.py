@@ -21,6 +21,7 @@ def test_a_further_folder_is_looked_through(tmp_path: Path, named: str) -> None:
     paths = Paths(data=tmp_path / "easel", models=tmp_path / "easel" / "models").with_more([str(theirs / named)])
     assert theirs / "models" / "Stable-diffusion" in paths.checkpoint_folders()
     assert theirs / "models" / "ESRGAN" in paths.upscaler_folders()
+    assert (theirs / "extensions" / "sd-webui-controlnet" / "models" in paths.further_folders("controlnet")) == (named == "")
     assert (theirs / "embeddings" in paths.embedding_folders()) == (named == "")
 
 

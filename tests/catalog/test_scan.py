@@ -171,6 +171,29 @@ def test_listing_never_hashes_and_the_background_does(library: Library, place: P
     assert {card.name: bool(card.sha256) for card in library.checkpoints()} == {"a": True, "b": False, "easel-starter": True}
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("sub/one.safetensors [0123456789]", "one"),
+        ("ONE", "one"),
+        ("gone.safetensors [HASH OF two]", "two"),
+        ("one.safetensors [HASH OF two]", "two"),
+        ("HASH OF two", "two"),
+        ("gone.safetensors [0123456789]", ""),
+        ("broken", ""),
+    ],
+)
+def test_what_a_page_begins_with_is_found_without_reading_a_file(library: Library, place: Path, said: str, expected: str) -> None:
+    write(place / "sub" / "one.safetensors", SD1)
+    write(place / "two.safetensors", SD1, fill=2)
+    write(place / "three.safetensors", SD1, fill=3)
+    (place / "broken.safetensors").write_bytes(b"cut")
+    known = library.hashed(library.checkpoint("two")).short_hash
+    found = library.preferred(said.replace("HASH OF two", known))
+    assert (found.name if found else "") == expected
+    assert sum(bool(card.sha256) for card in library.checkpoints() if card.path != STARTER) == 1, "only the one that was hashed before"
+
+
 def test_background_hashing_stops_when_told(library: Library, place: Path) -> None:
     write(place / "a.safetensors", SD1)
     stop = threading.Event()
