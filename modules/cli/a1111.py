@@ -16,7 +16,7 @@ class Ignored(NamedTuple):
     takes: bool = False
 
 
-_ATTENTION = "Easel always computes attention with PyTorch's own kernels, which choose the fastest way by themselves"
+_ATTENTION = "--attention chooses how attention is computed, and its kernels choose their own sizes"
 _AUTOMATIC = "there is nothing to switch off or on"
 _LATER = "Easel does not have what it is about"
 _LAUNCH = "launch.py checks what is installed in milliseconds"
@@ -25,8 +25,7 @@ _NEVER_FETCHED = "Easel never fetches anything but packages"
 
 WITHOUT_MEANING: tuple[Ignored, ...] = (
     *(Ignored(name, _ATTENTION) for name in (
-        "--xformers", "--force-enable-xformers", "--xformers-flash-attention", "--reinstall-xformers", "--opt-sdp-attention", "--opt-sdp-no-mem-attention",
-        "--disable-opt-split-attention", "--opt-split-attention-invokeai", "--upcast-sampling", "--opt-channelslast")),
+        "--xformers-flash-attention", "--reinstall-xformers", "--upcast-sampling", "--opt-channelslast")),
     *(Ignored(name, _ATTENTION, True) for name in ("--sub-quad-q-chunk-size", "--sub-quad-kv-chunk-size", "--sub-quad-chunk-threshold")),
     *(Ignored(name, _AUTOMATIC) for name in (
         "--lowram", "--medvram-sdxl", "--disable-nan-check", "--no-hashing", "--no-half-controlnet", "--disable-safe-unpickle", "--skip-load-model-at-start", "--gradio-queue",

@@ -27,6 +27,24 @@ FURTHER_FLAGS = {
 """Kinds of `core.paths.FURTHER` -> the flags for further folders of theirs, A1111's and Forge's names among them."""
 
 
+ATTENTION = {
+    "sdpa": "PyTorch's own kernels, which choose the fastest way",
+    "split": "some queries at a time, for less memory",
+    "slices": "one head at a time, for still less, slower",
+    "flash": "flash-attn",
+    "xformers": "xformers",
+    "sage": "SageAttention (int8: faster, and a little different)",
+}
+"""Kinds of attention; the last three are packages that must be installed, and NVIDIA cards compute them."""
+ATTENTION_FLAGS = {
+    "sdpa": ("--opt-sdp-attention", "--opt-sdp-no-mem-attention", "--disable-opt-split-attention"),
+    "split": ("--opt-split-attention", "--opt-split-attention-v1", "--opt-split-attention-invokeai", "--opt-sub-quad-attention"),
+    "slices": ("--attention-slicing",),
+    "xformers": ("--xformers", "--force-enable-xformers"),
+}
+"""The same under A1111's names."""
+
+
 def _folders_of(kind: str) -> str:
     """Where the parser keeps them: under no name that a parameter of a request has, as "vae" is one."""
     return f"folders of {kind}"
@@ -80,8 +98,10 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--lowvram", action="store_true", help="the same in smaller parts: slower still, and smaller")
     group.add_argument("--no-half", action="store_true", help="compute in fp32 on a GPU, too")
     group.add_argument("--no-half-vae", action="store_true", help="decode in fp32 (against black pictures)")
-    slicing = ("--attention-slicing", "--opt-split-attention", "--opt-split-attention-v1", "--opt-sub-quad-attention")
-    group.add_argument(*slicing, dest="attention_slicing", action="store_true", help="compute attention in slices: less memory, slower")
+    kinds = "; ".join(f"{kind}: {what}" for kind, what in ATTENTION.items())
+    group.add_argument("--attention", choices=ATTENTION, default="sdpa", help=f"how attention is computed. {kinds}")
+    for kind, flags in ATTENTION_FLAGS.items():
+        group.add_argument(*flags, dest="attention", action="store_const", const=kind, help=f"--attention {kind}")
     group.add_argument("--threads", metavar="N", default="0", help="CPU threads to compute with; 0 for PyTorch's choice")
     group = parser.add_argument_group("folders")
     group.add_argument("--data-dir", metavar="DIR", default="", help="where outputs, settings and history lie (here)")
@@ -156,9 +176,7 @@ def _device(found: argparse.Namespace) -> DeviceOptions:
     placement: Placement = "lowvram" if found.lowvram else "medvram" if found.medvram else "auto"
     no_half = found.no_half or getattr(found, "precision", None) == "full"
     threads = _number("--threads", found.threads, 1024)
-    return DeviceOptions(
-        device=device, placement=placement, no_half=no_half, no_half_vae=found.no_half_vae, attention_slicing=found.attention_slicing, threads=threads
-    )
+    return DeviceOptions(device=device, placement=placement, no_half=no_half, no_half_vae=found.no_half_vae, attention=found.attention, threads=threads)
 
 
 def _serving(found: argparse.Namespace) -> ServeOptions:

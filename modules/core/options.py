@@ -8,17 +8,19 @@ from typing import Literal
 from modules.core.paths import Paths
 
 Placement = Literal["auto", "resident", "medvram", "lowvram"]
+AttentionKind = Literal["sdpa", "split", "slices", "flash", "xformers", "sage"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". placement: what of the model lies on the device. no_half: fp32 where `auto` would say fp16."""
+    """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". placement: what of the model lies on the device. no_half: fp32 where `auto` would say fp16.
+    attention: the kernel that computes it (`memory.attention`)."""
 
     device: str = "auto"
     placement: Placement = "auto"
     no_half: bool = False
     no_half_vae: bool = False
-    attention_slicing: bool = False
+    attention: AttentionKind = "sdpa"
     threads: int = 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -28,9 +28,12 @@ from modules.engine.warm import Warm
 from modules.families.family import Model
 from modules.imaging.annotators import at_resolution
 from modules.imaging.control import Frame
+from modules.memory import attention
 from modules.networks import clip_vision, controlnet, controlnet_union, ip_adapter, t2i_adapter
 from modules.networks.controlnet import Guide
 from modules.networks.ip_attention import cross_attentions
+
+G = TypeVar("G", bound=Guide)
 
 BUDGET = 4 * 2**30
 """Bytes of control networks that stay warm: one of Stable Diffusion 1.x has 0.7 GB in half precision, one of SDXL 2.5."""
@@ -97,11 +100,16 @@ class Controls:
             return AdapterControl(unit.wish, adapter, shown.to(model.device, model.dtype))
         network: Guide
         if unit.card.kind == "controlnet-union":
-            union = self.networks.loaded(unit.card, lambda path: controlnet_union.load(path, guided, model.dtype, model.device), how)
+            union = self.networks.loaded(unit.card, lambda path: self._attending(controlnet_union.load(path, guided, model.dtype, model.device)), how)
             network = union.of(union_number(unit.wish.union), unit.wish.union)
         else:
-            network = self.networks.loaded(unit.card, lambda path: controlnet.load(path, guided, model.dtype, model.device), how)
+            network = self.networks.loaded(unit.card, lambda path: self._attending(controlnet.load(path, guided, model.dtype, model.device)), how)
         return Control(unit.wish, network, self._map(unit, one, frame, network.channels, 1, model))
+
+    def _attending(self, guide: G) -> G:
+        """Fresh from its file, by the kernel that the models' attentions have."""
+        attention.put_under(guide.network, self.networks.machine.attention)
+        return guide
 
     def _map(self, unit: Unit, one: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model) -> Tensor:
         """Made once for all pictures of a run that show the unit the same picture."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from modules.core.errors import InvalidRequest
-from modules.core.options import DeviceOptions
+from modules.core.options import AttentionKind, DeviceOptions
 from modules.core.request import Precision
+from modules.memory import attention
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -17,12 +18,12 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, 
 @dataclass(frozen=True)
 class Machine:
     """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here. half_vae: whether the
-    autoencoder may follow. sliced: attention in slices, which changes the last bits."""
+    autoencoder may follow. attention: the kernel, which decides the last bits."""
 
     device: str
     half: bool
     half_vae: bool
-    sliced: bool = False
+    attention: AttentionKind = "sdpa"
 
     def precision(self, wanted: Precision) -> Precision:
         """`auto` made concrete."""
@@ -54,7 +55,7 @@ class Machine:
             "torch": torch.__version__,
             "threads": str(torch.get_num_threads()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "attention": "sliced" if self.sliced else "sdpa",
+            "attention": self.attention,
             "vae": str(self.vae_dtype(self.precision("auto"))).removeprefix("torch."),
             "system": f"{platform.system()} {platform.machine()}",
         }
@@ -70,13 +71,14 @@ def find(options: DeviceOptions) -> Machine:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidRequest(f"The device {name!r} cannot be used: {reason}.", "Start with --use-cpu all, or see `python launch.py doctor`.") from None
+    attention.check(options.attention, name)
     if options.threads:
         torch.set_num_threads(options.threads)
     half = not options.no_half and name.split(":")[0] in ("cuda", "xpu", "mps")
     if name.startswith("cuda"):  # the same request, the same picture: fp32 is fp32, and the kernels do not depend on what ran before
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    return Machine(name, half, half and not options.no_half_vae, options.attention_slicing)
+    return Machine(name, half, half and not options.no_half_vae, options.attention)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

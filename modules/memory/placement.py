@@ -17,14 +17,16 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 
 from modules.core.errors import Unsupported
 from modules.core.options import DeviceOptions
+from modules.memory import attention
 from modules.memory.device import Machine
 
 
 def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> Any:
     """Puts the networks where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
     pipeline = owner(parts)
-    if options.attention_slicing:
-        pipeline.enable_attention_slicing()
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            attention.put_under(part, options.attention)
     if machine.device == "cpu":
         return pipeline
     if options.placement == "medvram":
@@ -79,6 +81,7 @@ def owner(parts: dict[str, Any]) -> Any:
 
 def place_alone(network: torch.nn.Module, options: DeviceOptions, machine: Machine) -> None:
     """Puts a network that belongs to no pipeline where the options say, once after loading."""
+    attention.put_under(network, options.attention)
     if machine.device == "cpu":
         return
     if options.placement in ("medvram", "lowvram"):

@@ -80,20 +80,24 @@ def test_words_after_use_cpu_do_not_swallow_a_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "placement", "no_half", "slicing"),
+    ("words", "placement", "no_half", "attention"),
     [
-        (["--medvram"], "medvram", False, False),
-        (["--lowvram", "--medvram"], "lowvram", False, False),
-        (["--no-half"], "auto", True, False),
-        (["--precision", "full"], "auto", True, False),
-        (["--precision", "autocast"], "auto", False, False),
-        (["--opt-split-attention"], "auto", False, True),
-        (["--opt-sub-quad-attention"], "auto", False, True),
+        (["--medvram"], "medvram", False, "sdpa"),
+        (["--lowvram", "--medvram"], "lowvram", False, "sdpa"),
+        (["--no-half"], "auto", True, "sdpa"),
+        (["--precision", "full"], "auto", True, "sdpa"),
+        (["--precision", "autocast"], "auto", False, "sdpa"),
+        (["--opt-split-attention"], "auto", False, "split"),
+        (["--opt-sub-quad-attention"], "auto", False, "split"),
+        (["--attention-slicing"], "auto", False, "slices"),
+        (["--opt-sdp-attention"], "auto", False, "sdpa"),
+        (["--xformers"], "auto", False, "xformers"),
+        (["--attention", "sage"], "auto", False, "sage"),
     ],
 )
-def test_memory(words: list[str], placement: str, no_half: bool, slicing: bool) -> None:
+def test_memory(words: list[str], placement: str, no_half: bool, attention: str) -> None:
     device = options(*words).device
-    assert (device.placement, device.no_half, device.attention_slicing) == (placement, no_half, slicing)
+    assert (device.placement, device.no_half, device.attention) == (placement, no_half, attention)
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -133,9 +137,9 @@ def test_bad_words_are_explained(words: list[str], said: str) -> None:
 
 
 def test_known_flags_without_meaning_warn_once_and_do_not_stop(capsys: pytest.CaptureFixture[str]) -> None:
-    assert options("--xformers", "--xformers", "--vae-path", "/vae", "--port", "7", "--skip-torch-cuda-test").serve.port == 7
+    assert options("--upcast-sampling", "--upcast-sampling", "--vae-path", "/vae", "--port", "7", "--skip-torch-cuda-test").serve.port == 7
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" is ")[0] for line in lines] == ["warning: --xformers", "warning: --skip-torch-cuda-test", "warning: --vae-path"]
+    assert [line.split(" is ")[0] for line in lines] == ["warning: --upcast-sampling", "warning: --skip-torch-cuda-test", "warning: --vae-path"]
 
 
 @pytest.mark.parametrize("flag", WITHOUT_MEANING, ids=lambda flag: flag.name)

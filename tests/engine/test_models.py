@@ -75,6 +75,6 @@ def test_of_a_batch_only_the_broken_picture_is_left_out(engine: Engine, draw: Dr
             draw()
 
 
-def test_sliced_attention_is_a_recorded_fact(engine: Engine) -> None:
-    sliced = dataclasses.replace(engine, options=DeviceOptions(attention_slicing=True))
-    assert (engine.facts()["attention"], sliced.facts()["attention"]) == ("sdpa", "sliced")
+def test_the_attention_kernel_is_a_recorded_fact(engine: Engine) -> None:
+    split = dataclasses.replace(engine, options=DeviceOptions(attention="split"))
+    assert (engine.facts()["attention"], split.facts()["attention"]) == ("sdpa", "split")
