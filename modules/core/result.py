@@ -27,8 +27,18 @@ class Cancel(enum.Enum):
     STOP = "stop"
 
 
+class Tally:
+    """How many steps are done. Whoever does them writes the number and tells nobody; whoever wants to know looks (`Progress.now`)."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, done: int) -> None:
+        self.done = done
+
+
 class Progress(NamedTuple):
-    """Where a run stands. picture counts from 0 to pictures-1; step from 0 to steps. preview: a small JPEG, or None when there is no new one."""
+    """Where a run stands. picture counts from 0 to pictures-1; step from 0 to steps. preview: a small JPEG, or None when there is no new one.
+    tally: where further steps are counted, so that none of them need be reported."""
 
     phase: str = "waiting"
     picture: int = 0
@@ -36,6 +46,12 @@ class Progress(NamedTuple):
     step: int = 0
     steps: int = 0
     preview: bytes | None = None
+    tally: Tally | None = None
+
+    @property
+    def now(self) -> Progress:
+        """The same, at the step that is counted by now."""
+        return self if self.tally is None or self.tally.done == self.step else self._replace(step=self.tally.done)
 
     @property
     def share(self) -> float:

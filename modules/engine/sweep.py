@@ -139,7 +139,7 @@ class _Conductor:
 
         def report(event: Progress | Picture) -> None:
             if isinstance(event, Progress):
-                self.report(event if alone else Progress(event.phase, before + event.picture, max(part.of, self.done), event.step, event.steps, event.preview))
+                self.report(event if alone else event._replace(picture=before + event.picture, pictures=max(part.of, self.done)))
             elif part.save:
                 self.told.add(before + event.index)
                 self.report(replace(event, index=before + event.index))

@@ -1,5 +1,6 @@
 """What is to be seen of the queue, in memory: the order, each job's latest view, the last finished ones. Looking at it never waits for the disk.
 
+Steps are not told, they are counted (`core.result.Tally`): the board looks at the tally when somebody looks at the board.
 Knows no store: whoever changes a job writes that down first and shows it here afterwards.
 """
 
@@ -22,7 +23,7 @@ class Board:
     """watch: its version rises with every change of what is seen. Any thread may call anything."""
 
     def __init__(self) -> None:
-        self.watch = Watch()
+        self.watch = Watch(self._caught_up)
         self._waiting: list[str] = []
         self._unfinished: dict[str, Live] = {}
         self._finished: OrderedDict[str, Live] = OrderedDict()
@@ -42,6 +43,7 @@ class Board:
     def live(self, id: str) -> Live | None:
         """The latest view of a job; None of one that is not here, or no more."""
         with self.watch.lock:
+            self._caught_up()
             live = self._unfinished.get(id) or self._finished.get(id)
             if live is None or id not in self._waiting:
                 return live
@@ -103,6 +105,14 @@ class Board:
         with self.watch.lock:
             self._finished.pop(id, None)
             self.watch.bump()
+
+    def _caught_up(self) -> bool:
+        """Takes over what the tallies of running jobs say by now. -> whether there are any."""
+        counting = [(id, live) for id, live in self._unfinished.items() if live.progress.tally is not None]
+        for id, live in counting:
+            if (now := live.progress.now) is not live.progress:
+                self._unfinished[id] = progressed(live, now, self.watch.bump(), time.monotonic())
+        return bool(counting)
 
     def _reordered(self) -> int:
         self._order_version = self.watch.bump()

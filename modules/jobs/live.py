@@ -39,8 +39,15 @@ def progressed(live: Live, progress: Progress, version: int, now: float) -> Live
     else:
         preview, preview_version = progress.preview, version
         progress = progress._replace(preview=None)
-    # by place, for `_replace` takes as long as all the rest, at every step
-    return Live(live.job, version, progress, preview, preview_version, live.ahead, live.cancel, left, live.skipping, first_share, first_time)
+    return live._replace(
+        version=version,
+        progress=progress,
+        preview=preview,
+        preview_version=preview_version,
+        left=left,
+        first_share=first_share,
+        first_time=first_time,
+    )
 
 
 def of_finished(job: Job, version: int) -> Live:

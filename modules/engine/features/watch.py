@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from modules.core.result import Cancel, Progress
+from modules.core.result import Cancel, Progress, Tally
 from modules.engine.feature import Feature
 from modules.imaging.latents import principal
 from modules.sampling.step import Denoise, Denoised, Step
@@ -65,11 +65,16 @@ class Watch(Feature):
     _last: Tensor | None = field(default=None, init=False)
 
     def wrap(self, denoise: Denoise) -> Denoise:
+        """Reports that sampling begins. The steps after that are only counted: to report one takes as long as a sampler's arithmetic."""
+        tally = Tally(self.done)
+        progress = Progress("sampling", self.picture, self.pictures, self.done, self.total, None, tally)
+        self.report(progress)
+
         def watched(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
             how = self.cancel()
             if how is not Cancel.NONE:
                 raise Stopped(how, self._last)
-            self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index, self.total), self.total))
+            tally.done = min(self.done + step.index, self.total)
             answer = denoise(x, sigma, step)
             self._last = answer.x0
             if self.pace.due():
@@ -79,7 +84,8 @@ class Watch(Feature):
                 else:
                     image = rgb(answer.x0, self.preview or principal(answer.x0), self.side)
                 self.pace.spent(time.monotonic() - began)
-                self.report(Progress("sampling", self.picture, self.pictures, min(self.done + step.index + 1, self.total), self.total, image))
+                tally.done = min(self.done + step.index + 1, self.total)
+                self.report(progress.now._replace(preview=image))
             return answer
 
         return watched

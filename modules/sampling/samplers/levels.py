@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -18,6 +18,11 @@ def steps_of(sigmas: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
     """(index, sigma, sigma_next) of each step of a schedule [n+1]."""
     levels = sigmas.detach().cpu().unbind()
     return ((index, sigma, sigma_next) for index, (sigma, sigma_next) in enumerate(zip(levels, levels[1:], strict=False)))
+
+
+def widths_of(sigmas: Tensor) -> Sequence[Tensor]:
+    """sigma_next - sigma of each step of a schedule [n+1], worked out at once."""
+    return sigmas.detach().cpu().diff().unbind()
 
 
 def table_of(options: SamplerOptions) -> Table:
