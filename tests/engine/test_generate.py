@@ -107,6 +107,22 @@ def test_a_saved_file_holds_both_texts_and_is_what_was_reported(draw: Draw, engi
         assert json.dumps(found.document)
 
 
+class Seen:
+    """The latest progress of a run, looked at as a face does."""
+
+    def __init__(self) -> None:
+        self.latest = Progress()
+
+    def report(self, event: Progress | Picture) -> None:
+        if isinstance(event, Progress):
+            self.latest = event
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """(picture, steps done)."""
+        return self.latest.picture, self.latest.now.step
+
+
 def test_progress_counts_up_and_brings_previews(draw: Draw) -> None:
     seen: list[Progress] = []
     draw(report=lambda event: seen.append(event) if isinstance(event, Progress) else None, batch_size=2, steps=3)
@@ -117,27 +133,23 @@ def test_progress_counts_up_and_brings_previews(draw: Draw) -> None:
 
 
 def test_stop_acts_before_the_next_denoiser_call_and_keeps_what_is_finished(draw: Draw) -> None:
-    steps: list[tuple[int, int]] = []
+    seen = Seen()
+    asked: list[tuple[int, int]] = []
 
-    def report(event: Progress | Picture) -> None:
-        if isinstance(event, Progress) and event.phase == "sampling":
-            steps.append((event.picture, event.step))
+    def cancel() -> Cancel:
+        asked.append(seen.at)
+        return Cancel.STOP if seen.at >= (1, 2) else Cancel.NONE
 
-    result = draw(report=report, cancel=lambda: Cancel.STOP if (1, 2) in steps else Cancel.NONE, count=3, steps=9, sampler="Euler")
+    result = draw(report=seen.report, cancel=cancel, count=3, steps=9, sampler="Euler")
     assert result.cancelled is Cancel.STOP
-    assert max(steps) <= (1, 3)
+    assert [at for at in asked if at >= (1, 2)] == asked[-1:] and asked[-1] <= (1, 3), "asked no more, for it calls no more"
     assert [picture.complete for picture in result.pictures] == [True, False]
     assert result.pictures[1].path is None
 
 
 def test_skip_leaves_one_picture_and_goes_on(draw: Draw) -> None:
-    at = [(0, 0)]
-
-    def report(event: Progress | Picture) -> None:
-        if isinstance(event, Progress):
-            at[0] = (event.picture, event.step)
-
-    result = draw(report=report, cancel=lambda: Cancel.SKIP if at[0] == (1, 1) else Cancel.NONE, count=3, steps=4, sampler="Euler")
+    seen = Seen()
+    result = draw(report=seen.report, cancel=lambda: Cancel.SKIP if (1, 1) <= seen.at < (2, 0) else Cancel.NONE, count=3, steps=4, sampler="Euler")
     assert [picture.complete for picture in result.pictures] == [True, False, True]
 
 

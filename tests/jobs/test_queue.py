@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modules.core.errors import EaselError, InvalidRequest, NotFound, OutputTrouble
 from modules.core.request import GenerationRequest
-from modules.core.result import Cancel, Picture, Progress, Result
+from modules.core.result import Cancel, Picture, Progress, Result, Tally
 from modules.jobs.job import State
 from modules.jobs.queue import Queue
 from modules.jobs.store import Store
@@ -264,6 +264,21 @@ class TestSeeing:
         for ask in (queue.get, queue.live, queue.delete):
             with pytest.raises(NotFound):
                 ask(id)
+
+    def test_counted_steps_are_seen_by_whoever_looks_and_by_whoever_waits(self, queue: Queue) -> None:
+        (id,) = fill(queue, 1)
+        assert queue.take()
+        tally = Tally(0)
+        queue.progress(id, Progress("sampling", 0, 1, 0, 9, b"preview", tally))
+        seen = queue.live(id)
+        assert (seen.progress.step, seen.preview) == (0, b"preview")
+        tally.done = 3
+        assert queue.wait(seen.version, 60) > seen.version, "nobody told, and yet it is known"
+        later = queue.live(id)
+        assert (later.progress.step, later.preview, later.preview_version) == (3, b"preview", seen.preview_version)
+        queue.progress(id, Progress("decoding", 0, 1, 9, 9))
+        tally.done = 5
+        assert queue.live(id).progress == Progress("decoding", 0, 1, 9, 9), "a tally counts for its own phase only"
 
     def test_progress_of_a_job_that_is_over_is_nothing(self, queue: Queue) -> None:
         (id,) = fill(queue, 1)

@@ -84,3 +84,37 @@ def test_a_cancelled_coroutine_leaves_nothing_behind() -> None:
     before = time.monotonic()
     watch.bump()
     assert time.monotonic() >= before
+
+
+class Silent:
+    """Something that changes without telling: `looked` at it, a watch learns of it."""
+
+    def __init__(self) -> None:
+        self.watch = Watch(self.look)
+        self.told = self.number = 0
+
+    def look(self) -> bool:
+        if self.number != self.told:
+            self.told = self.number
+            self.watch.bump()
+        return True
+
+
+def test_who_waits_learns_of_what_changes_in_silence() -> None:
+    silent = Silent()
+    changing = threading.Timer(0.05, setattr, (silent, "number", 1))
+    changing.start()
+    assert silent.watch.wait(0, 60) == 1
+    silent.number = 2
+    assert silent.watch.wait(1, 60) == 2, "it looks before it sleeps"
+    assert silent.watch.wait(2, 0.01) == 2, "and ends at its timeout"
+
+
+def test_a_coroutine_learns_of_it_too() -> None:
+    silent = Silent()
+
+    async def main() -> tuple[int, int]:
+        asyncio.get_running_loop().call_later(0.05, setattr, silent, "number", 1)
+        return await silent.watch.wait_async(0, 60), await silent.watch.wait_async(1, 0.01)
+
+    assert asyncio.run(main()) == (1, 1)
