@@ -46,6 +46,7 @@ class Notes:
     activation: Annotated[str, Param("Activation text", max_length=LONGEST, hint="Added to the prompt when the card is clicked.")] = ""
     negative: Annotated[str, Param("Negative prompt", max_length=LONGEST, hint="Added to the negative prompt when the card is clicked.")] = ""
     weight: Annotated[float, Param("Preferred weight", -100, 100, 0.05, hint="0: 1.")] = 0.0
+    vae: Annotated[str, Param("Preferred VAE", max_length=400, hint="Of a checkpoint: what Automatic takes.")] = ""
     notes: Annotated[str, Param("Notes", max_length=LONGEST)] = ""
     version: Annotated[str, Param("Model family", max_length=100)] = ""
 
@@ -55,6 +56,7 @@ KEYS: Mapping[str, str] = {
     "activation": "activation text",
     "negative": "negative text",
     "weight": "preferred weight",
+    "vae": "vae",
     "notes": "notes",
     "version": "sd version",
 }

@@ -68,13 +68,25 @@ ARCHITECTURES = (
     ("qwen-image", "Qwen-Image"),
     ("z-image", "Z-Image"),
     ("auraflow", "AuraFlow"),
+    ("clip-vision-h", "CLIP Vision H"),
+    ("clip-vision-g", "CLIP Vision G"),
+    ("clip-vision-l", "CLIP Vision L"),
+    ("clip-l", "CLIP-L"),
+    ("clip-h", "CLIP-H"),
+    ("clip-g", "CLIP-G"),
+    ("t5-xxl", "T5-XXL"),
 )
 """How an architecture's word begins -> what people call it."""
 
 
 def title(architecture: str, kind: Kind = "checkpoint") -> str:
     """ "SDXL model", "FLUX LoRA", "Stable Diffusion 1.x inpainting model"; of a file that may belong to two, both."""
-    return " ".join(part for part in (" or ".join(map(_spoken, architecture.split("/"))), KINDS.get(kind, "file")) if part)
+    return " ".join(part for part in (called(architecture), KINDS.get(kind, "file")) if part)
+
+
+def called(architecture: str) -> str:
+    """An architecture alone: "SDXL", "Z-Image", "clip-l"; "" for none."""
+    return " or ".join(map(_spoken, architecture.split("/"))) if architecture else ""
 
 
 def _spoken(word: str) -> str:

@@ -1,15 +1,16 @@
 """Which autoencoder a request draws with: the checkpoint's own, or a file that stands in for it. Found by name or hash and checked by its header. No torch.
 
-Rule: A1111's "Automatic" takes the file that is called like the checkpoint, beside it or among the VAEs. What it found is recorded by name and hash, so a
+Rule: A1111's "Automatic" takes the VAE that a person noted for the checkpoint, else the file that is called like it, beside it or among the VAEs. What it found is recorded by name and hash, so a
 rerun does not hang on what lies in the folders by then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from modules.catalog import beside
 from modules.catalog.card import Card, Kind
 from modules.catalog.cards import opened_header
 from modules.core.errors import BadModelFile, NotFound, Unsupported
@@ -36,7 +37,11 @@ def vae_of(request: GenerationRequest, lead: Card, shelf: Shelf) -> Card | None:
     if is_automatic(request):
         if FIELD in FAMILIES.get(lead.family).lacks:
             return None
-        return automatic(lead, shelf.files("vae"))
+        found = shelf.files("vae")
+        said = preferred(lead)
+        if said.casefold() == OWN_VAE.casefold():
+            return None
+        return next(named_so(said, found, lead), None) or automatic(lead, found)
     if not request.vae_hash and name.casefold() == OWN_VAE.casefold():
         return None
     try:
@@ -59,6 +64,17 @@ def settled(request: GenerationRequest, lead: Card, shelf: Shelf) -> tuple[str, 
     if card is None and FIELD in FAMILIES.get(lead.family).lacks:
         return AUTOMATIC_VAE, ""
     return (OWN_VAE, "") if card is None else (card.path.name, shelf.hashed(card).sha256)
+
+
+def preferred(lead: Card) -> str:
+    """The VAE that a person noted for this checkpoint, by A1111's note beside it; "" for none."""
+    said = beside.notes(lead.path, lead.name).vae
+    return "" if said.casefold() == AUTOMATIC_VAE.casefold() else said
+
+
+def named_so(said: str, found: Sequence[Card], lead: Card) -> Iterator[Card]:
+    """Usable files of this name that fit the checkpoint."""
+    return (card for card in found if said and said.casefold() in (card.path.name.casefold(), card.name.casefold()) and not card.trouble and fits(card, lead))
 
 
 def automatic(lead: Card, found: Sequence[Card]) -> Card | None:

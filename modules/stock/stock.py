@@ -20,11 +20,13 @@ from modules.catalog.beside import Notes
 from modules.catalog.card import Card
 from modules.catalog.notes import read_json
 from modules.catalog.scan import STARTER, Library
+from modules.catalog.titles import called
 from modules.catalog.walk import state
 from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
 from modules.core.files import replace as replace_file
 from modules.core.params import from_dict
 from modules.core.paths import FURTHER
+from modules.core.records.families import FAMILIES
 from modules.stock import trash
 from modules.stock.groups import group_of
 from modules.stock.thumbs import Thumbs, inside, shrunk
@@ -87,6 +89,8 @@ class Stock:
             "kind": card.kind,
             "family": card.family,
             "architecture": card.architecture,
+            "called": called(card.architecture),
+            "space": space_of(card.family),
             "variant": card.variant,
             "prediction": card.prediction,
             "guessed": card.guessed,
@@ -132,7 +136,7 @@ class Stock:
         return shrunk(data)
 
     def detail(self, id: str) -> dict[str, Any]:
-        """One model in full: notes, path, metadata. Raises NotFound."""
+        """One model in full: notes, path, metadata. predicts: what a note beside it says. fixed: it belongs to Easel. Raises NotFound."""
         card = self.card(id)
         kept = self._kept(card)
         metadata = whole(card)
@@ -145,6 +149,8 @@ class Stock:
             "words": list(words),
             "notes": {name: getattr(kept.told, name) for name in beside.KEYS},
             "note": card.note,
+            "predicts": advice.of(card.path).prediction,
+            "fixed": card.path == STARTER,
             "metadata": {key: value if len(value) <= 20_000 else value[:20_000] + "…" for key, value in metadata.items() if key != "modelspec.thumbnail"},
         }
 
@@ -261,6 +267,12 @@ def whole(card: Card) -> Mapping[str, str]:
 def id_of(path: Path) -> str:
     """The same for the same path, also after a restart."""
     return hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
+
+
+def space_of(family: str) -> str:
+    """What families that share their latents have in common; "" for what is of no family."""
+    record = FAMILIES.find(family)
+    return (record.space or record.name) if record else ""
 
 
 def picture_version(picture: Path | None) -> str:

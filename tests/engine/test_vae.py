@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from modules.catalog import beside
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
@@ -103,6 +104,27 @@ def test_start_pictures_come_through_it_too(engine: Engine) -> None:
     start = kept(engine, painting.ramp(64, 64))
     values: dict[str, Any] = {"init__image": start, "init__strength": 0.2}
     assert np.array_equal(picture(engine, vae="film", **values), picture(engine, model="baked", **values))
+
+
+@pytest.mark.parametrize(
+    ("noted", "as_with"),
+    [
+        ("film.safetensors", "film"),
+        ("other", "other"),
+        ("Automatic", "called.v2.safetensors"),
+        ("None", "None"),
+        ("gone", "called.v2.safetensors"),
+        ("wide", "called.v2.safetensors"),
+    ],
+)
+def test_automatic_takes_what_a_person_noted_for_the_checkpoint(engine: Engine, noted: str, as_with: str) -> None:
+    lead = engine.shelf.checkpoint("called")
+    expected = vae_names.settled(GenerationRequest(vae=as_with), lead, engine.shelf)
+    beside.write_notes(lead.path, lead.name, beside.Notes(vae=noted))
+    try:
+        assert vae_names.settled(GenerationRequest(), lead, engine.shelf) == expected
+    finally:
+        (lead.path.parent / "called.json").unlink()
 
 
 def test_what_was_found_is_recorded_and_comes_back(engine: Engine) -> None:

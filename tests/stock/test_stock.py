@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from modules.catalog import beside
+from modules.catalog import beside, titles
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.errors import BadModelFile, BadPicture, InvalidRequest, NotFound
@@ -53,6 +53,14 @@ def test_a_card_shows_what_lies_beside_its_file(stock: Stock, models: Path) -> N
     assert told["words"] == ["inky"] and told["picture"]
     picture(place / "ink.preview.png", (40, 40))
     assert row(stock, "ink")["picture"] != told["picture"], "NAME.preview.png counts before NAME.png"
+
+
+def test_a_card_says_what_its_file_is_in_words_and_whose_latents_it_has(stock: Stock) -> None:
+    assert (row(stock, "ink")["called"], row(stock, "ink")["space"]) == ("Stable Diffusion 1.x", "sd1")
+    assert (row(stock, "cut")["called"], row(stock, "cut")["space"]) == ("", "")
+    assert [titles.called(word) for word in ("z-image", "clip-vision-h", "t5-xxl", "sdxl-vpred", "sd1/sdxl")] == [
+        "Z-Image", "CLIP Vision H", "T5-XXL", "SDXL vpred", "Stable Diffusion 1.x or SDXL",
+    ]  # fmt: skip
 
 
 def test_a_broken_file_is_a_card_with_its_trouble(stock: Stock) -> None:

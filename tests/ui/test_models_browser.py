@@ -38,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
     files.write(data / "models" / "Lora" / "lcm-lora-sdv1-5.safetensors", {f"{layer}.lora_down.weight": (4, 768), f"{layer}.lora_up.weight": (640, 4)})
     files.write(data / "models" / "VAE" / "clear.safetensors", VAE)
-    (data / "models" / "Stable-diffusion").mkdir()
+    files.write(data / "models" / "Stable-diffusion" / "plain.safetensors", files.SD1)
     (data / "models" / "Stable-diffusion" / "cut short.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
     return data
 
@@ -76,7 +76,7 @@ def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Brows
     for tab in checked(browser, address):
         tab.fill(prompt="a heron")
         page = opened(tab)
-        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 4))
+        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 5))
         assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
         page.click(f"{card(page, 'style 0777')} .pick")
         assert tab.value("prompt") == "a heron, style 0777"
@@ -131,6 +131,7 @@ def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser,
         page.keyboard.press("Escape")
         page.click("#easel_models .card .pick")
         assert tab.value("prompt") == "style 0003, by the brook"
+        expect(page.locator("#easel_models .card .further").first).to_have_text("“by the brook”")
 
         page.click("#tab_txt2img-button")
         page.click("#txt2img_extra_networks")
@@ -142,6 +143,25 @@ def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser,
         page.click('#easel_models .kinds [data-group="vae"]')
         page.click(f"{card(page, 'clear')} .pick")
         expect(page.locator("#easel_messages")).to_contain_text("VAE of txt2img")
+
+
+def test_what_a_file_does_not_say_a_person_may(browser: Browser, address: str, data: Path) -> None:
+    for tab in checked(browser, address):
+        page = opened(tab)
+        page.hover(card(page, "plain"))
+        page.get_by_role("button", name="Details of plain").click()
+        said = page.get_by_label("Prediction", exact=True)
+        expect(said.locator("option:checked")).to_have_text("Noise (eps), guessed")
+        said.select_option("Velocity (v)")
+        expect(page.locator("#easel_messages")).to_contain_text("Noted beside the model")
+        page.get_by_label("Preferred VAE").select_option("clear.safetensors")
+        page.get_by_role("button", name="Save notes").click()
+        expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
+        place = data / "models" / "Stable-diffusion"
+        assert json.loads((place / "plain.json").read_text()) == {"vae": "clear.safetensors"}
+        assert json.loads((place / "plain.easel.json").read_text()) == {"prediction": "v"}
+        page.get_by_role("button", name="Select this checkpoint").click()
+        expect(page.locator("#easel_models .card")).to_have_class("card current")
 
 
 def get(page: Page) -> None:

@@ -5,7 +5,15 @@
     const GAP = 10;
     const LEAST = 168;
     const FAMILIES = { sd1: "SD 1", sd2: "SD 2", sdxl: "SDXL", "sdxl-refiner": "SDXL refiner", sd3: "SD 3", flux: "FLUX", pipeline: "Pipeline" };
+    const KINDS = {
+        checkpoint: "Checkpoint", transformer: "Transformer alone", unet: "UNet alone", lora: "LoRA", locon: "LoCon", loha: "LoHa", lokr: "LoKr", dora: "DoRA", oft: "OFT", glora: "GLoRA", full: "Full difference", ia3: "IA3", "lora-lcm": "LCM LoRA",
+        embedding: "Textual inversion", vae: "VAE", "vae-approx": "Preview decoder", controlnet: "ControlNet", "controlnet-union": "ControlNet Union", "controlnet-lllite": "ControlNet LLLite", "control-lora": "Control LoRA", "t2i-adapter": "T2I-Adapter", "ip-adapter": "IP-Adapter",
+        "clip-vision": "Image encoder", annotator: "Preprocessor", "text-encoder": "Text encoder", upscaler: "Upscaler", "face restorer": "Face restorer", hypernetwork: "Hypernetwork", "motion-module": "Motion module", unknown: "Unknown",
+    };
+    // What the group of a card says already.
+    const USUAL = ["checkpoint", "lora", "embedding", "vae", "text-encoder", "upscaler", "unknown"];
     const WORKING = ["checkpoint", "lora", "embedding"];
+    const GUIDING = ["controlnet", "controlnet-union", "controlnet-lllite", "control-lora", "t2i-adapter", "ip-adapter"];
     const works = (row) => WORKING.includes(row.group) || row.kind === "vae";
 
     const models = { all: [], groups: [], shown: [], rows: new Map(), active: "", acts: [] };
@@ -25,7 +33,8 @@
 
     // Sizes and families as people say them.
     models.size = (bytes) => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(bytes >= 1e10 ? 0 : 1)} GB` : bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : bytes ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : "";
-    models.family = (row) => FAMILIES[row.family] || row.family || row.architecture || "";
+    models.family = (row) => FAMILIES[row.family] || row.called || row.family || "";
+    models.kind = (row) => KINDS[row.kind] || row.kind;
     models.part = (selector) => document.querySelector(`#easel_models ${selector}`);
     models.row = (id) => models.all.find((row) => row.id === id);
 
@@ -43,7 +52,12 @@
         const own = models.all.filter((row) => row.group === "checkpoint");
         return own.find((row) => row.title === named || row.value === named) || own.find((row) => plain(row.title) === plain(named)) || null;
     };
-    const foreign = (row, own) => Boolean(WORKING.includes(row.group) && row.group !== "checkpoint" && own && row.family && own.family && row.family !== own.family);
+    // Made for another family than the chosen checkpoint's. VAEs go by the latents that families share.
+    const foreign = (row, own) => {
+        if (!own || !own.family || !row.family || row.group === "checkpoint") return false;
+        if (row.group === "vae") return Boolean(row.space && own.space && row.space !== own.space);
+        return (WORKING.includes(row.group) || GUIDING.includes(row.kind)) && row.family !== own.family;
+    };
 
     // What a click does. A LoRA that stands in the prompt is taken out again, as in A1111.
     const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -78,7 +92,7 @@
     // Filtering and sorting. Every word of the search must stand somewhere in the card's texts.
     const texts = new WeakMap();
     const textOf = (row) => {
-        if (!texts.has(row)) texts.set(row, [row.name, row.file, row.folder, row.kind, row.family, row.architecture, row.variant, row.precision, row.hash, row.about, row.activation, ...row.words, models.family(row)].join("\n").toLowerCase());
+        if (!texts.has(row)) texts.set(row, [row.name, row.file, row.folder, row.kind, row.family, row.architecture, row.variant, row.precision, row.hash, row.about, row.activation, ...row.words, models.family(row), models.kind(row)].join("\n").toLowerCase());
         return texts.get(row);
     };
     const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
@@ -104,13 +118,18 @@
         for (const letter of row.name) turn = (turn * 131 + letter.codePointAt(0) * 57) % 360;
         return easel.make("span", { class: "blank", style: `--turn: ${turn}`, "aria-hidden": "true" }, (row.name.match(/[\p{L}\p{N}]/u) || ["?"])[0].toUpperCase());
     };
+    // A long file name breaks after its own signs.
+    const broken = (name) => name.split(/(?<=[_\-. ])/).flatMap((part) => [part, easel.make("wbr", {})]);
+    models.does = (row) => row.trouble ? "Cannot be used: look why" : row.group === "checkpoint" ? "Select this checkpoint" : row.kind === "vae" ? "Use this VAE" : WORKING.includes(row.group) ? "Put into the prompt, or take out" : "Look at it";
     const card = (row) => {
-        const facts = [models.family(row), row.group === "checkpoint" || row.kind === row.group ? "" : row.kind, row.precision, models.size(row.size)].filter(Boolean).join(" · ");
+        const facts = [models.family(row), USUAL.includes(row.kind) ? "" : easel.translated(models.kind(row)), row.variant && row.group === "checkpoint" ? row.variant : "", row.precision, models.size(row.size)].filter(Boolean).join(" · ");
         const picture = row.picture ? easel.make("img", { src: easel.url(`models/${row.id}/thumb?v=${row.picture}`), alt: "", loading: "lazy", decoding: "async", draggable: "false" }) : placeholder(row);
         if (row.picture) picture.addEventListener("error", () => picture.replaceWith(placeholder(row)));
-        const does = row.trouble ? "Cannot be used: look why" : row.group === "checkpoint" ? "Select this checkpoint" : row.kind === "vae" ? "Use this VAE" : WORKING.includes(row.group) ? "Put into the prompt, or take out" : "Look at it";
-        const pick = easel.make("button", { type: "button", class: "pick", title: `${row.file}\n${does}`, onclick: () => models.use(row) }, picture,
-            easel.make("span", { class: "caption" }, easel.make("b", {}, row.name), easel.make("small", {}, row.trouble || facts)));
+        const words = row.activation || row.words.join(", ");
+        const further = [words && `“${words}”`, row.about, row.hash].filter(Boolean);
+        const pick = easel.make("button", { type: "button", class: "pick", title: `${row.file}\n${easel.translated(models.does(row))}`, onclick: () => models.use(row) }, picture,
+            easel.make("span", { class: "caption" }, easel.make("b", { translate: "no" }, ...broken(row.name)), easel.make("small", {}, row.trouble || facts),
+                ...(row.trouble ? [] : further.map((text) => easel.make("small", { class: "further", translate: "no" }, text)))));
         const star = easel.make("button", { type: "button", class: "star", title: "Favourite", "aria-label": `Favourite: ${row.name}`, "aria-pressed": String(row.favourite), onclick: () => favour(row, star) }, "★");
         const more = easel.make("button", { type: "button", class: "more", title: "Details", "aria-label": `Details of ${row.name}`, onclick: () => models.open(row) }, "i");
         const element = easel.make("div", { class: "card", role: "listitem", "data-id": row.id, "data-group": row.group }, pick, star, more, easel.make("span", { class: "mark" }));

@@ -83,17 +83,19 @@
         const precision = select(PRECISIONS, "fp16");
         const averages = select([["drop", "Leave out"], ["use", "Use in place of the plain weights"], ["keep", "Keep"]], "drop");
         const file = /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file);
-        const layout = select(file ? [["as it is", "As it is"], ["diffusers folder", "A diffusers folder"]] : [["single file", "A single file"]]);
+        const whole = row.group === "checkpoint";
+        const layout = select(file ? [["as it is", "As it is"], ...(whole ? [["diffusers folder", "A diffusers folder"]] : [])] : [["single file", "A single file"]]);
         const name = make("input", { type: "text", maxlength: 200 });
         const paintForm = () => {
             const plain = layout.value === "as it is";
-            boxPrecision.hidden = boxAverages.hidden = !plain;
+            boxPrecision.hidden = !plain;
+            boxAverages.hidden = !plain || !whole;
             name.placeholder = !plain ? row.name : precision.value === "as it is" ? `${row.name}-no-ema` : `${row.name}-${precision.value}`;
         };
         const boxPrecision = field("Precision", precision);
         const boxAverages = field("Averaged weights (EMA)", averages);
         const said = make("p", { class: "said", role: "status" });
-        const form = make("form", {}, make("p", { class: "hint" }, "Writes a new safetensors file beside the others; this one stays as it is. Pickles are read in a process of their own that runs nothing of them."), field("Layout", layout, "Another one keeps precision and weights as they are, to the bit."), boxPrecision, boxAverages, field("Name", name), make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Convert")), said);
+        const form = make("form", {}, make("p", { class: "hint" }, "Writes a new safetensors file beside the others; this one stays as it is. Pickles are read in a process of their own that runs nothing of them."), whole ? field("Layout", layout, "Another one keeps precision and weights as they are, to the bit.") : "", boxPrecision, boxAverages, field("Name", name), make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Convert")), said);
         form.addEventListener("change", paintForm);
         paintForm();
         form.addEventListener("submit", async (event) => {
@@ -101,7 +103,7 @@
             if (await models.start("stock/convert", { model: row.id, precision: precision.value, averages: averages.value, layout: layout.value, name: name.value }, said)) dialog.close();
         });
         place.append(form);
-    }, (row) => /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file) || row.group === "checkpoint" && !/\.\w+$/.test(row.file));
+    }, (row) => !row.trouble && /\.(safetensors|ckpt|pt|pth|bin)$/i.test(row.file) || row.group === "checkpoint" && !/\.\w+$/.test(row.file));
 
     // Merging, with A1111's names.
     const merging = () => {
