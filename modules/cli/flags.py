@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from modules.cli.parser import BadWords, Parser
 from modules.core.options import DeviceOptions, Options, Placement, ServeOptions
@@ -94,8 +95,14 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--device", metavar="NAME", default="", help="auto, cpu, cuda, cuda:1, xpu or mps")
     group.add_argument("--device-id", metavar="N", default="", help="which CUDA device")
     group.add_argument("--use-cpu", metavar="WHAT", default="", help="all: compute on the CPU")
-    group.add_argument("--medvram", action="store_true", help="move parts of the model to the GPU only while they compute")
-    group.add_argument("--lowvram", action="store_true", help="the same in smaller parts: slower still, and smaller")
+    group.add_argument("--medvram", action="store_true", help="one network of the model in the GPU's memory at a time (on a CPU: in the machine's)")
+    group.add_argument("--lowvram", action="store_true", help="one layer at a time: the least memory, and the slowest")
+    group.add_argument(
+        "--placement",
+        choices=get_args(Placement),
+        default="auto",
+        help="the same by name. auto: the fastest that fits; encoders: only text encoders leave; group: layers, with the next ones fetched ahead",
+    )
     group.add_argument("--no-half", action="store_true", help="compute in fp32 on a GPU, too")
     group.add_argument("--no-half-vae", action="store_true", help="decode in fp32 (against black pictures)")
     kinds = "; ".join(f"{kind}: {what}" for kind, what in ATTENTION.items())
@@ -173,7 +180,7 @@ def _device(found: argparse.Namespace) -> DeviceOptions:
     device = found.device or (f"cuda:{_number('--device-id', found.device_id, 63)}" if found.device_id else "auto")
     if {"all", "sd"} & set(found.use_cpu.lower().split(",")):
         device = "cpu"
-    placement: Placement = "lowvram" if found.lowvram else "medvram" if found.medvram else "auto"
+    placement: Placement = "lowvram" if found.lowvram else "medvram" if found.medvram else found.placement
     no_half = found.no_half or getattr(found, "precision", None) == "full"
     threads = _number("--threads", found.threads, 1024)
     return DeviceOptions(device=device, placement=placement, no_half=no_half, no_half_vae=found.no_half_vae, attention=found.attention, threads=threads)

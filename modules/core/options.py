@@ -7,13 +7,15 @@ from typing import Literal
 
 from modules.core.paths import Paths
 
-Placement = Literal["auto", "resident", "medvram", "lowvram"]
+Placement = Literal["auto", "resident", "encoders", "medvram", "group", "lowvram"]
+"""What of a model lies on the device: all of it; without text encoders between prompts; one network at a time; one layer at a time with the next ones fetched
+ahead; one layer at a time. "auto" goes by what fits."""
 AttentionKind = Literal["sdpa", "split", "slices", "flash", "xformers", "sage"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". placement: what of the model lies on the device. no_half: fp32 where `auto` would say fp16.
+    """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". no_half: fp32 where `auto` would say fp16.
     attention: the kernel that computes it (`memory.attention`)."""
 
     device: str = "auto"

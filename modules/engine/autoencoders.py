@@ -16,7 +16,7 @@ from modules.core.options import DeviceOptions
 from modules.engine.models import Loaded
 from modules.engine.warm import Warm
 from modules.families.family import Family, Model
-from modules.memory.placement import in_full, place_alone
+from modules.memory.placement import Placed, in_full, place_alone
 from modules.networks import vae_file
 
 T = TypeVar("T")
@@ -29,9 +29,10 @@ class Overflowed(Exception):
 
 @dataclass(frozen=True)
 class Standing:
-    """A network that stays in memory. size: in bytes."""
+    """A network that stays in memory, and where it lies. size: in bytes."""
 
     network: torch.nn.Module
+    placed: Placed
     size: int
 
 
@@ -55,8 +56,8 @@ class Autoencoders:
     def _load(self, path: Path, config: Mapping[str, Any], dtype: torch.dtype, name: str) -> Standing:
         with torch.inference_mode(False):  # as the models'
             network = vae_file.load(path, config, dtype, name)
-            place_alone(network, self.options, self.networks.machine)
-        return Standing(network, sum(tensor.nbytes for tensor in network.parameters()))
+            placed = place_alone(network, self.options, self.networks.machine, self.networks.converted)
+        return Standing(network, placed, sum(tensor.nbytes for tensor in network.parameters()))
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
@@ -17,22 +16,22 @@ from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
 from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine
-from modules.memory.placement import emptied, place
+from modules.memory.placement import Placed, emptied, place
 from modules.networks import pickles
 
 
 @dataclass
 class Loaded:
-    """placed: what owns the offload hooks; it lives as long as the model."""
+    """placed: where its networks lie; it lives as long as the model."""
 
     family: Family
     model: Model
-    placed: Any
+    placed: Placed
 
 
 @dataclass
 class Models:
-    """converted: where checkpoints lie that came as pickles and became safetensors."""
+    """converted: where checkpoints lie that came as pickles and became safetensors; and where weights wait for which memory has no room."""
 
     machine: Machine
     options: DeviceOptions
@@ -51,7 +50,7 @@ class Models:
             family = FAMILIES_BY_NAME[card.family]
             with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
                 model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
-                held = Loaded(family, model, place(model.parts, self.options, self.machine))
+                held = Loaded(family, model, place(model.parts, self.options, self.machine, self.converted))
             self._held.put(key, held, weight(model))
         return held
 

@@ -137,6 +137,7 @@ class Relay:
         wanted = tuple(self.own(stage, acting.model))
         if wanted != self._worn:
             self._undress()
+            self.rest()  # what is laid aside should wait where the weights do
             for feature in wanted:
                 self._wearing.enter_context(feature.attach(acting.model))
             self._worn = wanted

@@ -11,6 +11,7 @@ from modules.core.errors import InvalidRequest
 from modules.core.options import AttentionKind, DeviceOptions
 from modules.core.request import Precision
 from modules.memory import attention
+from modules.memory.budget import free_memory
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -45,6 +46,13 @@ class Machine:
         held = {name: {when: int(told.get(f"{key}_bytes.all.{when}", 0)) for when in ("current", "peak")} for name, key in kinds.items()}
         events = {"retries": int(told.get("num_alloc_retries", 0)), "oom": int(told.get("num_ooms", 0))}
         return {"system": {"free": free, "used": total - free, "total": total}, **held, "events": events}
+
+    def free(self) -> int:
+        """Bytes that can still be had where the work is done. Blocks that torch keeps for itself count: they are reused."""
+        if not self.device.startswith("cuda"):
+            return free_memory()
+        kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        return int(torch.cuda.mem_get_info(self.device)[0]) + kept
 
     def facts(self) -> dict[str, str]:
         """What decides the last bits of a picture beside the request."""

@@ -1,119 +1,151 @@
-"""What of a model lies on the device and when: the one place that decides it, through diffusers' own switches.
+"""What of a model lies where it computes, and when: the one place that decides it. A placement is a value, and may change while a model is loaded.
 
-resident: everything on the device. medvram: one component at a time (model offload). lowvram: one layer at a time (sequential offload).
-On a CPU there is nothing to move, and all three are the same.
+resident  everything is there
+encoders  text encoders come when there is a text to read, and leave
+medvram   one network at a time
+group     one layer at a time, the next ones fetched ahead
+lowvram   one layer at a time
+
+What is not there waits: beside a GPU in the machine's memory, and where the CPU computes in a file on the disk. Pictures are the same.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import cpu_offload
-from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from torch import nn
 
-from modules.core.errors import Unsupported
-from modules.core.options import DeviceOptions
+from modules.core.errors import OutputTrouble
+from modules.core.options import DeviceOptions, Placement
 from modules.memory import attention
+from modules.memory.budget import chosen
 from modules.memory.device import Machine
+from modules.memory.offload import AHEAD, MARK, ByLayer, ByNetwork, Mark, Standing, Weights
+from modules.memory.waiting import InMemory, OnDisk
+
+ENCODERS = "text_encoder"
+"""What the names of text encoders begin with."""
+BY_NETWORK, BY_LAYER = ("encoders", "medvram"), ("group", "lowvram")
+WAITING = "_weights_wait"
 
 
-def place(parts: dict[str, Any], options: DeviceOptions, machine: Machine) -> Any:
-    """Puts the networks where the options say, once after loading. -> the pipeline that owns the hooks; keep it as long as the parts."""
-    pipeline = owner(parts)
-    for part in pipeline.components.values():
-        if isinstance(part, torch.nn.Module):
-            attention.put_under(part, options.attention)
-    if machine.device == "cpu":
-        return pipeline
-    if options.placement == "medvram":
-        pipeline.enable_model_cpu_offload(device=machine.device)
-    elif options.placement == "lowvram":
-        pipeline.enable_sequential_cpu_offload(device=machine.device)
-    else:
-        for part in parts.values():
-            if isinstance(part, torch.nn.Module):
-                part.to(machine.device)
-    return pipeline
+class Placed:
+    """Networks, and where they lie. where: a placement, never "auto". Keep it as long as the networks."""
+
+    def __init__(self, networks: Mapping[str, nn.Module], machine: Machine, folder: Path) -> None:
+        """networks: by the names of their parts, on the CPU. folder: for what waits on the disk."""
+        self.networks = networks
+        self.where: Placement = "auto"
+        self._device = torch.empty(0, device=machine.device).device
+        self._folder = folder
+        self._weights: Weights | None = None
+        self._standing: Standing | None = None
+
+    def move(self, to: Placement) -> None:
+        """Takes the hooks off and puts the networks elsewhere. to: never "auto". Raises OutputTrouble where the disk has no room; everything is resident then."""
+        if to == self.where:
+            return
+        self._stop()
+        with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
+            try:
+                waits = self._put(to)
+            except OutputTrouble:
+                self._put("resident")
+                self.where = "resident"
+                raise
+        self.where = to
+        if self._weights is None:
+            return
+        for network in waits.values():
+            network.__dict__[WAITING] = self._weights
+            network.__dict__[MARK] = Mark(self._device)
+        if to in BY_LAYER:
+            self._standing = ByLayer(self._weights, waits, AHEAD if to == "group" else 0)
+        else:
+            self._standing = ByNetwork(self._weights, waits, {name: network for name, network in self.networks.items() if name not in waits})
+
+    def rest(self) -> None:
+        """Between two takes: nothing stays that need not."""
+        if self._standing is not None:
+            self._standing.rest()
+
+    def _stop(self) -> None:
+        if self._standing is not None:
+            self._standing.remove()
+            self._standing = None
+        for network in self.networks.values():
+            network.__dict__.pop(MARK, None)
+            network.__dict__.pop(WAITING, None)
+
+    def _put(self, to: Placement) -> dict[str, nn.Module]:
+        """-> the networks that wait; the others lie on the device. Raises OutputTrouble."""
+        waits = {name: network for name, network in self.networks.items() if to != "resident" and (to != "encoders" or name.startswith(ENCODERS))}
+        if waits and self._weights is None:
+            self._weights = Weights(self._device, OnDisk(self._folder) if self._device.type == "cpu" else InMemory(self._device.type == "cuda"))
+        for name, network in self.networks.items():
+            if name in waits and self._weights is not None:
+                self._weights.settle(network)
+            elif self._weights is not None:
+                self._weights.release(network)
+            else:
+                network.to(self._device)
+        if not waits:
+            self._weights = None
+        return waits
 
 
-class Networks(DiffusionPipeline):
-    """Owns the hooks of networks that no one pipeline is made for; is never called."""
-
-    model_cpu_offload_seq = "text_encoder->text_encoder_2->text_encoder_3->transformer->vae"
-
-    def __init__(self, transformer: Any, vae: Any, text_encoder: Any = None, text_encoder_2: Any = None, text_encoder_3: Any = None) -> None:
-        super().__init__()
-        self.register_modules(transformer=transformer, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2, text_encoder_3=text_encoder_3)
-
-
-def owner(parts: dict[str, Any]) -> Any:
-    """A pipeline of diffusers around these networks: what its own loaders and hooks ask for."""
-    if "pipeline" in parts:
-        return parts["pipeline"]
-    if "unet" not in parts:
-        return Networks(**{name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)})
-    if "text_encoder_2" in parts:
-        return StableDiffusionXLPipeline(
-            vae=parts["vae"],
-            text_encoder=parts.get("text_encoder"),
-            text_encoder_2=parts["text_encoder_2"],
-            tokenizer=None,
-            tokenizer_2=None,
-            unet=parts["unet"],
-            scheduler=None,
-            add_watermarker=False,
-        )
-    return StableDiffusionPipeline(
-        vae=parts["vae"],
-        text_encoder=parts["text_encoder"],
-        tokenizer=None,
-        unet=parts["unet"],
-        scheduler=None,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+def place(parts: Mapping[str, Any], options: DeviceOptions, machine: Machine, folder: Path) -> Placed:
+    """Puts the networks where the options say, once after loading. folder: for what waits on the disk. Raises OutputTrouble."""
+    networks = {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+    for network in networks.values():
+        attention.put_under(network, options.attention)
+    sizes = {name: sum(tensor.nbytes for tensor in network.parameters()) for name, network in networks.items()}
+    placed = Placed(networks, machine, folder)
+    placed.move(chosen(options.placement, sizes, machine.free() + (sum(sizes.values()) if machine.device == "cpu" else 0)))
+    return placed
 
 
-def place_alone(network: torch.nn.Module, options: DeviceOptions, machine: Machine) -> None:
-    """Puts a network that belongs to no pipeline where the options say, once after loading."""
+def place_alone(network: nn.Module, options: DeviceOptions, machine: Machine, folder: Path) -> Placed:
+    """Puts a network that belongs to no model where the options say, once after loading: it is one of those that are large only where layers move."""
     attention.put_under(network, options.attention)
-    if machine.device == "cpu":
-        return
-    if options.placement in ("medvram", "lowvram"):
-        cpu_offload(network, torch.device(machine.device))
-    else:
-        network.to(machine.device)
+    placed = Placed({"alone": network}, machine, folder)
+    placed.move("lowvram" if options.placement in ("medvram", *BY_LAYER) else "resident")
+    return placed
 
 
 @contextmanager
-def in_full(network: torch.nn.Module) -> Iterator[None]:
-    """The network in fp32, and afterwards as it was: half the digits widened and cut again are the same. Raises Unsupported where its weights lie elsewhere."""
+def in_full(network: nn.Module) -> Iterator[None]:
+    """The network in fp32, and afterwards as it was: half the digits widened and cut again are the same."""
+    waiting: Weights | None = network.__dict__.get(WAITING)
     kept = next(network.parameters()).dtype
-    if any(tensor.is_meta for tensor in network.parameters()):
-        raise Unsupported(
-            "The VAE overflowed in half precision, and with --lowvram it cannot change to fp32 while it works.", "Start with --no-half-vae.", "model"
-        )
-    with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
-        network.to(torch.float32)
+    with torch.inference_mode(False):  # as in `move`
+        if waiting is None:
+            network.to(torch.float32)
+        else:
+            widening = waiting.widened(network)
+            widening.__enter__()
     try:
         yield
     finally:
         with torch.inference_mode(False):
-            network.to(kept)
+            if waiting is None:
+                network.to(kept)
+            else:
+                widening.__exit__(None, None, None)
 
 
-def rest(placed: Any) -> None:
-    """Between two takes: what model offload left on the device goes back to memory, so that never two components lie there."""
-    placed.maybe_free_model_hooks()
+def rest(placed: Placed) -> None:
+    """Between two takes: what stayed on the device without need goes back."""
+    placed.rest()
 
 
 def emptied(machine: Machine) -> None:
-    """Gives cached blocks back to the driver, after a model was dropped. Offload hooks make circles of references, which only the collector ends."""
+    """Gives cached blocks back to the driver, after a model was dropped. Hooks make circles of references, which only the collector ends."""
     gc.collect()
     if machine.device.startswith("cuda"):
         torch.cuda.empty_cache()

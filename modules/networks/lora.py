@@ -67,7 +67,7 @@ def worn(parts: Mapping[str, Any], wears: Sequence[Wear]) -> Iterator[list[Fit]]
     shares: dict[Place, list[_Share]] = {}
     order = sorted(range(len(wears)), key=lambda number: (wears[number].order, wears[number].te, wears[number].unet, wears[number].dyn))
     fits = {number: _placed(wears[number], names, shares) for number in order}
-    own = {id(names.layers[place]): held(names.layers[place], "weight") for place in shares}
+    own = {id(names.layers[place]): weight_of(names.layers[place]) for place in shares}
     with ExitStack() as standing:
         for place, added in shares.items():
             _dress(names.layers[place], added, own, standing)
@@ -116,8 +116,8 @@ def _dress(layer: nn.Module, shares: Sequence[_Share], own: Mapping[int, Tensor]
             for name, added in _added(share, own).items():
                 sums[name] = sums[name] + added * share.strength if name in sums else added * share.strength
         for name, total in sums.items():
-            kept = own[id(layer)] if name == "weight" else held(layer, "bias") if getattr(layer, "bias", None) is not None else None
-            whole = total if kept is None else kept.detach().to(torch.float32) + total.reshape(kept.shape)
+            kept = own[id(layer)] if name == "weight" else layer._parameters.get("bias")
+            whole = total if kept is None else kept.detach().to(torch.float32) + total.reshape(kept.shape).to(kept.device)
             _swap(layer, name, nn.Parameter(whole.to(own[id(layer)].dtype), requires_grad=False), standing)
 
 
@@ -141,34 +141,8 @@ def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def held(layer: nn.Module, name: str) -> Tensor:
-    """A layer's tensor with its numbers, wherever they lie: sequential offload keeps them beside the network, and the network has only their shapes."""
-    tensor = getattr(layer, name)
-    if tensor.is_meta and (aside := _aside(layer)):
-        return aside[0][aside[1] + name]
-    assert isinstance(tensor, Tensor)
-    return tensor
-
-
-def _aside(layer: nn.Module) -> tuple[dict[str, Tensor], str] | None:
-    """Where accelerate's offload keeps the tensors of a layer: its table, and what their names begin with there."""
-    hook: Any = getattr(layer, "_hf_hook", None)
-    for one in getattr(hook, "hooks", (hook,)):
-        if (table := getattr(one, "weights_map", None)) is not None:
-            return table.dataset, table.prefix
-    return None
-
-
 def _swap(layer: nn.Module, name: str, new: nn.Parameter, standing: ExitStack) -> None:
     kept = layer._parameters[name]
-    aside = _aside(layer)
-    if aside and (kept is None or kept.is_meta):
-        table, key = aside[0], aside[1] + name
-        if kept is None:
-            raise Unsupported("A LoRA adds a bias to a layer that has none, which does not go together with --lowvram.", "Start with --medvram.", "prompt")
-        standing.callback(table.__setitem__, key, table[key])
-        table[key] = new.data
-        return
 
     def back() -> None:
         if kept is not None:  # the layer may have been moved meanwhile

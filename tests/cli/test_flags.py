@@ -93,6 +93,8 @@ def test_words_after_use_cpu_do_not_swallow_a_prompt() -> None:
         (["--opt-sdp-attention"], "auto", False, "sdpa"),
         (["--xformers"], "auto", False, "xformers"),
         (["--attention", "sage"], "auto", False, "sage"),
+        (["--placement", "group"], "group", False, "sdpa"),
+        (["--placement", "encoders", "--medvram"], "medvram", False, "sdpa"),
     ],
 )
 def test_memory(words: list[str], placement: str, no_half: bool, attention: str) -> None:

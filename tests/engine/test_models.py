@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from modules.core.errors import BadModelFile, OutOfMemory
-from modules.core.options import DeviceOptions
+from modules.core.options import DeviceOptions, Placement
 from modules.engine.generate import Engine
 from modules.engine.models import weight
 from modules.memory.device import is_out_of_memory
-from modules.memory.placement import rest
 from tests.engine.conftest import Draw
 
 
@@ -26,16 +25,17 @@ def test_a_model_is_read_once_and_its_weights_can_be_adapted(engine: Engine) -> 
     assert weight(loaded.model) > card.size
 
 
-def test_model_offload_leaves_nothing_behind_and_draws_the_same(engine: Engine, draw: Draw) -> None:
-    before = draw().pictures[0].data
-    loaded = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32")
-    loaded.placed.enable_model_cpu_offload(device="cpu")
+@pytest.mark.parametrize("where", ["encoders", "medvram", "group", "lowvram"])
+def test_every_placement_draws_the_same_and_can_be_left_again(engine: Engine, draw: Draw, where: Placement) -> None:
+    before = [picture.data for picture in draw(count=2).pictures]
+    placed = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").placed
+    assert placed.where == "resident"
+    placed.move(where)
     try:
-        assert draw(count=2).pictures[0].data == before
-        rest(loaded.placed)
+        assert [picture.data for picture in draw(count=2).pictures] == before
     finally:
-        loaded.placed.remove_all_hooks()
-    assert draw().pictures[0].data == before
+        placed.move("resident")
+    assert draw().pictures[0].data == before[0]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), MemoryError()])

@@ -164,9 +164,9 @@ def test_offload_keeps_one_component_on_the_device_whoever_draws(two: Engine) ->
     plain = drawn(two, **wish).pictures
     placed = [two.models.load(two.shelf.checkpoint(name), "fp32").placed for name in ("tiny", "other")]
     for one in placed:
-        one.enable_model_cpu_offload(device="cpu")
+        one.move("medvram")
     try:
         assert [picture.data for picture in drawn(two, **wish).pictures] == [picture.data for picture in plain]
     finally:
         for one in placed:
-            one.remove_all_hooks()
+            one.move("resident")

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import cpu_offload
+from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from modules.core.errors import BadModelFile, Unsupported
-from modules.memory.placement import owner
+from modules.core.options import DeviceOptions, Placement
+from modules.memory.device import find
+from modules.memory.placement import Placed
 from modules.networks import ldm_names
 from modules.networks.lora import Wear, weight_of, worn
 from modules.networks.lora_names import Names
@@ -69,7 +71,9 @@ def test_equals_diffusers_own_loader(parts: dict[str, Any], kind: str, tmp_path:
     with worn(parts, [Wear(file, "x", unet=0.7)]) as (fit,):
         ours = answers(parts)
     assert fit.applied == fit.tensors == len(tensors) and not fit.unknown
-    pipe = owner(parts)
+    pipe = StableDiffusionPipeline(
+        **{name: parts[name] for name in ("vae", "text_encoder", "unet")}, tokenizer=None, scheduler=None, safety_checker=None, feature_extractor=None
+    )
     pipe.load_lora_weights(tensors, adapter_name="x")
     pipe.set_adapters(["x"], [0.7])
     theirs = answers(parts)
@@ -215,16 +219,16 @@ def test_what_finds_no_layer_is_counted_and_named(parts: dict[str, Any], tmp_pat
         assert set(fit.unknown) == set(tensors)
 
 
-def test_weights_that_sequential_offload_keeps_aside_are_dressed_there(parts: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["medvram", "group", "lowvram"])
+def test_weights_that_wait_elsewhere_are_dressed_all_the_same(parts: dict[str, Any], tmp_path: Path, where: Placement) -> None:
     file = lora_files.save(tmp_path / "x.safetensors", lora_files.kohya(parts))
     plain = answers(parts)
     with worn(parts, [Wear(file, "x", te=0.5, unet=0.5)]):
         wanted = answers(parts)
     unet, vae, text_encoder = tiny.parts()
     moved: dict[str, Any] = {"unet": unet.eval(), "text_encoder": text_encoder.eval()}
-    for network in moved.values():
-        cpu_offload(network, torch.device("cpu"), offload_buffers=True)
-    assert moved["unet"].conv_in.weight.is_meta
+    placed = Placed(moved, find(DeviceOptions(device="cpu")), tmp_path)
+    placed.move(where)
     with worn(moved, [Wear(file, "x", te=0.5, unet=0.5)]) as (fit,):
         assert fit.applied == fit.tensors
         assert farthest(answers(moved), wanted) == 0

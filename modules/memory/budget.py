@@ -1,0 +1,54 @@
+"""How much memory there is, what a model needs of it, and where its networks go accordingly. Plain numbers: knows no torch and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from modules.core.options import Placement
+
+WORKING = 2 * 2**30
+"""Bytes that a picture takes beside the weights, where nothing more exact is known."""
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+
+
+def free_memory() -> int:
+    """Bytes of the machine's memory that can still be had, within the limit of a container."""
+    free = int(psutil.virtual_memory().available)
+    for limit, use in zip(LIMITS, USES, strict=True):
+        try:
+            free = min(free, int(limit.read_text()) - int(use.read_text()) + _cached(limit.parent))
+        except (OSError, ValueError):  # no container, or one without a limit
+            continue
+    return max(free, 0)
+
+
+def _cached(folder: Path) -> int:
+    """Bytes of files that the system keeps in memory and would give up."""
+    found = [line.split() for line in (folder / "memory.stat").read_text().splitlines()]
+    return sum(int(value) for name, value in found if name in ("active_file", "inactive_file", "total_active_file", "total_inactive_file"))
+
+
+def chosen(wanted: Placement, sizes: Mapping[str, int], free: int, working: int = WORKING) -> Placement:
+    """`auto` made concrete: the fastest placement that fits. sizes: bytes of the weights of each network, by the name of its part. free: bytes that the weights
+    and the work may take together. working: bytes of the work beside the weights."""
+    if wanted != "auto":
+        return wanted
+    return next((one for one in ("resident", "encoders", "medvram") if held(one, sizes) + working <= free), "group")
+
+
+def held(placement: Placement, sizes: Mapping[str, int]) -> int:
+    """Bytes of weights that lie where the work is, at the most."""
+    whole = sum(sizes.values())
+    largest = max(sizes.values(), default=0)
+    if placement in ("auto", "resident"):
+        return whole
+    if placement == "encoders":
+        words = [size for name, size in sizes.items() if name.startswith("text_encoder")]
+        return whole - sum(words) + max(words, default=0)
+    if placement == "medvram":
+        return largest
+    return min(largest, 2**28 if placement == "group" else 2**26)
