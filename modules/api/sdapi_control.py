@@ -26,7 +26,7 @@ from modules.app import App
 from modules.core.control import LIMIT, ControlFit, ControlMode, ControlPass, ControlUnit
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict
-from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord
+from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, usable
 from modules.core.records.control_types import ALL, TYPES, UNION_KINDS, models_of, modules_of
 from modules.core.request import GenerationRequest
 from modules.imaging.annotators import annotate
@@ -196,7 +196,7 @@ def typed_rows(names: Sequence[str], networks: Collection[str]) -> Iterator[tupl
     """names: of control models. networks: kinds of those for learned preprocessors that are here; without its own, none is the usual choice."""
     for kind in (ALL, *TYPES):
         modules, models = modules_of(kind), models_of(kind, names)
-        usual = next((name for name in modules[1:] if kind != ALL and ANNOTATORS.get(name).network in ("", *networks)), "none")
+        usual = next((name for name in modules[1:] if kind != ALL and usable(ANNOTATORS.get(name), networks)), "none")
         default = models[0] if models and kind != ALL else "None"
         yield kind, {"module_list": modules, "model_list": ["None", *models], "default_option": usual, "default_model": default}
 

@@ -216,7 +216,9 @@ class Library:
         self._faces = sorted(faces, key=lambda card: card.name.casefold())
         further = [place for kind in FURTHER for place in self.paths.further_folders(kind)]
         self._others = [*beside, *(Listed(self._card(one, self._addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
-        self._others += [Listed(card, card.path.name) for card in annotators.found(self.paths.annotator_folders())]
+        places = self.paths.annotator_folders()
+        alone = (self._card(one, annotators.network_file, used) for one in walk(places, annotators.FILES, folders=False))
+        self._others += [Listed(card, card.path.name) for card in (*annotators.found(places), *alone) if card.kind == "annotator"]
         self._reports = ()
         self._lists = {}
         self._tables = Tables()

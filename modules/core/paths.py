@@ -146,9 +146,9 @@ class Paths:
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def annotator_folders(self) -> tuple[Path, ...]:
-        """Networks that make control maps; also where A1111's extension keeps its own."""
+        """Networks that make control maps; also where A1111's extension and Forge keep their own."""
         extension = Path("extensions") / "sd-webui-controlnet" / "annotator" / "downloads"
-        own = (*self._within("annotators"), *(root / extension for root in (self.data, *self.more)))
+        own = (*self._within("annotators", "ControlNetPreprocessor"), *(root / extension for root in (self.data, *self.more)))
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
     def with_more(self, folders: Iterable[str]) -> Paths:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from modules.catalog.annotators import DEPTH
 from modules.catalog.card import Card, Kind
 from modules.catalog.cards import opened_header
 from modules.core.errors import BadModelFile, EaselError, NotFound
@@ -89,7 +90,7 @@ def beside(request: GenerationRequest, shelf: Checkpoints) -> tuple[dict[str, st
         whole = None
     if whole:
         vaes = [one.path.name for one in called.values() if one and one.kind == "vae"]
-        nets = {one.name for one in shelf.files("annotator")} if whole.variant == "depth" else set()
+        nets = {one.name for one in shelf.files("annotator") if one.architecture in DEPTH} if whole.variant == "depth" else set()
         kept = {name: sha256 for name, sha256 in request.companions.items() if name in nets or (whole.variant == "depth" and sha256 and not called[name])}
         return kept, vaes[0] if vaes and not request.vae_hash else ""
     return {name: sha256 for name, sha256 in request.companions.items() if sha256 or called[name]}, ""
@@ -100,7 +101,7 @@ def depth_network(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
     none where there is nothing to do, or no such network. Raises NotFound."""
     if request.init.depth or not request.init.image:
         return {}
-    known = [one for one in shelf.files("annotator") if not one.trouble]
+    known = [one for one in shelf.files("annotator") if one.architecture in DEPTH and not one.trouble]
     chosen = [_asked(name, sha256, known, shelf, depth=True) for name, sha256 in request.companions.items()] or known
     return {one.name: shelf.hashed(one).sha256 for one in chosen[:1]}
 

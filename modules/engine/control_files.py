@@ -158,15 +158,15 @@ def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
 def annotator_of(number: int, wish: ControlUnit, module: AnnotatorRecord, shelf: Shelf) -> Card | None:
     """The network of a learned preprocessor: the named one, else the first by name of its kind; None where the preprocessor needs none.
     Raises NotFound, BadModelFile, InvalidRequest."""
-    if not module.network:
+    if not module.networks:
         return None
     if wish.annotator or wish.annotator_hash:
         card = shelf.named("annotator", wish.annotator, wish.annotator_hash, FIELD)
-        if card.architecture != module.network:
-            other = next(record.name for record in ANNOTATORS if record.network == card.architecture)
+        if card.architecture not in module.networks:
+            other = next(record.name for record in ANNOTATORS if card.architecture in record.networks)
             raise InvalidRequest(f"Control unit {number}: {card.name} is the network of {other}, not of {module.name}.", f"Choose {other}.", FIELD)
         return card
-    here = [card for card in shelf.files("annotator") if card.architecture == module.network]
+    here = [card for kind in module.networks for card in shelf.files("annotator") if card.architecture == kind]
     usable = next((card for card in here if not card.trouble), None)
     if usable is None:
         broken = "".join(f" {card.name} cannot be used: {card.trouble}" for card in here)
@@ -174,9 +174,20 @@ def annotator_of(number: int, wish: ControlUnit, module: AnnotatorRecord, shelf:
     return usable
 
 
+EXAMPLES = {
+    "dpt": "Intel/dpt-large",
+    "depth_anything": "depth-anything/Depth-Anything-V2-Small-hf",
+    "oneformer": "shi-labs/oneformer_ade20k_swin_tiny",
+    "upernet": "openmmlab/upernet-convnext-small",
+}
+"""Folders with a network of a kind, on the hub."""
+
+
 def where(module: AnnotatorRecord) -> str:
     """What to put where, for a learned preprocessor."""
-    example = {"dpt": "Intel/dpt-large", "depth_anything": "depth-anything/Depth-Anything-V2-Small-hf"}[module.network]
+    if module.file:
+        return f"Put {module.file} into models/annotators, or give a map with the preprocessor none."
+    example = EXAMPLES[module.networks[0]]
     return f"Put a folder with its config.json and model.safetensors (such as {example} has) into models/annotators, or give a map with the preprocessor none."
 
 

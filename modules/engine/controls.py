@@ -16,7 +16,7 @@ from modules.core.errors import Unsupported
 from modules.core.records.annotators import ANNOTATORS
 from modules.core.records.control_types import union_number
 from modules.core.request import GenerationRequest
-from modules.engine import depths
+from modules.engine import annotating
 from modules.engine.control_files import FIELD, NETS, Shelf, Unit, encoder_of, units_of
 from modules.engine.control_maps import frame_of, hint, picture_of, plainly
 from modules.engine.feature import Feature
@@ -120,10 +120,10 @@ class Controls:
 
     def _seen(self, wish: ControlUnit, picture: Image.Image, resolution: int) -> Image.Image:
         """A unit's map, by the network that its request names where its preprocessor is a learned one."""
-        if not ANNOTATORS.get(wish.module).network:
+        if not ANNOTATORS.get(wish.module).networks:
             return plainly(wish, picture, resolution)
         card = self.shelf.named("annotator", wish.annotator, wish.annotator_hash, FIELD)
-        return depths.seen(card, at_resolution(picture, resolution), self.networks)
+        return annotating.seen(card, wish.module, at_resolution(picture, resolution), self.networks)
 
 
 def in_pass(wish: ControlUnit, second: bool, hires: bool) -> bool:

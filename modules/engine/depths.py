@@ -1,4 +1,4 @@
-"""Depth of a picture by a network from models/annotators: for control units, and for a checkpoint that draws after depth and is given a picture without a map."""
+"""The depth map for a checkpoint that draws after depth and is given a picture without one: by a network from models/annotators."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PIL import Image
 
 from modules.catalog.card import Card
 from modules.core.request import GenerationRequest
+from modules.engine import annotating
 from modules.engine.warm import Warm
-from modules.networks import depth
 
 
 class Shelf(Protocol):
@@ -18,14 +18,8 @@ class Shelf(Protocol):
     def named(self, group: str, name: str, sha256: str = "", field: str = "") -> Card: ...
 
 
-def seen(card: Card, image: Image.Image, networks: Warm) -> Image.Image:
-    """The map of a picture, as large as it. Raises BadModelFile."""
-    device = networks.machine.device
-    return networks.loaded(card, lambda path: depth.load(path, device), f"depth|{device}").map(image)
-
-
 def estimated(request: GenerationRequest, image: Image.Image, shelf: Shelf, networks: Warm) -> Image.Image | None:
     """The map of a start picture, by the network that the resolved request names; None where it names none. Raises NotFound, BadModelFile."""
     for name, sha256 in request.companions.items():
-        return seen(shelf.named("annotator", name, sha256, "companions"), image, networks)
+        return annotating.seen(shelf.named("annotator", name, sha256, "companions"), "none", image, networks)
     return None

@@ -140,5 +140,10 @@ def _settle_buffers(network: nn.Module, what: str) -> None:
         raise BadModelFile(f"The {what} has {len(bare)} tensors that no file holds.", "It needs another version of diffusers.")
 
 
+def size_of(network: nn.Module) -> int:
+    """Bytes of its parameters."""
+    return sum(tensor.nbytes for tensor in network.parameters())
+
+
 def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import interpolate
 from transformers import BitConfig, DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, DPTConfig, DPTForDepthEstimation
 
 from modules.catalog.notes import read_json
 from modules.core.errors import BadModelFile
-from modules.memory.device import is_out_of_memory
 from modules.networks import build
+from modules.networks.annotated import IMAGENET, chosen, named, ran, seen, table
 from modules.networks.component import weight_files
 from modules.networks.weights import Weights
 
-FIELD = "control"
 WIDEST = 1024
 """Pixels of a side in the network's training; real ones have 384 and 518."""
 NARROWEST = 16
@@ -51,7 +49,7 @@ FILED = (("attention.q_proj.", "attention.attention.query."), ("attention.k_proj
 """DINOv2's names in memory -> in files, which transformers keeps as they were."""
 MEANS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "dpt": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "depth_anything": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "depth_anything": IMAGENET,
 }
 """Mean and deviation of the channels, in each one's training."""
 
@@ -70,25 +68,15 @@ class Depth:
     @property
     def size(self) -> int:
         """Bytes of its parameters."""
-        return sum(tensor.nbytes for tensor in self.network.parameters())
+        return build.size_of(self.network)
 
     @torch.inference_mode()
     def map(self, image: Image.Image) -> Image.Image:
         """RGB -> RGB of the same size: white what is nearest, black what is farthest; all black where everything is equally near.
         Raises BadModelFile."""
-        pixels = np.asarray(image.convert("RGB").resize(self.seen(image.size), Image.Resampling.BICUBIC), np.float32) / 255
-        mean, deviation = (np.array(row, np.float32) for row in MEANS[self.kind])
-        prepared = torch.from_numpy(np.ascontiguousarray(((pixels - mean) / deviation).transpose(2, 0, 1)))[None]
-        try:
-            found: Tensor = self.network(prepared.to(self.device)).predicted_depth.float()
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:  # sizes that fit the weights and not one another
-            if is_out_of_memory(error):
-                raise
-            what = f"The depth network cannot look at a picture: {str(error).splitlines()[0][:200]}"
-            raise BadModelFile(what, "Check that its config is the one it was made with, or download it again.", FIELD) from None
+        prepared = seen(image, self.seen(image.size), *MEANS[self.kind])
+        found = ran("depth network", lambda: self.network(prepared.to(self.device)).predicted_depth.float())
         near = 1 / found.clamp(min=1e-3) if self.metric else found
-        if not bool(near.isfinite().all()):
-            raise BadModelFile("The depth network made no numbers of the picture.", "Download or copy the model again.", FIELD)
         whole = interpolate(near[:, None].cpu(), size=(image.height, image.width), mode="bicubic", align_corners=False)[0, 0]
         low, high = whole.aminmax()
         grey = (255 * (whole - low) / (high - low)).round() if high > low else torch.zeros_like(whole)
@@ -106,18 +94,15 @@ class Depth:
 
 def load(path: Path, device: str) -> Depth:
     """path: a folder of transformers. Raises BadModelFile."""
-    try:
-        with torch.inference_mode(False):
-            config = read_json(path / "config.json")
-            kind = config.get("model_type")
-            if not isinstance(kind, str) or kind not in MADE:
-                raise BadModelFile(f"Its config says {str(kind)[:40]!r}, and the kinds known are {', '.join(MADE)}.", "Take a DPT or Depth Anything network.")
-            network = build.part("depth network", lambda: MADE[kind](config))
-            build.fill(network, Weights(weight_files(path)), filed, torch.float32, "depth network")
-            side, multiple = _sides(network)
-            return Depth(network.to(device), kind, side, multiple, config.get("depth_estimation_type") == "metric", device)
-    except BadModelFile as error:
-        raise BadModelFile(f"{path.name} cannot be loaded. {error.what}", error.remedy, FIELD) from None
+    with named(path.name), torch.inference_mode(False):
+        config = read_json(path / "config.json")
+        kind = config.get("model_type")
+        if not isinstance(kind, str) or kind not in MADE:
+            raise BadModelFile(f"Its config says {str(kind)[:40]!r}, and the kinds known are {', '.join(MADE)}.", "Take a DPT or Depth Anything network.")
+        network = build.part("depth network", lambda: MADE[kind](config))
+        build.fill(network, Weights(weight_files(path)), filed, torch.float32, "depth network")
+        side, multiple = _sides(network)
+        return Depth(network.to(device), kind, side, multiple, config.get("depth_estimation_type") == "metric", device)
 
 
 def filed(name: str) -> str:
@@ -135,31 +120,18 @@ def _sides(network: Any) -> tuple[int, int]:
 
 
 def _dpt(config: Mapping[str, Any]) -> DPTForDepthEstimation:
-    values = _chosen(config, DPT)
+    values = chosen(config, DPT)
     inner = config.get("backbone_config")
     if values.get("is_hybrid"):
-        values["backbone_config"] = BitConfig(**_chosen(_table(inner, "bit"), BIT))
+        values["backbone_config"] = BitConfig(**chosen(table(inner, "bit"), BIT))
     elif inner is not None:
         raise ValueError("of DPT only the plain and the hybrid one are known here")
     return DPTForDepthEstimation(DPTConfig(**values))
 
 
 def _anything(config: Mapping[str, Any]) -> DepthAnythingForDepthEstimation:
-    inner = Dinov2Config(**_chosen(_table(config.get("backbone_config"), "dinov2"), DINO), reshape_hidden_states=False)
-    return DepthAnythingForDepthEstimation(DepthAnythingConfig(**_chosen(config, ANYTHING), backbone_config=inner))
+    inner = Dinov2Config(**chosen(table(config.get("backbone_config"), "dinov2"), DINO), reshape_hidden_states=False)
+    return DepthAnythingForDepthEstimation(DepthAnythingConfig(**chosen(config, ANYTHING), backbone_config=inner))
 
 
 MADE: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {"dpt": _dpt, "depth_anything": _anything}
-
-
-def _table(value: Any, kind: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or value.get("model_type", kind) != kind:
-        raise ValueError(f"its backbone is not described as a {kind}")
-    return value
-
-
-def _chosen(config: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Those values, once none of them is beyond what a network may have."""
-    values = {name: config[name] for name in names if config.get(name) is not None}
-    build.check(values)
-    return values

@@ -23,7 +23,7 @@ from modules.catalog.titles import title
 from modules.core.control import LIMIT, ControlUnit
 from modules.core.errors import InvalidRequest
 from modules.core.params import from_dict, literal_names, to_dict, walk
-from modules.core.records.annotators import ANNOTATORS
+from modules.core.records.annotators import ANNOTATORS, usable
 from modules.core.records.control_types import TYPES, UNION_OF
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
@@ -89,8 +89,8 @@ def offered(app: App) -> dict[str, Any]:
                 "sized": record.sized,
                 "masked": record.masked,
                 "hint": record.hint,
-                "learned": bool(record.network),
-                "missing": where(record) if record.network and record.network not in networks else "",
+                "learned": bool(record.networks),
+                "missing": "" if usable(record, networks) else where(record),
             }
             for record in ANNOTATORS
         ],

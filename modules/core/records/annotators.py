@@ -1,11 +1,12 @@
 """The preprocessors of control pictures: what each is called, which numbers it takes, and which kind of control reads its map. No torch, no pixels.
 
-Names are those of A1111's ControlNet extension, so that its texts and its clients are understood. Most of those that are listed need no weights; those of
-depth act where the user has their network. A map that another learned one made (pose, segmentation) is given ready-made, with "none".
+Names are those of A1111's ControlNet extension, so that its texts and its clients are understood. Learned ones act where the user has their network; a map
+that another learned one made is given ready-made, with "none".
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from modules.core.registry import Registry
@@ -25,7 +26,8 @@ class Dial:
 @dataclass(frozen=True, kw_only=True)
 class AnnotatorRecord:
     """tags: control types that it belongs to (A1111's menu). dials: at most two, `threshold_a` and `threshold_b`. sized: whether the resolution matters.
-    masked: reads the mask, too. network: the kind of network that makes the map (`catalog.annotators`); "" where none does."""
+    masked: reads the mask, too. networks: the kinds of network of which one makes the map (`catalog.annotators`), the usual one first; () where none does.
+    file: the published one, for those that are a single file."""
 
     name: str
     aliases: tuple[str, ...] = ()
@@ -33,7 +35,8 @@ class AnnotatorRecord:
     dials: tuple[Dial, ...] = ()
     sized: bool = True
     masked: bool = False
-    network: str = ""
+    networks: tuple[str, ...] = ()
+    file: str = ""
     hint: str = ""
 
 
@@ -49,13 +52,17 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
             hint="Edges, one pixel wide (Canny 1986).",
         ),
         AnnotatorRecord(
-            name="depth_midas", aliases=("depth",), tags=("Depth",), network="dpt", hint="How near things are, by a DPT network (MiDaS 3, Ranftl et al. 2021)."
+            name="depth_midas",
+            aliases=("depth",),
+            tags=("Depth",),
+            networks=("dpt",),
+            hint="How near things are, by a DPT network (MiDaS 3, Ranftl et al. 2021).",
         ),
         AnnotatorRecord(
             name="depth_anything",
             aliases=("depth_anything_v2",),
             tags=("Depth",),
-            network="depth_anything",
+            networks=("depth_anything",),
             hint="How near things are, by a Depth Anything network (Yang et al. 2024).",
         ),
         AnnotatorRecord(
@@ -65,10 +72,72 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
             hint="Lines that are darker than what surrounds them.",
         ),
         AnnotatorRecord(
+            name="lineart_realistic",
+            aliases=("lineart",),
+            tags=("Lineart",),
+            networks=("lineart",),
+            file="sk_model.pth",
+            hint="A line drawing of a photograph, by a network (Chan et al. 2022).",
+        ),
+        AnnotatorRecord(
+            name="lineart_coarse",
+            tags=("Lineart",),
+            networks=("lineart-coarse",),
+            file="sk_model2.pth",
+            hint="The same with fewer and bolder lines.",
+        ),
+        AnnotatorRecord(
             name="invert (from white bg & black line)",
             aliases=("invert",),
             tags=("Canny", "Lineart", "Scribble", "MLSD"),
             hint="A drawing on white, turned into white lines on black.",
+        ),
+        AnnotatorRecord(
+            name="softedge_pidinet",
+            aliases=("pidinet",),
+            tags=("SoftEdge",),
+            networks=("pidinet",),
+            file="table5_pidinet.pth",
+            hint="Soft edges by differences of pixels, learned (PiDiNet, Su et al. 2021).",
+        ),
+        AnnotatorRecord(
+            name="softedge_pidisafe",
+            aliases=("pidinet_safe",),
+            tags=("SoftEdge",),
+            networks=("pidinet",),
+            file="table5_pidinet.pth",
+            hint="The same in three steps of grey, in which no picture hides.",
+        ),
+        AnnotatorRecord(
+            name="softedge_hed",
+            aliases=("hed",),
+            tags=("SoftEdge",),
+            networks=("hed",),
+            file="ControlNetHED.pth",
+            hint="Soft edges at several scales, learned (HED, Xie & Tu 2015).",
+        ),
+        AnnotatorRecord(
+            name="softedge_hedsafe",
+            aliases=("hed_safe",),
+            tags=("SoftEdge",),
+            networks=("hed",),
+            file="ControlNetHED.pth",
+            hint="The same in three steps of grey, in which no picture hides.",
+        ),
+        AnnotatorRecord(
+            name="scribble_pidinet",
+            aliases=("pidinet_scribble",),
+            tags=("Scribble",),
+            networks=("pidinet",),
+            file="table5_pidinet.pth",
+            hint="Strokes along the soft edges that PiDiNet finds.",
+        ),
+        AnnotatorRecord(
+            name="scribble_hed",
+            tags=("Scribble",),
+            networks=("hed",),
+            file="ControlNetHED.pth",
+            hint="Strokes along the soft edges that HED finds.",
         ),
         AnnotatorRecord(
             name="scribble_xdog",
@@ -78,6 +147,27 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
         ),
         AnnotatorRecord(
             name="threshold", tags=("Scribble",), dials=(Dial("Binarization threshold", 127, 0, 255, 1),), hint="White where the picture is brighter than this."
+        ),
+        AnnotatorRecord(
+            name="openpose",
+            tags=("OpenPose",),
+            networks=("openpose-body",),
+            file="body_pose_model.pth",
+            hint="Everybody's skeleton, without hands and face (Cao et al. 2017).",
+        ),
+        AnnotatorRecord(
+            name="seg_ofade20k",
+            aliases=("oneformer_ade20k",),
+            tags=("Segmentation",),
+            networks=("oneformer", "mask2former"),
+            hint="What each part of the picture is, in the colours of ADE20K, by OneFormer or Mask2Former.",
+        ),
+        AnnotatorRecord(
+            name="seg_ufade20k",
+            aliases=("segmentation",),
+            tags=("Segmentation",),
+            networks=("upernet", "segformer"),
+            hint="The same by UPerNet or SegFormer.",
         ),
         AnnotatorRecord(
             name="tile_resample",
@@ -108,6 +198,14 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
             dials=(Dial("Gamma correction", 1, 0.1, 2, 0.001),),
             hint="Without colours, as strong as its strongest.",
         ),
+        AnnotatorRecord(
+            name="t2ia_sketch_pidi",
+            aliases=("pidinet_sketch",),
+            tags=("T2I-Adapter",),
+            networks=("pidinet",),
+            file="table5_pidinet.pth",
+            hint="The edges that PiDiNet is sure of, black or white, for a sketch adapter.",
+        ),
         AnnotatorRecord(name="t2ia_color_grid", tags=("T2I-Adapter",), hint="A coarse grid of its colours."),
         AnnotatorRecord(
             name="ip-adapter-auto",
@@ -129,6 +227,11 @@ LEARNED = (
 
 def is_learned(name: str) -> bool:
     return name.strip().lower().startswith(LEARNED) and ANNOTATORS.find(name) is None
+
+
+def usable(record: AnnotatorRecord, networks: Collection[str]) -> bool:
+    """networks: the kinds of those that are here."""
+    return not record.networks or any(kind in networks for kind in record.networks)
 
 
 def dial(record: AnnotatorRecord, place: int, value: float) -> float:

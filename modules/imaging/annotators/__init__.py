@@ -34,18 +34,33 @@ FUNCTIONS: Mapping[str, Annotate] = {
 }
 """Those that are not here leave the picture as it is."""
 
+AFTERWARDS: Mapping[str, Callable[[Pixels], Pixels]] = {
+    "softedge_hedsafe": lines.stepped,
+    "softedge_pidisafe": lines.stepped,
+    "scribble_hed": lines.stroked,
+    "scribble_pidinet": lines.stroked,
+    "t2ia_sketch_pidi": lambda image: lines.binary(image, 127),
+}
+"""What a preprocessor makes of the map of its network; others leave it as it is."""
+
 
 def annotate(module: str, image: Image.Image, resolution: int, a: float, b: float) -> Image.Image:
     """image: RGB. resolution: pixels of the shorter side at which the preprocessor works. a, b: below 0 the preprocessor's own. -> RGB.
     Raises InvalidRequest for an unknown name, Unsupported for one whose map a network makes."""
     record = ANNOTATORS.get(module)
-    if record.network:
+    if record.networks:
         raise Unsupported(f"The map of {record.name} is made by a network, when the picture is drawn.", "Draw with it; there is no preview.", "module")
     act = FUNCTIONS.get(record.name)
     if act is None:
         return image.convert("RGB")
     seen = at_resolution(image.convert("RGB"), resolution) if record.sized else image.convert("RGB")
     return Image.fromarray(act(np.asarray(seen), dial(record, 0, a), dial(record, 1, b)))
+
+
+def finished(module: str, image: Image.Image) -> Image.Image:
+    """image: RGB, the map that a learned preprocessor's network made."""
+    act = AFTERWARDS.get(module)
+    return Image.fromarray(act(np.asarray(image))) if act else image
 
 
 def at_resolution(image: Image.Image, resolution: int) -> Image.Image:
@@ -55,4 +70,4 @@ def at_resolution(image: Image.Image, resolution: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS if scale > 1 else Image.Resampling.BOX)
 
 
-__all__ = ["FUNCTIONS", "annotate", "at_resolution"]
+__all__ = ["AFTERWARDS", "FUNCTIONS", "annotate", "at_resolution", "finished"]

@@ -74,7 +74,7 @@ def test_a_colour_grid_and_a_stirred_picture_keep_the_colours() -> None:
     assert stirred.std() > 30
 
 
-@pytest.mark.parametrize("module", [record.name for record in ANNOTATORS if not record.network])
+@pytest.mark.parametrize("module", [record.name for record in ANNOTATORS if not record.networks])
 def test_each_takes_any_picture(module: str) -> None:
     for size in ((1, 1), (7, 300), (64, 64)):
         for mode in ("L", "RGBA"):
