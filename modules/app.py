@@ -13,7 +13,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from PIL import Image
 
 from modules.a1111.adoption import Adoption
 from modules.catalog.card import Card
@@ -22,6 +24,7 @@ from modules.catalog.remembered import CardMemory
 from modules.catalog.scan import Library
 from modules.core import inputs, room
 from modules.core.blobs import Blobs
+from modules.core.control import ControlUnit
 from modules.core.errors import EaselError, Unavailable
 from modules.core.extras import ExtrasRequest
 from modules.core.files import replace as replace_file
@@ -48,6 +51,7 @@ from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
 from modules.engine.sweep import chosen
 from modules.extension.shelf import Entry, Extensions
+from modules.imaging.annotators import annotate, at_resolution
 from modules.infotext import files
 from modules.jobs.queue import Queue
 from modules.jobs.store import Store
@@ -64,6 +68,8 @@ from modules.stock.tasks import Tasks
 
 if TYPE_CHECKING:
     from modules.jobs.runner import Runner
+
+T = TypeVar("T")
 
 MEASURING = 60.0
 """Seconds that a question to the worker may take; a model that must be loaded first is in it."""
@@ -229,13 +235,26 @@ class App:
     def weigh_prompt(self, request: GenerationRequest) -> Mapping[str, Any]:
         """The same with what the weights do, measured by the worker between two jobs: waits for it. Raises Unavailable while pictures are made or waited for."""
         self.check(request)
+        return self._between(lambda runner: runner.weigh(request), "What the weights do can be measured when they are done.")
+
+    def control_map(self, unit: ControlUnit, image: Image.Image, resolution: int) -> Image.Image:
+        """What a unit's preprocessor makes of a picture, RGB both. Where a network makes it, the worker does between two jobs, and this waits for it: raises
+        Unavailable while pictures are made or waited for. Raises NotFound, InvalidRequest, BadModelFile."""
+        record = control_files.module_of(1, unit.module)
+        if control_files.annotator_of(1, unit, record, self.library) is None:
+            return annotate(record.name, image, resolution, unit.threshold_a, unit.threshold_b)
+        seen = at_resolution(image, resolution)
+        return self._between(lambda runner: runner.annotate(unit, seen), "The map can be previewed when they are done.")
+
+    def _between(self, task: Callable[[Runner], T], later: str) -> T:
+        """What the worker says between two jobs. later: the remedy while pictures are made. Raises Unavailable, and what the task raises."""
         if self.queue.jobs():
-            raise Unavailable("The model is busy: pictures are being made.", "What the weights do can be measured when they are done.")
-        measuring = self.worker.ask(lambda runner: runner.weigh(request))
+            raise Unavailable("The model is busy: pictures are being made.", later)
+        asked = self.worker.ask(task)
         try:
-            return measuring.result(MEASURING)
+            return asked.result(MEASURING)
         except TimeoutError:
-            measuring.cancel()
+            asked.cancel()
             raise Unavailable("The model is not ready yet.", "Ask again in a moment.") from None
 
     def kept(self, digest: str) -> Kept | None:

@@ -29,7 +29,6 @@ from modules.core.params import from_dict
 from modules.core.records.annotators import ANNOTATORS, AnnotatorRecord, usable
 from modules.core.records.control_types import ALL, TYPES, UNION_KINDS, models_of, modules_of
 from modules.core.request import GenerationRequest
-from modules.imaging.annotators import annotate
 from modules.imaging.background import flatten
 
 TITLE = "controlnet"
@@ -180,7 +179,7 @@ def router(app: App, pictures: Pictures) -> APIRouter:
     async def detect(request: Request) -> JSONResponse:
         """Pictures as the maps that a model reads."""
         body = await typed(request, Detect)
-        return JSONResponse({"images": await in_few(detected, body, pictures), "info": "Success"})
+        return JSONResponse({"images": await in_few(detected, body, app, pictures), "info": "Success"})
 
     return routes
 
@@ -201,16 +200,17 @@ def typed_rows(names: Sequence[str], networks: Collection[str]) -> Iterator[tupl
         yield kind, {"module_list": modules, "model_list": ["None", *models], "default_option": usual, "default_model": default}
 
 
-def detected(body: Detect, pictures: Pictures) -> list[str]:
-    """Raises InvalidRequest, BadPicture."""
+def detected(body: Detect, app: App, pictures: Pictures) -> list[str]:
+    """Raises InvalidRequest, BadPicture, and what `App.control_map` raises."""
     field = "controlnet_input_images"
     if not body.controlnet_input_images:
         raise InvalidRequest("No image selected", "Send pictures in controlnet_input_images, in base64.", field)
+    unit = ControlUnit(module=body.controlnet_module, threshold_a=body.controlnet_threshold_a, threshold_b=body.controlnet_threshold_b)
     made = []
     for text in body.controlnet_input_images:
         image = flatten(pictures.opened(pictures.data(text, field), field))
         resolution = body.controlnet_processor_res if body.controlnet_processor_res >= 64 else 512
-        made.append(encoded(annotate(body.controlnet_module, image, resolution, body.controlnet_threshold_a, body.controlnet_threshold_b)))
+        made.append(encoded(app.control_map(unit, image, resolution)))
     return made
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from modules.catalog.annotators import DEPTH, SEGMENTS
 from modules.catalog.card import Card
+from modules.core.control import ControlUnit
+from modules.engine import control_files
 from modules.engine.warm import Warm
 from modules.imaging.annotators import finished
 from modules.networks import depth, line_maps, openpose, segmentation
@@ -41,3 +43,10 @@ def seen(card: Card, module: str, image: Image.Image, networks: Warm) -> Image.I
     device = networks.machine.device
     network = networks.loaded(card, lambda path: LOADERS[card.architecture](path, card, device), f"map|{device}")
     return finished(module, network.map(image))
+
+
+def annotated(unit: ControlUnit, image: Image.Image, shelf: control_files.Shelf, networks: Warm) -> Image.Image:
+    """The map of a picture by a unit's learned preprocessor; the picture itself where it needs no network. Raises NotFound, InvalidRequest, BadModelFile."""
+    record = control_files.module_of(1, unit.module)
+    card = control_files.annotator_of(1, unit, record, shelf)
+    return image if card is None else seen(card, record.name, image, networks)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from modules import __version__
 from modules.catalog.card import Card
 from modules.core.blobs import Blobs
+from modules.core.control import ControlUnit
 from modules.core.errors import OutOfMemory, OutputTrouble
 from modules.core.extras import ExtrasRequest
 from modules.core.options import DeviceOptions, Looks
@@ -24,7 +26,7 @@ from modules.core.paths import Paths
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Kept, Picture, Progress, Report, Result, digest
 from modules.core.saving import Saving
-from modules.engine import inversions, loras, upscaler_names
+from modules.engine import annotating, inversions, loras, upscaler_names
 from modules.engine.autoencoders import Autoencoders
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
 from modules.engine.draw import Drawing
@@ -119,6 +121,10 @@ class Engine:
             return asdict(weigh(loaded.family, loaded.model, request, self.vectors(request)))
         finally:
             rest(loaded.placed)
+
+    def annotate(self, unit: ControlUnit, image: Image.Image) -> Image.Image:
+        """The map of a picture by the learned preprocessor of a control unit (`engine.annotating`). Raises EaselError."""
+        return annotating.annotated(unit, image, self.shelf, self.control_networks)
 
     def run(
         self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool = True, saving: Mapping[str, Any] | None = None, user: str = ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from PIL import Image
+
+from modules.core.control import ControlUnit
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Report, Result
 
@@ -20,6 +23,9 @@ class Runner(Protocol):
 
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         """What the weights in its prompts do, measured, as plain data. Raises EaselError."""
+
+    def annotate(self, unit: ControlUnit, image: Image.Image) -> Image.Image:
+        """The map of a picture by the learned preprocessor of a control unit, RGB and as large as it. Raises EaselError."""
 
     def run(self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = "") -> Result:
         """Makes the pictures of a request, of any kind of `core.kinds`. saving: what of `core.saving` this job has another value for. user: who submitted it.

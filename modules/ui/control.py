@@ -28,7 +28,6 @@ from modules.core.records.control_types import TYPES, UNION_OF
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
 from modules.engine.control_files import where
-from modules.imaging.annotators import annotate
 from modules.imaging.background import flatten
 from modules.imaging.control import perfect_resolution
 from modules.imaging.opening import opened
@@ -89,7 +88,6 @@ def offered(app: App) -> dict[str, Any]:
                 "sized": record.sized,
                 "masked": record.masked,
                 "hint": record.hint,
-                "learned": bool(record.networks),
                 "missing": "" if usable(record, networks) else where(record),
             }
             for record in ANNOTATORS
@@ -111,7 +109,7 @@ def checkpoint(card: Card) -> dict[str, str]:
 
 
 def shown(app: App, wish: dict[str, Any]) -> bytes:
-    """The map of a unit as a PNG. wish: {unit, width, height}. Raises InvalidRequest, NotFound, BadPicture."""
+    """The map of a unit as a PNG. wish: {unit, width, height}. Raises InvalidRequest, NotFound, BadPicture, and what `App.control_map` raises."""
     unit = from_dict(ControlUnit, wish.get("unit"))
     if not unit.image:
         raise InvalidRequest("This unit has no picture.", "Drop one on it first.", "control")
@@ -120,7 +118,7 @@ def shown(app: App, wish: dict[str, Any]) -> bytes:
     resolution = unit.resolution
     if unit.pixel_perfect and all(isinstance(side, int) and 0 < side <= 16384 for side in sides):
         resolution = perfect_resolution(image.size, (int(sides[0] or 0), int(sides[1] or 0)), unit.resize_mode)
-    made = annotate(unit.module, image, resolution, unit.threshold_a, unit.threshold_b)
+    made = app.control_map(unit, image, resolution)
     made.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
     out = io.BytesIO()
     made.save(out, "PNG", compress_level=1)

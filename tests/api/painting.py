@@ -22,6 +22,7 @@ from modules.api.server import routes
 from modules.app import App
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
+from modules.core.control import ControlUnit
 from modules.core.extras import ExtrasRequest
 from modules.core.options import Options
 from modules.core.params import to_dict, with_values
@@ -29,6 +30,7 @@ from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.saving import Saving
+from modules.engine.annotating import annotated
 from modules.engine.extras import Extras
 from modules.engine.extras_steps import Steps
 from modules.engine.faces import FaceRestorers
@@ -57,8 +59,8 @@ class Painter:
         self.loaded = True
         machine = Machine("cpu", False, False)
         blobs = Blobs(outputs.parent / "inputs")
-        networks = Warm(library, machine, outputs / "converted")
-        steps = Steps(library, Upscalers(networks), FaceRestorers(networks))
+        self.networks = Warm(library, machine, outputs / "converted")
+        steps = Steps(library, Upscalers(self.networks), FaceRestorers(self.networks))
         self.extras = Extras(steps, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict)
 
     def warm(self) -> str:
@@ -70,6 +72,9 @@ class Painter:
 
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         return {"prompt": [], "negative_prompt": [], "calls": request.steps, "emphasis": request.text.emphasis, "measured": True}
+
+    def annotate(self, unit: ControlUnit, image: Image.Image) -> Image.Image:
+        return annotated(unit, image, self.library, self.networks)  # the real one: its networks are tiny
 
     def run(self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None = None, user: str = "") -> Result:
         if self.failure is not None:

@@ -18,7 +18,7 @@ from tests.api.painting import encoded
 from tests.api.test_sdapi import SMALL
 from tests.api.test_sdapi_img2img import reference
 from tests.api.test_sdapi_request import PEAR, changed, keep, wished
-from tests.networks import tiny, tiny_control
+from tests.networks import tiny, tiny_control, tiny_lines
 
 SQUARE = Image.fromarray(np.pad(np.full((32, 32, 3), 255, np.uint8), ((16, 16), (16, 16), (0, 0))))
 SENT = encoded(SQUARE)
@@ -134,6 +134,20 @@ def test_detect(server: Server) -> None:
         refused = detect(server, **wrong)
         assert refused.status_code == 400 and refused.json()["detail"], wrong
     assert detect(server, controlnet_input_images=[SENT] * 99).status_code == 422
+
+
+def test_detect_with_a_network_of_the_users(server: Server) -> None:
+    lacking = detect(server, controlnet_module="hed")
+    assert lacking.status_code == 404 and "ControlNetHED.pth" in lacking.text
+    tiny_lines.save(server.app.paths.models / "annotators", "ControlNetHED")
+    server.app.library.refresh()
+    reply = detect(server, controlnet_module="hed", controlnet_processor_res=64)
+    assert reply.status_code == 200, reply.text
+    assert np.asarray(Image.open(io.BytesIO(base64.b64decode(reply.json()["images"][0])))).shape == (64, 64, 3)
+    listed = server.client.get("/controlnet/module_list").json()
+    assert {"softedge_hed", "softedge_pidinet", "openpose", "seg_ofade20k", "lineart_realistic"} <= set(listed["module_list"])
+    types = server.client.get("/controlnet/control_types").json()["control_types"]
+    assert types["SoftEdge"]["default_option"] == "softedge_hed" and types["OpenPose"]["default_option"] == "none"
 
 
 def test_a_unit_reaches_the_queue_and_its_text_the_answer(server: Server) -> None:

@@ -17,10 +17,10 @@ from modules.core.result import Cancel, Picture
 from modules.engine import control_files
 from modules.engine.generate import Engine
 from modules.engine.resolve import resolve
-from modules.imaging.annotators import at_resolution
+from modules.imaging.annotators import at_resolution, finished
 from modules.networks import depth
 from tests.engine import control_studio as studio
-from tests.networks import tiny, tiny_control, tiny_depth
+from tests.networks import tiny, tiny_control, tiny_depth, tiny_lines, tiny_segmentation
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_control.save_ldm(data / "models" / "ControlNet" / "near.safetensors", tiny_control.controlnet(tiny.parts()[0]))
     tiny_depth.save(data / "models" / "annotators" / "a-net", tiny_depth.dpt())
     tiny_depth.save(data / "models" / "annotators" / "b-net", tiny_depth.dpt(9))
+    tiny_depth.save(data / "models" / "annotators" / "parts", tiny_segmentation.made("segformer"))
+    tiny_lines.save(data / "extensions" / "sd-webui-controlnet" / "annotator" / "downloads" / "hed", "ControlNetHED", pickled=True)
+    for name in ("body_pose_model", "sk_model", "sk_model2"):
+        tiny_lines.save(data / "models" / "ControlNetPreprocessor", name)
     return data
 
 
@@ -65,6 +69,38 @@ def test_the_network_is_recorded_and_the_picture_comes_back(engine: Engine, data
     assert np.array_equal(pixels(again), pixels(made)) and again.request.control[0].annotator == "z-net"
 
 
+@pytest.mark.parametrize(
+    ("module", "network"),
+    [
+        ("softedge_hed", "ControlNetHED"),
+        ("softedge_hedsafe", "ControlNetHED"),
+        ("scribble_hed", "ControlNetHED"),
+        ("lineart_realistic", "sk_model"),
+        ("lineart_coarse", "sk_model2"),
+        ("openpose", "body_pose_model"),
+        ("seg_ufade20k", "parts"),
+    ],
+)
+def test_each_draws_after_its_networks_map_and_comes_back(engine: Engine, module: str, network: str) -> None:
+    """HED's file is the pickle as it is published, where A1111's extension keeps it; the others lie in Forge's folder."""
+    made = drawn(engine, unit(engine, module=module))
+    (told,) = made.request.control
+    assert (told.module, told.annotator, len(told.annotator_hash)) == (module, network, 64)
+    assert f"Module: {module}" in made.infotext
+    seen = engine.annotate(unit(engine, module=module), at_resolution(studio.picture(0, (96, 64)), 64))
+    ready = replace(unit(engine), module="none", image=studio.kept(engine, seen))
+    assert np.array_equal(pixels(drawn(engine, ready)), pixels(made)), "as with the map that it makes, given ready-made"
+    again = engine.run(made.request, lambda event: None, lambda: Cancel.NONE, save=False).pictures[0]
+    assert again.data == made.data
+
+
+def test_one_network_serves_several_preprocessors(engine: Engine) -> None:
+    picture = at_resolution(studio.picture(0, (96, 64)), 64)
+    soft, steps, strokes = (engine.annotate(unit(engine, module=name), picture) for name in ("softedge_hed", "softedge_hedsafe", "scribble_hed"))
+    assert np.array_equal(np.asarray(finished("softedge_hedsafe", soft)), np.asarray(steps)) and set(np.unique(steps)) <= {0, 127, 255}
+    assert set(np.unique(strokes)) <= {0, 255} and not np.array_equal(np.asarray(soft), np.asarray(steps))
+
+
 def test_another_preprocessor_names_no_network(engine: Engine) -> None:
     request, _ = resolve(studio.wish(unit(engine, module="canny", annotator="b-net")), engine.shelf, engine.machine.precision)
     assert (request.control[0].annotator, request.control[0].annotator_hash) == ("", "")
@@ -77,6 +113,10 @@ def test_another_preprocessor_names_no_network(engine: Engine) -> None:
         ({"annotator": "nobody"}, NotFound, "nobody"),
         ({"annotator_hash": "0" * 64}, NotFound, "0000000000"),
         ({"module": "depth_anything", "annotator": "b-net"}, InvalidRequest, "depth_midas"),
+        ({"module": "softedge_pidinet"}, NotFound, "table5_pidinet.pth"),
+        ({"module": "seg_ofade20k"}, NotFound, "shi-labs/oneformer_ade20k_swin_tiny"),
+        ({"module": "openpose_full"}, InvalidRequest, "Easel does not bring"),
+        ({"module": "lineart_coarse", "annotator": "sk_model"}, InvalidRequest, "lineart_realistic"),
     ],
 )
 def test_what_is_not_here_is_said_before_anything_is_loaded(engine: Engine, values: dict[str, str], kind: type[EaselError], word: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from modules.core.control import ControlUnit
 from modules.core.files import write_new
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
@@ -34,6 +35,9 @@ class Drawing:
 
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         return {"prompt": [], "negative_prompt": [], "calls": request.steps, "emphasis": request.text.emphasis, "measured": True}
+
+    def annotate(self, unit: ControlUnit, image: Image.Image) -> Image.Image:
+        return image
 
     def run(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: object = None, user: str = "") -> Result:
         request = dataclasses.replace(request, seed=request.seed if request.seed >= 0 else 1234)

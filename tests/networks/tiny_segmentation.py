@@ -60,11 +60,11 @@ MAKERS: Mapping[str, Callable[[], Any]] = {
 }
 
 
-def made(name: str, seed: int = 4) -> Any:
+def made(kind: str, seed: int = 4) -> Any:
     torch.manual_seed(seed)
-    network = MAKERS[name]()
+    network = MAKERS[kind]()
     with torch.no_grad():
-        for tensor in network.parameters():
+        for name, tensor in network.named_parameters():
             if tensor.ndim > 1:
-                tensor.normal_(0, 0.3)
+                tensor.normal_(0, 3 if "class_predictor" in name or "mask_embed" in name else 0.3)  # so that each query means a class of its own
     return network.eval()

@@ -83,10 +83,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the shared server finds in its folder: wildcards, a style, a small upscaler, an adapter that guides the starter model, an extension that does not start. Its pictures come from all tests:
+    """What the shared server finds in its folder: wildcards, a style, a small upscaler, an adapter that guides the starter model, a network for soft edges, an extension that does not start. Its pictures come from all tests:
     who counts them, counts what was added."""
     from modules.catalog.scan import STARTER
-    from tests.networks import small, tiny_control
+    from tests.networks import small, tiny_control, tiny_lines
 
     data = tmp_path_factory.mktemp("served")
     (data / "wildcards").mkdir()
@@ -95,6 +95,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small.save(data / "more" / "2x-small.safetensors", small.esrgan(scale=2))
     widths = tuple(json.loads((STARTER / "unet" / "config.json").read_text())["block_out_channels"])
     tiny_control.save_authors(data / "models" / "ControlNet" / "t2iadapter_canny_small.safetensors", tiny_control.t2i_adapter("full_adapter_xl", widths))
+    tiny_lines.save(data / "models" / "annotators", "ControlNetHED")
     broken = data / "extensions" / "broken"
     broken.mkdir(parents=True)
     (broken / "extension.py").write_text("import no_such_module\n", "utf-8")

@@ -104,3 +104,16 @@ def test_a_learned_preprocessor_says_what_it_lacks(tab: Tab) -> None:
     chosen.select_option("depth_midas")
     expect(unit.get_by_text("into models/annotators")).to_be_visible()
     expect(unit.get_by_role("button", name="Preview the map")).to_be_hidden()
+
+
+def test_the_map_of_a_network_is_previewed(tab: Tab, square: Path) -> None:
+    unit = given(tab, square)
+    unit.get_by_role("combobox", name="Control type", exact=True).select_option("SoftEdge")
+    expect(unit.get_by_role("combobox", name="Preprocessor", exact=True)).to_have_value("softedge_hed")
+    button, shown = unit.get_by_role("button", name="Preview the map"), unit.locator(".pictures > img")
+    for _ in range(5):  # the worker may still be loading what draws
+        button.click()
+        expect(button).to_be_enabled(timeout=at.PATIENCE * 1000)
+        if shown.is_visible():
+            break
+    expect(shown).to_be_visible()

@@ -299,7 +299,7 @@
             const picture = kindOf(values.model) === IP;
             hint.textContent = [known.hint, known.missing].filter(Boolean).map((text) => easel.translated(text)).join(" ");
             missing.hidden = desk.models.length > 0;
-            preview.hidden = !values.image || known.name === "none" || known.learned || picture;
+            preview.hidden = !values.image || known.name === "none" || known.missing || picture;
             injection.hidden = !picture;
             union.hidden = kindOf(values.model) !== UNION;
             fit.hidden = mode.hidden = picture;

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from modules.core.errors import InvalidRequest, Unsupported
 from modules.core.records.annotators import ANNOTATORS, dial, is_learned
 from modules.core.records.control_types import TYPES, models_of, modules_of
-from modules.imaging.annotators import FUNCTIONS, annotate, at_resolution
+from modules.imaging.annotators import AFTERWARDS, FUNCTIONS, annotate, at_resolution, finished
 
 
 def drawing(paper: int = 255, ink: int = 0) -> Image.Image:
@@ -82,8 +82,22 @@ def test_each_takes_any_picture(module: str) -> None:
             assert made.mode == "RGB" and min(made.size) >= 1
 
 
+def test_soft_edges_in_steps_and_as_strokes() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
+    steps = np.asarray(finished("softedge_pidisafe", Image.fromarray(ramp)))[0, :, 0]
+    assert [int(steps[value]) for value in (0, 84, 85, 169, 170, 254, 255)] == [0, 0, 127, 127, 255, 255, 255]
+    sure = np.asarray(finished("t2ia_sketch_pidi", Image.fromarray(ramp)))[0, :, 0]
+    assert sure[127] == 0 and sure[128] == 255
+    soft = np.zeros((64, 64, 3), np.uint8)
+    soft[:, 24:40] = np.array([40, 80, 120, 160, 200, 230, 250, 255, 255, 250, 230, 200, 160, 120, 80, 40], np.uint8)[None, :, None]
+    strokes = np.asarray(finished("scribble_hed", Image.fromarray(soft)))
+    assert set(np.unique(strokes)) == {0, 255} and (strokes[20:44, 31] == 255).all() and not strokes[:, :16].any() and not strokes[:, 48:].any()
+    assert np.array_equal(np.asarray(finished("softedge_hed", Image.fromarray(soft))), soft)
+
+
 def test_names_and_numbers() -> None:
     assert set(FUNCTIONS) <= set(ANNOTATORS.names())
+    assert set(AFTERWARDS) <= {record.name for record in ANNOTATORS if record.networks}
     assert at_resolution(Image.new("RGB", (300, 200)), 512).size == (768, 512)
     canny, none = ANNOTATORS.get("CANNY"), ANNOTATORS.get("None")
     assert [dial(canny, 0, value) for value in (-1, 50, 999)] == [100, 50, 255] and dial(none, 0, 5) == -1
@@ -107,7 +121,7 @@ def test_a_map_that_a_network_makes_is_not_made_without_it() -> None:
 def test_kinds() -> None:
     assert (
         modules_of("Canny") == ["none", "canny", "invert (from white bg & black line)"]
-        and modules_of("OpenPose") == ["none"]
+        and modules_of("OpenPose") == ["none", "openpose"]
         and modules_of("Depth") == ["none", "depth_midas", "depth_anything"]
     )
     assert models_of("Depth", ["control_v11f1p_sd15_depth", "canny"]) == ["control_v11f1p_sd15_depth"]
