@@ -97,8 +97,8 @@ def test_each_draws_after_its_networks_map_and_comes_back(engine: Engine, module
 def test_one_network_serves_several_preprocessors(engine: Engine) -> None:
     picture = at_resolution(studio.picture(0, (96, 64)), 64)
     soft, steps, strokes = (engine.annotate(unit(engine, module=name), picture) for name in ("softedge_hed", "softedge_hedsafe", "scribble_hed"))
-    assert np.array_equal(np.asarray(finished("softedge_hedsafe", soft)), np.asarray(steps)) and set(np.unique(steps)) <= {0, 127, 255}
-    assert set(np.unique(strokes)) <= {0, 255} and not np.array_equal(np.asarray(soft), np.asarray(steps))
+    assert np.array_equal(np.asarray(finished("softedge_hedsafe", soft)), np.asarray(steps)) and set(np.unique(np.asarray(steps))) <= {0, 127, 255}
+    assert set(np.unique(np.asarray(strokes))) <= {0, 255} and not np.array_equal(np.asarray(soft), np.asarray(steps))
 
 
 def test_another_preprocessor_names_no_network(engine: Engine) -> None:
