@@ -51,22 +51,21 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
             return [_batch((*conds, *against), pictures, model, len(against))]
         return [_batch(conds, pictures, model), _batch(against, pictures, model, len(against))]
 
-    def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Tensor:
-        """x0 of each of N texts for each picture: x [B, C, H, W] -> [B, N, C, H, W]."""
+    def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Sequence[Tensor]:
+        """x0 of each of the texts, as x is: [B, C, H, W]."""
         time, scales = table.at(sigma, quantize)
-        pictures, *shape = x.shape
         rows = _repeated(_as(x * scales.c_in, model.dtype), said.texts)
         times = time.expand(rows.shape[0])
         times = times if model.device == "cpu" else times.to(model.device)
         call = NetworkCall(rows, times, said.context, said.extra, negative=said.negative, blind=said.blind)
         for feature in bending:
             call = feature.extend(call, step)
-        out = _as(family.predict(model, call), x.dtype).view(pictures, said.texts, *shape)
-        return x0_from(model.prediction, out, x.unsqueeze(1), scales)
+        out = _as(family.predict(model, call), x.dtype)
+        return _by_text(x0_from(model.prediction, out, _beside(x, out), scales), said.texts)
 
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
         skips = distilled or skips_uncond(request.guidance, step, sigma)
-        answers = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step).unbind(1)]
+        answers = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step)]
         guided = plain if skips else guiding
         return Denoised(combine(answers, guided), answers[guided.start], x)
 
@@ -92,7 +91,17 @@ def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _repeated(x: Tensor, times: int) -> Tensor:
     """[B, C, H, W] -> [B * times, C, H, W], picture by picture."""
-    return torch.cat([x] * times) if len(x) == 1 else torch.cat([x] * times, dim=1).view(-1, *x.shape[1:])
+    return torch.cat([x] * times) if x.shape[0] == 1 else torch.cat([x] * times, dim=1).view(-1, *x.shape[1:])
+
+
+def _beside(x: Tensor, rows: Tensor) -> Tensor:
+    """[B, C, H, W] for arithmetic with the rows of a call; that of one picture serves all of them as it is."""
+    return x if x.shape[0] == 1 else x.repeat_interleave(rows.shape[0] // x.shape[0], dim=0)
+
+
+def _by_text(rows: Tensor, texts: int) -> Sequence[Tensor]:
+    """[B * N, C, H, W], picture by picture -> N times [B, C, H, W]."""
+    return rows.split(1) if rows.shape[0] == texts else rows.view(-1, texts, *rows.shape[1:]).unbind(1)
 
 
 def _batch(conds: Sequence[Cond], pictures: int, model: Model, negatives: int = 0) -> Batch:

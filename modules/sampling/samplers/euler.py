@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from modules.sampling.samplers.levels import ancestral, churned, slope, steps_of
+from modules.sampling.samplers.levels import ancestral, churned, slope, steps_of, widths_of
 from modules.sampling.step import Ask, Noise, SamplerOptions, Sampling
 
 
 def euler(x: Tensor, sigmas: Tensor, noise: Noise, options: SamplerOptions) -> Sampling:
     """Algorithm 2 with its first-order steps only. One call a step; order 1."""
+    widths = widths_of(sigmas)
     for index, sigma, sigma_next in steps_of(sigmas):
-        x, sigma = churned(x, sigma, sigmas, noise, options)
-        answer = yield Ask(x, sigma, index)
-        x = answer.x + slope(answer, sigma) * (sigma_next - sigma)
+        x, higher = churned(x, sigma, sigmas, noise, options)
+        answer = yield Ask(x, higher, index)
+        x = answer.x + slope(answer, higher) * (widths[index] if higher is sigma else sigma_next - higher)
     return x
 
 
