@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from modules.core.groups.sampling import Text
 from modules.core.request import GenerationRequest
 from modules.engine.texts import entries_of, read_prompt
-from modules.families.family import Cond, Family, Model, Setting
+from modules.families.family import Cond, Model, Setting
 from modules.prompt.grammar import split_and
 
 Scheduled = list[tuple[int, Cond]]
@@ -52,8 +53,14 @@ def _acting(entries: Scheduled, call: int) -> Cond:
     return next((cond for last, cond in entries if call <= last), entries[-1][1])
 
 
+class Encoder(Protocol):
+    """What makes tensors of texts: a family, or one that remembers what a family made."""
+
+    def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting) -> list[Cond]: ...
+
+
 def conditioning(
-    family: Family,
+    encoder: Encoder,
     model: Model,
     request: GenerationRequest,
     embeddings: Mapping[str, Tensor],
@@ -70,7 +77,7 @@ def conditioning(
     def scheduled(text: str, setting: Setting) -> Scheduled:
         entries = entries_of(text, request, first)
         # Repeated texts stay in: A1111's emphasis takes its mean over all entries, so they weigh.
-        encoded = family.encode(model, [text for _, text in entries], request.text, embeddings, setting)
+        encoded = encoder.encode(model, [text for _, text in entries], request.text, embeddings, setting)
         return [(end, cond) for (end, _), cond in zip(entries, encoded, strict=True)]
 
     positive = read_prompt(request.prompt, request)
@@ -79,11 +86,11 @@ def conditioning(
     for text, _ in parts:
         if text not in done:
             done[text] = scheduled(text, told)
-    empty = family.encode(model, [""], request.text, {}, told)[0] if request.guidance.pad_conds else None
+    empty = encoder.encode(model, [""], request.text, {}, told)[0] if request.guidance.pad_conds else None
     negative = scheduled(read_prompt(request.negative_prompt, request), against)
     spans = spans_of([done[text] for text, _ in parts], negative)
     if silent:
-        silence = family.encode(model, [""], request.text, {}, told)[0]
+        silence = encoder.encode(model, [""], request.text, {}, told)[0]
         spans.insert(0, Span(silent - 1, (silence,) * len(parts), silence))
     return Conditioning([weight for _, weight in parts], spans, empty)
 

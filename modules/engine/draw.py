@@ -35,6 +35,7 @@ from modules.engine.first_passes import FirstPasses
 from modules.engine.models import Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.previews import Previews
+from modules.engine.readings import Readings
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
 from modules.engine.resolve import Shelf
@@ -67,6 +68,7 @@ class Means(Protocol):
     control_networks: Warm
     previews: Previews
     first_passes: FirstPasses
+    readings: Readings
 
     @property
     def shelf(self) -> Shelf: ...
@@ -113,7 +115,7 @@ class Drawing:
         if stand_in and (doubt := doubted(stand_in, self.card)):
             self.say(doubt)
         vae = partial(self.means.autoencoders.instead, stand_in)
-        with Relay(self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae) as relay:
+        with Relay(self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings) as relay:
             stages = plan(request, relay.record, self.card.native)
             for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
                 self.say(sentence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from modules.families.family import Model, NetworkCall
@@ -16,6 +16,11 @@ class Feature:
     def attach(self, model: Model) -> Iterator[None]:
         """Weights and attention processors, for the length of a stage; undone bit-exactly on exit (LoRA, IP-Adapter, tiling)."""
         yield
+
+    @property
+    def on_texts(self) -> Hashable:
+        """What of it changes how texts are encoded while it is attached: equal for equal effects, () for none."""
+        return ()
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """One call of the network (ControlNet residuals, extra channels)."""

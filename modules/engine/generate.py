@@ -40,6 +40,7 @@ from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.outpaint import sized
 from modules.engine.previews import Previews
+from modules.engine.readings import Readings
 from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.resolve import Shelf, drawn, resolve
 from modules.engine.save import Saver
@@ -89,6 +90,7 @@ class Engine:
         self.autoencoders = Autoencoders(self.networks, self.options)
         self.previews = Previews(self.shelf, self.networks)
         self.first_passes = FirstPasses()
+        self.readings = Readings()
         self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 
     def facts(self) -> dict[str, str]:
@@ -111,6 +113,7 @@ class Engine:
         self.models.unload()
         self.networks.unload()
         self.control_networks.unload()
+        self.readings.clear()
 
     @torch.inference_mode()
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:

@@ -43,7 +43,7 @@ class Models:
 
     def load(self, card: Card, precision: Precision) -> Loaded:
         """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
-        key = "|".join((str(card.path), card.sha256, precision, *(one.sha256 for one in card.companions.values())))
+        key = known_by(card, precision)
         held = self._held.get(key)
         if held is None:
             self._held.make_room(card.size + sum(one.size for one in card.companions.values()))
@@ -63,6 +63,11 @@ class Models:
     def unload(self) -> None:
         """Lets go of every model."""
         self._held.clear()
+
+
+def known_by(card: Card, precision: Precision) -> str:
+    """Equal only for what loads as the same weights."""
+    return "|".join((str(card.path), card.sha256, precision, *(one.sha256 for one in card.companions.values())))
 
 
 def budget(machine: Machine, options: DeviceOptions) -> int:

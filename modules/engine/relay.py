@@ -20,8 +20,9 @@ from modules.engine.denoise import guided, wrapped
 from modules.engine.feature import Feature
 from modules.engine.handover import due, handing_over
 from modules.engine.levels import levels_of
-from modules.engine.models import Loaded, Models
+from modules.engine.models import Loaded, Models, known_by
 from modules.engine.plan import Stage
+from modules.engine.readings import Readings
 from modules.engine.sample import silent_calls
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
@@ -34,7 +35,7 @@ from modules.sampling.step import Denoise
 class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
-    the request names one. healing: does what overflows again in full precision. A context: at its end everything is put down."""
+    the request names one. healing: does what overflows again in full precision. readings: what texts became in earlier runs. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -45,6 +46,7 @@ class Relay:
     own: Callable[[Stage, Model], Sequence[Feature]] = lambda stage, model: ()
     bent: Callable[[Loaded], Loaded] = lambda loaded: loaded
     healing: Healing = field(default_factory=Healing)
+    readings: Readings = field(default_factory=Readings)
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
@@ -90,8 +92,10 @@ class Relay:
         key = stage.name, size, self.turn.sha256
         if key not in self._texts:
             acting = self._dressed(stage)
-            silent = silent_calls(stage)
-            self._texts[key] = conditioning(acting.family, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
+            worn = tuple(filter(None, (feature.on_texts for feature in (*self.features, *self._worn))))
+            encoder = known_by(self.turn, self.precision), worn, tuple(sorted(stage.request.embeddings.items()))
+            reader, silent = self.readings.by(acting.family, encoder), silent_calls(stage)
+            self._texts[key] = conditioning(reader, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
         return self._texts[key]
 
     def denoiser(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:

@@ -1,9 +1,9 @@
-"""Loaded models, least recently used out first, bounded by bytes. Knows no model."""
+"""What is kept for the next time, least recently used out first, bounded by bytes. Knows not what it is."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -14,9 +14,9 @@ class ByteCache(Generic[Value]):
 
     def __init__(self, limit: int, dropped: Callable[[], None]) -> None:
         self.limit, self._dropped = limit, dropped
-        self._held: OrderedDict[str, tuple[Value, int]] = OrderedDict()
+        self._held: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
 
-    def get(self, key: str) -> Value | None:
+    def get(self, key: Hashable) -> Value | None:
         if key not in self._held:
             return None
         self._held.move_to_end(key)
@@ -36,6 +36,6 @@ class ByteCache(Generic[Value]):
         self._held.clear()
         self._dropped()
 
-    def put(self, key: str, value: Value, size: int) -> None:
+    def put(self, key: Hashable, value: Value, size: int) -> None:
         self._held[key] = (value, size)
         self._held.move_to_end(key)

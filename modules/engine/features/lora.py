@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -20,6 +20,10 @@ class Loras(Feature):
 
     found: tuple[Found, ...]
     say: Callable[[str], None] = field(compare=False, default=lambda sentence: None)
+
+    @property
+    def on_texts(self) -> Hashable:
+        return tuple(sorted((one.digest, one.tag.te, one.tag.dyn) for one in self.found if one.tag.te))
 
     @contextmanager
     def attach(self, model: Model) -> Iterator[None]:
