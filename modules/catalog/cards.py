@@ -10,7 +10,7 @@ from typing import Any
 
 from modules.catalog import advice, folder, gguf, header, inversion_png, loras, naming, pickled
 from modules.catalog.autoencoders import hinted
-from modules.catalog.card import GROUPS, Card, Kind
+from modules.catalog.card import GROUPS, LORAS, Card, Kind
 from modules.catalog.detect import family_of, record_of
 from modules.catalog.few_steps import few_steps
 from modules.catalog.header import Header
@@ -31,9 +31,11 @@ CONVERTED: tuple[Kind, ...] = (
     "face restorer",
     "embedding",
     "controlnet",
+    "controlnet-union",
     "t2i-adapter",
     "ip-adapter",
     "clip-vision",
+    *LORAS,
 )
 """Kinds whose loaders convert a pickle, in a child process."""
 

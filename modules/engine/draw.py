@@ -32,7 +32,7 @@ from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
-from modules.engine.models import Models
+from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.previews import Previews
 from modules.engine.readings import Readings
@@ -43,7 +43,7 @@ from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.engine.tell import pictured
 from modules.engine.upscalers import Upscalers, Watched
-from modules.engine.vae_names import doubted, vae_of
+from modules.engine.vae_names import doubted, of_refiner, vae_of
 from modules.engine.warm import Warm
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
@@ -111,10 +111,17 @@ class Drawing:
         if "guidance.distilled" not in FAMILIES_BY_NAME[self.card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
         vectors = self.means.vectors(request)
-        stand_in = vae_of(request, self.card, shelf)
-        if stand_in and (doubt := doubted(stand_in, self.card)):
-            self.say(doubt)
-        vae = partial(self.means.autoencoders.instead, stand_in)
+        vaes = {self.card.path: vae_of(request, self.card, shelf)}
+        if refiner:
+            vaes[refiner.path] = of_refiner(request, self.card, refiner, shelf)
+        for whose in (self.card, refiner) if refiner else (self.card,):
+            if (stand_in := vaes[whose.path]) and (doubt := doubted(stand_in, whose)):
+                self.say(doubt)
+
+        def vae(loaded: Loaded) -> Loaded:
+            """Each checkpoint with its own, or the file that stands in for it."""
+            return self.means.autoencoders.instead(vaes[loaded.model.card.path], loaded)
+
         with Relay(self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings) as relay:
             stages = plan(request, relay.record, self.card.native)
             for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
@@ -138,7 +145,7 @@ class Drawing:
         loaded = means.models.load(self.card, request.precision)
         told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
         with ExitStack() as standing:
-            for feature in lora.of_stage(request, means.shelf, self.say, loaded.model):
+            for feature in lora.of_stage(request, means.shelf, self.say, loaded.model, means.models.converted):
                 standing.enter_context(feature.attach(loaded.model))
             for index in range(request.pictures):
                 one = single(request, index)
@@ -185,7 +192,7 @@ class Drawing:
 
     def _own(self, stage: Stage, model: Model) -> Sequence[Feature]:
         """What a model wears in one stage only."""
-        return lora.of_stage(stage.request, self.means.shelf, self.say, model)
+        return lora.of_stage(stage.request, self.means.shelf, self.say, model, self.means.models.converted)
 
     def _upscaler(self, told: Callable[[int, int], None]) -> Upscaler | None:
         """What enlarges this request's pictures as pictures: its start picture, or its first pass's."""

@@ -9,7 +9,6 @@ import psutil
 import torch
 
 from modules.catalog.card import Card
-from modules.catalog.cards import PICKLES
 from modules.core.options import DeviceOptions
 from modules.core.request import Precision
 from modules.families import FAMILIES_BY_NAME
@@ -56,9 +55,8 @@ class Models:
 
     def _readable(self, card: Card) -> Card:
         """A pickle is read by a child process, once, and never again. Raises BadModelFile, OutputTrouble."""
-        if card.path.is_dir() or card.path.suffix.lower() not in PICKLES:
-            return card
-        return replace(card, converted=pickles.converted(card.path, card.sha256, self.converted, pickles.LARGEST_CHECKPOINT))
+        path = pickles.readable(card.path, card.sha256, self.converted, pickles.LARGEST_CHECKPOINT)
+        return card if path == card.path else replace(card, converted=path)
 
     def unload(self) -> None:
         """Lets go of every model."""

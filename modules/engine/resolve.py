@@ -71,7 +71,7 @@ def resolve(
         init=_init(request, card),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), card, shelf),
         loras=loras.recorded(request, card, shelf),
-        refiner=_refiner(request, card, shelf),
+        refiner=_refiner(request, card, (vae, vae_hash), shelf),
     )
     check_supported(resolved, record, card.name)
     card, companions = with_companions(resolved, card, shelf)
@@ -103,14 +103,15 @@ def find_model(request: GenerationRequest, shelf: Shelf) -> Card:
     return shelf.hashed(card)
 
 
-def _refiner(request: GenerationRequest, lead: Card, shelf: Shelf) -> Refiner:
-    """By name and hash; a checkpoint that would take over from itself is none."""
+def _refiner(request: GenerationRequest, lead: Card, vae: tuple[str, str], shelf: Shelf) -> Refiner:
+    """By name and hash; a checkpoint that would take over from itself is none. vae: name and hash of what was found for the request."""
     card = refiner_of(request, shelf)
     card = card and shelf.hashed(card)
     if card is None or card.sha256 == lead.sha256:
         return Refiner()
     check_pair(lead, card)
-    return dataclasses.replace(request.refiner, checkpoint=card.name, checkpoint_hash=card.sha256)
+    own, own_hash = vae_names.refiner_settled(request, vae, card, shelf)
+    return dataclasses.replace(request.refiner, checkpoint=card.name, checkpoint_hash=card.sha256, vae=own, vae_hash=own_hash)
 
 
 def _embeddings(request: GenerationRequest, lead: Card, shelf: Shelf) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from modules.catalog import beside
@@ -64,6 +65,22 @@ def settled(request: GenerationRequest, lead: Card, shelf: Shelf) -> tuple[str, 
     if card is None and FIELD in FAMILIES.get(lead.family).lacks:
         return AUTOMATIC_VAE, ""
     return (OWN_VAE, "") if card is None else (card.path.name, shelf.hashed(card).sha256)
+
+
+def of_refiner(request: GenerationRequest, lead: Card, refiner: Card, shelf: Shelf) -> Card | None:
+    """What the checkpoint that takes over decodes with. request: resolved. Raises what `vae_of` raises."""
+    own = request.refiner
+    return vae_of(replace(request, vae=own.vae, vae_hash=own.vae_hash), refiner, shelf) if own.vae else vae_of(request, lead, shelf)
+
+
+def refiner_settled(request: GenerationRequest, vae: tuple[str, str], refiner: Card, shelf: Shelf) -> tuple[str, str]:
+    """The name and the hash of the refiner's; "" and "" where it is the same as the request's. It looks for its own where the request leaves the choice open.
+    request: as it was asked for. vae: what was found for it. Raises what `vae_of` raises."""
+    own = request.refiner
+    if own.vae:
+        return settled(replace(request, vae=own.vae, vae_hash=own.vae_hash), refiner, shelf)
+    found = settled(request, refiner, shelf) if is_automatic(request) else vae
+    return ("", "") if found == vae else found
 
 
 def preferred(lead: Card) -> str:

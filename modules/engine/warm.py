@@ -52,8 +52,7 @@ class Warm:
         held: N | None = self._held.get(key)
         if held is None:
             self._held.make_room(card.size)
-            path = card.path if card.path.is_dir() or card.path.suffix.lower() == ".safetensors" else pickles.converted(card.path, card.sha256, self.converted)
-            held = load(path)
+            held = load(pickles.readable(card.path, card.sha256, self.converted))
             self._held.put(key, held, held.size)
         return held
 

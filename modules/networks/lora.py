@@ -29,13 +29,18 @@ NEEDS = "Use a LoRA made for this kind of model, or the checkpoint that it was m
 @dataclass(frozen=True)
 class Wear:
     """One adapter and how much of it. order: decides what is added first, so that rounding does not hang on who is named first; the file's hash.
-    te, unet: strengths. dyn: so many of its ranks, 0 for all."""
+    te, unet: strengths. dyn: so many of its ranks, 0 for all. name: of the file that the user knows, where this one was made of it."""
 
     path: Path
     order: str
     te: float = 1.0
     unet: float = 1.0
     dyn: int = 0
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        return self.name or self.path.name
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def worn(parts: Mapping[str, Any], wears: Sequence[Wear]) -> Iterator[list[Fit]]
 
 def _placed(wear: Wear, names: Names, shares: dict[Place, list[_Share]]) -> Fit:
     """Lays down what a file adds to which layers. Raises BadModelFile, Unsupported."""
-    file = LoraFile(wear.path)
+    file = LoraFile(wear.path, wear.called)
     applied, unfitting = 0, 0
     unknown = list(file.stray)
     for layer in file.layers:
@@ -93,7 +98,7 @@ def _placed(wear: Wear, names: Names, shares: dict[Place, list[_Share]]) -> Fit:
                 for index, place in enumerate(places):
                     shares.setdefault(place, []).append(_Share(file, layer, strength, wear.dyn, whole, index))
     if unfitting > STRAY * len(file.layers):
-        raise Unsupported(f"{wear.path.name} was made for another kind of model: {unfitting} of its {len(file.layers)} layers do not fit.", NEEDS, "prompt")
+        raise Unsupported(f"{wear.called} was made for another kind of model: {unfitting} of its {len(file.layers)} layers do not fit.", NEEDS, "prompt")
     return Fit(wear.path, applied, file.tensors, tuple(unknown[:5]))
 
 
@@ -132,12 +137,12 @@ def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
         try:
             found["weight"] = lora_delta.delta(parts, torch.cat(weights) if len(weights) > 1 else weights[0], share.dyn)[rows]
         except BadModelFile as error:
-            what = f"{share.file.path.name} was made for another kind of model: in {share.layer.name[:120]} {error.what}."
+            what = f"{share.file.name} was made for another kind of model: in {share.layer.name[:120]} {error.what}."
             raise Unsupported(what, NEEDS, "prompt") from error
     if (bias := lora_delta.bias_delta(parts)) is not None:
         found["bias"] = bias.flatten()[rows]
     if not all(torch.isfinite(added).all() for added in found.values()):
-        raise BadModelFile(f"{share.file.path.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
+        raise BadModelFile(f"{share.file.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
     return found
 
 

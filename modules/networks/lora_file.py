@@ -102,8 +102,8 @@ class LoraFile:
     """A file whose header was read. stray: tensors that belong to no layer, and such that are no weights. tensors: how many there are.
     Raises BadModelFile for a damaged one."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.name = name or path.name
         self.weights = Weights([path], DTYPES | INTEGERS)
         found = header.read(path)
         numbers = [name for name, entry in found.tensors.items() if entry.dtype in DTYPES or not math.prod(entry.shape) > 1]  # whole numbers are scales at most

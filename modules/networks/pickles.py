@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from modules.catalog import header
+from modules.catalog.cards import PICKLES
 from modules.core.errors import BadModelFile, EaselError
 from modules.core.files import make_folder
 from modules.core.paths import PROJECT
@@ -26,6 +27,11 @@ LARGEST_CHECKPOINT = 20 * 2**30
 KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "OMP_NUM_THREADS")
 """What of the environment the child sees: nothing of logins or tokens."""
 REMEDY = "Take the model as .safetensors, or another one."
+
+
+def readable(path: Path, sha256: str, cache: Path, largest: int = LARGEST) -> Path:
+    """A file or folder that may be read as it is, or the safetensors file of a pickle. Raises what `converted` raises."""
+    return path if path.is_dir() or path.suffix.lower() not in PICKLES else converted(path, sha256, cache, largest)
 
 
 def converted(path: Path, sha256: str, cache: Path, largest: int = LARGEST) -> Path:

@@ -18,6 +18,8 @@ from modules.ui.form import Form
 _NOWHERE: dict[str, str] = {
     "model_hash": "filled in when the request is resolved; the checkpoint menu names the model",
     "vae_hash": "filled in when the request is resolved; the VAE's menu names the file",
+    "refiner.vae": "found and filled in when the request is resolved, as the checkpoint's own is; the VAE's menu is for both",
+    "refiner.vae_hash": "filled in when the request is resolved",
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "loras": "filled in from the prompt when the request is resolved",

@@ -24,6 +24,8 @@ NOT_A1111S = {
     "spacing.shift",
     "guidance.distilled",
     "refiner.checkpoint_hash",
+    "refiner.vae",
+    "refiner.vae_hash",
     "enlarging.networks",
     "init.batch",
     "init.color_from",

@@ -34,7 +34,7 @@ def library(data: Path) -> Library:
 
 
 def engine(data: Path) -> Engine:
-    return Engine(library(data), Outputs(data / "outputs"), Blobs(data / "inputs"))
+    return Engine(library(data), Outputs(data / "outputs"), Blobs(data / "inputs"), converted=data / "converted")
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:

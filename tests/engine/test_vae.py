@@ -19,7 +19,7 @@ from modules.core.blobs import Blobs
 from modules.core.errors import BadModelFile, EaselError, NotFound, Unsupported
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
-from modules.core.result import Result
+from modules.core.result import Cancel, Result
 from modules.engine import vae_names
 from modules.engine.autoencoders import HEALED
 from modules.engine.generate import Engine
@@ -63,6 +63,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     for name, vae in (("tiny", own), ("baked", film), ("beside", own), ("called", own), ("loudly", loud())):
         tiny.save_single(folder / f"{name}.safetensors", tiny.ldm_tensors(unet, vae, text))
     tiny.save_single(folder / "nine.safetensors", tiny.ldm_tensors(*tiny.parts(channels=9)))
+    tiny.save_single(folder / "later.safetensors", tiny.ldm_tensors(tiny.parts(seed=9)[0], own, text))
+    saved(folder / "later.vae.safetensors", ldm(film))
     saved(place / "film.safetensors", ldm(film))
     saved(place / "prefixed.safetensors", ldm(film, "first_stage_model."))
     saved(place / "diffusers.safetensors", film.state_dict())
@@ -186,6 +188,21 @@ def test_a_file_that_is_called_like_another_familys_is_said_and_taken(engine: En
 def test_a_refiner_decodes_with_it_too(engine: Engine) -> None:
     values: dict[str, Any] = {"refiner__checkpoint": "loudly", "refiner__switch_at": 0.5, "vae": "film"}
     assert np.array_equal(picture(engine, **values), picture(engine, model="baked", refiner__checkpoint="baked"))
+
+
+def test_a_refiner_finds_its_own_where_the_choice_is_open(engine: Engine) -> None:
+    """A1111 looks again whenever another checkpoint is loaded. What was found is recorded for each, and a file that comes later changes nothing."""
+    values: dict[str, Any] = {"refiner__checkpoint": "later", "refiner__switch_at": 0.5}
+    made = drawn(engine, **values).pictures[0]
+    assert (made.request.vae, made.request.refiner.vae, len(made.request.refiner.vae_hash)) == ("None", "later.vae.safetensors", 64)
+    same = drawn(engine, **values, vae="None", refiner__vae="later.vae").pictures[0]
+    assert np.array_equal(pixels(same), pixels(made))
+    plain = drawn(engine, **values, vae="None").pictures[0]
+    assert plain.request.refiner.vae == "" and not np.array_equal(pixels(plain), pixels(made)), "what the request names is for both"
+    again = engine.run(made.request, lambda event: None, lambda: Cancel.NONE, save=False).pictures[0]
+    assert again.data == made.data and again.request == made.request
+    other = drawn(engine, model="later", refiner__checkpoint="tiny", refiner__switch_at=0.5).pictures[0]
+    assert (other.request.vae, other.request.refiner.vae) == ("later.vae.safetensors", "None")
 
 
 @pytest.mark.parametrize(("model", "refiner"), [("tiny", "nine"), ("nine", "tiny")])

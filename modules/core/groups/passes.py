@@ -50,6 +50,8 @@ class Refiner:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     checkpoint: Annotated[str, Param("Refiner checkpoint", text="Refiner", max_length=400, hint="Takes over for the last part.")] = ""
     checkpoint_hash: Annotated[str, Param("Refiner hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
+    vae: Annotated[str, Param("Refiner's VAE", max_length=400, hint="Empty: the picture's, and where that is Automatic, one that is called like it.")] = ""
+    vae_hash: Annotated[str, Param("Refiner's VAE hash", max_length=64, hint="sha256, or its first ten digits.")] = ""
     switch_at: Annotated[float, Param("Switch at", 0, 1, 0.01, text="Refiner switch at", hint="When: 0 at once, 1 never.")] = 0.8
     by_steps: Annotated[bool, Param("Switch by sampling steps", text="Refiner switch by sampling steps", hint="Not by the noise; as A1111 before 1.8.")] = False
     passes: Annotated[RefinedPass, Param("Refined pass", text="Hires refiner", hint="Of a hires fix.")] = "second pass"

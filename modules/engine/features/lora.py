@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from modules.core.request import GenerationRequest
 from modules.engine import loras
 from modules.engine.feature import Feature
 from modules.engine.loras import Found
 from modules.families.family import Model
+from modules.networks import pickles
 from modules.networks.lora import Fit, Wear, worn
 
 
 @dataclass(frozen=True)
 class Loras(Feature):
-    """found: what is worn, each file once. say: is told what became of each. Two that wear the same are equal."""
+    """found: what is worn, each file once. say: is told what became of each. converted: where pickles lie that became safetensors. Two that wear the same are equal."""
 
     found: tuple[Found, ...]
-    say: Callable[[str], None] = field(compare=False, default=lambda sentence: None)
+    say: Callable[[str], None] = field(compare=False)
+    converted: Path = field(compare=False)
 
     @property
     def on_texts(self) -> Hashable:
@@ -27,17 +30,21 @@ class Loras(Feature):
 
     @contextmanager
     def attach(self, model: Model) -> Iterator[None]:
-        wears = [Wear(one.card.path, one.digest, one.tag.te, one.tag.unet, one.tag.dyn) for one in self.found]
+        wears = [Wear(self._path(one), one.digest, one.tag.te, one.tag.unet, one.tag.dyn, one.card.path.name) for one in self.found]
         with worn(model.parts, wears) as fits:
             for one, fit in zip(self.found, fits, strict=True):
                 self.say(said(one, fit))
             yield
 
+    def _path(self, one: Found) -> Path:
+        """Of a pickle the safetensors file that a child process made of it; its digest is that of the whole file. Raises BadModelFile, OutputTrouble."""
+        return pickles.readable(one.card.path, one.digest, self.converted)
 
-def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str], None], model: Model) -> tuple[Feature, ...]:
-    """What a model wears in a stage; () for nothing. request: the stage's, resolved."""
+
+def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str], None], model: Model, converted: Path) -> tuple[Feature, ...]:
+    """What a model wears in a stage; () for nothing. request: the stage's, resolved. converted: where pickles lie that became safetensors."""
     found = loras.summed(loras.worn(request, shelf, model.card))
-    return (Loras(tuple(found), say),) if found else ()
+    return (Loras(tuple(found), say, converted),) if found else ()
 
 
 def said(one: Found, fit: Fit) -> str:

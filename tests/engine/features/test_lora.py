@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import save_file
+import torch
+from safetensors.torch import load_file, save_file
 
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
@@ -38,7 +40,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     library = Library(Paths(data=models, models=models / "models"), HashCache(None))
-    return Engine(library, Outputs(tmp_path_factory.mktemp("outputs")), Blobs(tmp_path_factory.mktemp("inputs")))
+    outputs, inputs, converted = (tmp_path_factory.mktemp(name) for name in ("outputs", "inputs", "converted"))
+    return Engine(library, Outputs(outputs), Blobs(inputs), converted=converted)
 
 
 def draw(engine: Engine, prompt: str, **values: object) -> Result:
@@ -71,6 +74,22 @@ def test_every_name_of_a_file_means_the_same(engine: Engine, name: str) -> None:
 def test_it_is_found_by_its_hash(engine: Engine) -> None:
     digest = draw(engine, "a <lora:second:1>").pictures[0].request.loras["second"]
     assert np.array_equal(image(engine, f"a <lora:{digest[:12]}:1>"), image(engine, "a <lora:sub/second:1>"))
+
+
+@pytest.mark.parametrize("ending", ["pt", "ckpt"])
+def test_a_pickle_does_what_its_weights_do_in_safetensors(engine: Engine, models: Path, ending: str) -> None:
+    """Read by a child process, and kept beside by its hash."""
+    place = models / "models" / "Lora"
+    torch.save({"state_dict": load_file(place / "first.safetensors")} if ending == "ckpt" else load_file(place / "first.safetensors"), place / f"old.{ending}")
+    assert isinstance(engine.shelf, Library)
+    engine.shelf.refresh()
+    result = draw(engine, "a cat <lora:old:0.8>")
+    assert result.pictures[0].data == draw(engine, "a cat <lora:old:0.8>").pictures[0].data
+    assert np.array_equal(pixels(result.pictures[0]), image(engine, "a cat <lora:first:0.8>"))
+    digest = hashlib.sha256((place / f"old.{ending}").read_bytes()).hexdigest()
+    assert result.pictures[0].request.loras["old"] == digest and (engine.converted / f"{digest}.safetensors").is_file()
+    (place / f"old.{ending}").unlink()
+    engine.shelf.refresh()
 
 
 def test_weights_of_text_encoder_and_unet(engine: Engine) -> None:
