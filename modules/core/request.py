@@ -114,8 +114,9 @@ class GenerationRequest:
     companions: Annotated[
         dict[str, str],
         Param(
-            "Text encoders and VAE used",
-            hint="Of a checkpoint that holds none itself (FLUX, SD3), or the network for depth of one that draws after it: name and sha256 of each. What is not named is found and filled in when the request is resolved.",
+            "Text encoders and VAE",
+            hint="Of a checkpoint that holds none itself (FLUX, SD3), or the network for depth of one that draws after it; Forge's modules. Empty: what fits is found"
+            " in models/text_encoder and models/VAE, and recorded with its hash.",
         ),
     ] = field(default_factory=dict)
     extensions: Annotated[

@@ -96,6 +96,14 @@ def beside(request: GenerationRequest, shelf: Checkpoints) -> tuple[dict[str, st
     return {name: sha256 for name, sha256 in request.companions.items() if sha256 or called[name]}, ""
 
 
+def acting(request: GenerationRequest, card: Card, shelf: Shelf) -> dict[str, str]:
+    """The request's companions without those that mean nothing to its checkpoint: a form holds on to them while checkpoints change."""
+    if not request.companions or lacking(card):
+        return dict(request.companions)
+    known = {one.name.lower() for one in shelf.files("text-encoder", "vae")}
+    return {name: sha256 for name, sha256 in request.companions.items() if card.variant == "depth" and name.lower() not in known}
+
+
 def depth_network(request: GenerationRequest, shelf: Shelf) -> dict[str, str]:
     """What makes the depth map of a start picture that comes without one, with its hash: the network that the request names, else the first by name;
     none where there is nothing to do, or no such network. Raises NotFound."""

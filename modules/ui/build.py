@@ -72,6 +72,7 @@ SCRIPTS = (
     "sends.js",
     "extras.js",
     "control.js",
+    "depth.js",
     "scripts.js",
     "gallery.js",
     "keep.js",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from modules.catalog.lookup import TITLE
 from modules.core.levels import Levels, written
 from modules.core.params import Field, is_optional, literal_names, rows_of, to_dict
 
@@ -38,6 +39,11 @@ def number_type(field: Field) -> type | None:
 def is_several(field: Field) -> bool:
     """A parameter that holds any number of texts."""
     return typing.get_origin(field.type) is tuple and _members(field) == {str}
+
+
+def is_files(field: Field) -> bool:
+    """A parameter that names files: name -> hash, "" where any file of that name will do."""
+    return typing.get_origin(field.type) is dict and typing.get_args(field.type) == (str, str)
 
 
 def _members(field: Field) -> set[type]:
@@ -74,6 +80,8 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, radio: b
         return gr.Checkbox(value, **look)
     if rows_of(field.type):
         return gr.Textbox(rows(value), **look)
+    if is_files(field):
+        return gr.Dropdown(choices or [], value=titled(value), multiselect=True, allow_custom_value=True, **look)
     if is_several(field):
         members = list(names) or literal_names(typing.get_args(field.type)[0])
         menu = gr.CheckboxGroup if choices is None and members else gr.Dropdown
@@ -99,6 +107,8 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
         return {"value": value, "maximum": end}
     if rows_of(field.type):
         return {"value": rows(value)}
+    if is_files(field):
+        return {"value": titled(value)}
     if is_several(field):
         return {"value": list(value)}
     return {"value": typed(value) if is_typed(field) else value}
@@ -107,6 +117,19 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
 def rows(value: Sequence[Any]) -> str:
     """Instances of a dataclass as JSON: what the browser keeps of them in a box that a script of ours fills."""
     return json.dumps([to_dict(one) for one in value])
+
+
+def titled(files: Mapping[str, str]) -> list[str]:
+    """As A1111 titles a file: its name, and the beginning of its hash where one is asked for."""
+    return [f"{name} [{sha256[:10]}]" if sha256 else name for name, sha256 in files.items()]
+
+
+def named_files(titles: Sequence[Any]) -> Any:
+    """What `titled` made. Anything else passes as it is, for the request's own check to refuse."""
+    if not all(isinstance(title, str) for title in titles):
+        return titles
+    found = [(TITLE.match(title.strip()), title.strip()) for title in titles]
+    return {match["name"] if match else title: match["hash"] if match else "" for match, title in found if title}
 
 
 def typed(value: Any) -> str:
@@ -119,6 +142,8 @@ def meant(field: Field, raw: Any) -> Any:
     """The parameter's value from what its widget holds. An emptied box means the default. What is no number passes as it is, for the request's own check to refuse."""
     if raw is None or (raw == "" and number_type(field) is not None):
         return field.default
+    if is_files(field) and isinstance(raw, list | tuple):
+        return named_files(raw)
     if isinstance(raw, str) and rows_of(field.type):
         try:
             return json.loads(raw) if raw else field.default

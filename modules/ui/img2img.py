@@ -16,7 +16,7 @@ from modules.app import App
 from modules.core.errors import InvalidRequest
 from modules.core.params import with_values
 from modules.core.request import GenerationRequest
-from modules.ui import batch, control, finished, inputs, layout, modes, outpaint, panel, scripts
+from modules.ui import batch, control, depth, finished, inputs, layout, modes, outpaint, panel, scripts
 from modules.ui.form import Form
 from modules.ui.modes import MODES, Mode
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -82,6 +82,7 @@ def build(app: App, form: Form[GenerationRequest], submit: panel.Submit, talk: T
         gr.HTML(studio(), elem_id="img2img_studio", apply_default_css=False)
         for name in ("init.image", "mask.image"):
             form.put(name, visible="hidden", container=False)
+        depth.build(form)
         slots["batch"] = batch.build(form)
         _mask(form)
         outpaint.build(form)

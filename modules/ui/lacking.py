@@ -14,14 +14,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modules.app import App
+from modules.catalog.card import Card
 from modules.core.errors import EaselError
-from modules.core.params import named
+from modules.core.params import named, with_values
 from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest
+from modules.engine.companions import acting
 from modules.engine.supports import fields_of, fitted
 from modules.ui.form import Form
 from modules.ui.live import told, translated
 
+DEPTH = "depth"
+"""The variant of checkpoints that draw after a depth map."""
 OWN = ("hires.sampler", "hires.schedule")
 """Menus with a choice of their own, which no checkpoint brings."""
 MENUS = ("sampler", "schedule", *OWN)
@@ -29,8 +33,11 @@ MENUS = ("sampler", "schedule", *OWN)
 
 def routes(app: App, forms: Sequence[Form[GenerationRequest]]) -> list[Route]:
     def answer(model: str) -> dict[str, Any]:
-        record = record_of(app, model)
-        return {"lacks": dead(record, forms), "unsuited": unsuited(record, forms)} if record else {}
+        card = _card(app, model)
+        record = FAMILIES.find(card.family) if card else None
+        if card is None or record is None:
+            return {}
+        return {"lacks": dead(record, forms), "unsuited": unsuited(record, forms), "variant": card.variant}
 
     async def lacks(request: Request) -> Response:
         question = await told(request)
@@ -83,15 +90,24 @@ def fallen_back(record: FamilyRecord, form: Form[GenerationRequest], values: Map
 
 
 def asked(app: App, request: GenerationRequest) -> GenerationRequest:
-    """The request without what the family would refuse. What is idle stays, as a picture had it: that changes no pixel."""
-    record = record_of(app, request.model)
-    return fitted(request, record) if record else request
+    """The request without what the family would refuse, and without files and pictures that only other checkpoints take. What is idle stays, as a picture had it: that
+    changes no pixel."""
+    card = _card(app, request.model)
+    record = FAMILIES.find(card.family) if card else None
+    if card is None or record is None:
+        return request
+    depth = request.init.depth if card.variant == DEPTH else ""
+    return with_values(fitted(request, record), {"companions": acting(request, card, app.library), "init.depth": depth})
 
 
 def record_of(app: App, model: str) -> FamilyRecord | None:
     """None for a checkpoint that is not here, or cannot be used: its own error says so when it is drawn with."""
+    card = _card(app, model)
+    return FAMILIES.find(card.family) if card else None
+
+
+def _card(app: App, model: str) -> Card | None:
     try:
-        card = app.library.checkpoint(model)
+        return app.library.checkpoint(model)
     except EaselError:
         return None
-    return FAMILIES.find(card.family)

@@ -23,7 +23,6 @@ _NOWHERE: dict[str, str] = {
     "refiner.checkpoint_hash": "filled in when the request is resolved; the refiner's menu names the model",
     "embeddings": "filled in from the prompt when the request is resolved",
     "loras": "filled in from the prompt when the request is resolved",
-    "companions": "filled in from the folders when the request is resolved",
     "extensions": "filled in by extensions",
     "init.batch": "given by programs; the page works on one picture at a time",
     "init.color_from": "filled in by Loopback",
@@ -40,7 +39,6 @@ HIDDEN: dict[str, dict[str, str]] = {
     },
     "img2img": {
         **_NOWHERE,
-        "init.depth": "given by programs, and on the command line with --depth",
         "mask.latent": "given by programs and scripts; otherwise made from the mask",
         **{field.name: "belongs to the form that starts from noise" for field in walk(GenerationRequest) if field.path[0] == "hires"},
         "refiner.passes": "chooses between passes, and there is only one",
@@ -126,7 +124,7 @@ ACCORDIONS: Accordions = (
         (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
-    ("VAE", "vae", (("vae",), ("vae_full",))),
+    ("VAE / Text encoders", "vae", (("vae",), ("vae_full",), ("companions",))),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )
 

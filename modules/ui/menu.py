@@ -18,6 +18,7 @@ from modules.core.params import named, value_of, walk
 from modules.core.records.families import FAMILIES
 from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import AUTOMATIC_VAE, OWN_VAE, GenerationRequest
+from modules.engine.companions import ROLES
 from modules.engine.refiner import refiner_of
 from modules.ui import lacking, layout
 from modules.ui.form import Form
@@ -55,6 +56,13 @@ def vaes(app: App) -> list[tuple[str, str]]:
     return [(name, name) for name in dict.fromkeys((AUTOMATIC_VAE, OWN_VAE, *names))]
 
 
+def companions(app: App) -> list[tuple[str, str]]:
+    """(shown, value) of what a checkpoint that holds no text encoders and VAE may draw with."""
+    encoders = [card.name for card in app.library.files("text-encoder") if not card.trouble]
+    vaes = [card.name for card in app.library.files("vae") if not card.trouble and card.family in ROLES]
+    return [(name, name) for name in dict.fromkeys((*encoders, *vaes))]
+
+
 def vae_here(app: App, request: GenerationRequest) -> str:
     """The entry's value of a request's VAE; "Automatic" where none of that name and hash is here."""
     if not request.vae_hash and request.vae in (AUTOMATIC_VAE, OWN_VAE):
@@ -83,6 +91,7 @@ def sliders(app: App) -> dict[str, dict[str, Any]]:
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
     "refiner.checkpoint": refiners,
     "vae": vaes,
+    "companions": companions,
     "hires.upscaler": lambda app: [(name, name) for name in (*LATENT_UPSCALERS, *app.upscaler_names())],
     **dict.fromkeys(("init.upscaler", "upscaler", "second"), lambda app: [(name, name) for name in app.upscaler_names()]),
 }
@@ -168,5 +177,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
 
 def listed(found: list[tuple[str, str]], chosen: Any) -> dict[str, Any]:
     """The update of the menu that keeps the choice where it is still there."""
+    if isinstance(chosen, list):
+        return gr.update(choices=found, value=chosen)
     values = [value for _, value in found]
     return gr.update(choices=found, value=chosen if chosen in values else (values[0] if values else None))

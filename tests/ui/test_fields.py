@@ -7,6 +7,7 @@ import typing
 import gradio as gr
 import pytest
 
+from modules.core.errors import InvalidRequest
 from modules.core.params import named, walk, with_values
 from modules.core.request import GenerationRequest
 from modules.ui import fields
@@ -83,3 +84,15 @@ def test_a_menu_takes_choices_from_outside() -> None:
     menu = fields.widget(named(GenerationRequest, "model"), "b", choices=[("Model B", "b"), ("Model A", "a")])
     assert isinstance(menu, gr.Dropdown)
     assert menu.value == "b"
+
+
+def test_files_stand_in_their_menu_by_name_with_the_beginning_of_their_hash() -> None:
+    field = named(GenerationRequest, "companions")
+    asked = {"ae": "", "clip_l [old]": "", "t5xxl": "0123456789abcdef" * 4}
+    box = fields.widget(field, asked, choices=[("ae", "ae")])
+    assert isinstance(box, gr.Dropdown) and box.multiselect
+    assert box.value == ["ae", "clip_l [old]", "t5xxl [0123456789]"] == fields.shown(field, asked)["value"]
+    assert fields.meant(field, box.value) == {**asked, "t5xxl": "0123456789"}
+    assert fields.meant(field, None) == {} and fields.meant(field, ["", " ae "]) == {"ae": ""}
+    with pytest.raises(InvalidRequest):
+        with_values(GenerationRequest(), {"companions": fields.meant(field, [3])})

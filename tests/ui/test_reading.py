@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from safetensors.torch import save_file
 
 from modules.core.errors import BadPicture
 from modules.core.extras import ExtrasRequest
@@ -19,12 +20,13 @@ from modules.core.request import GenerationRequest
 from modules.infotext import files, postprocessed, write
 from modules.infotext.read import Reading, read, read_text
 from modules.infotext.reading import Row
-from modules.ui import png_info, txt2img
+from modules.ui import build, png_info, txt2img
 from modules.ui.form import OVERRIDES, Form
 from modules.ui.reading import Reader
 from modules.ui.talk import Talk, uploaded
-from tests.networks import tiny
+from tests.networks import tiny, tiny_joint
 from tests.ui.conftest import DrawnApp
+from tests.ui.pressing import press
 
 TEXT = "a cat\nNegative prompt: a dog\nSteps: 17, Sampler: Euler a, Schedule type: Automatic, CFG scale: 4.5, Seed: 99, Size: 256x320, Model hash: 0123456789, Model: another"
 
@@ -229,3 +231,31 @@ def test_a_photograph_made_larger_is_called_by_its_name() -> None:
     made = files.read(files.encode(Image.new("RGB", (8, 8)), "", tree))
     assert "<h3>Made by Extras</h3>" in png_info.table(read(made), "")
     assert "no generation parameters" in png_info.table(read(files.read(files.encode(Image.new("RGB", (8, 8)), ""))), "")
+
+
+def test_modules_that_forge_names_stay_in_the_form_and_act_on_what_takes_them(app: DrawnApp) -> None:
+    shelf = app.paths.models / "Stable-diffusion"
+    shelf.mkdir(parents=True, exist_ok=True)
+    save_file(tiny_joint.single_file(tiny_joint.flux(), bundle=False), shelf / "alone.safetensors")
+    for place, name, tensors in (
+        ("text_encoder", "my_l", tiny_joint.encoder_tensors(tiny_joint.flux()["text_encoder"])),
+        ("VAE", "ae", tiny_joint.vae_tensors(tiny_joint.flux()["vae"])),
+    ):
+        (app.paths.models / place).mkdir()
+        save_file(tensors, app.paths.models / place / f"{name}.safetensors")
+    put_other(app)
+    page = build.page(app)
+    text = "x\nSteps: 3, Sampler: Euler, CFG scale: 1, Seed: 1, Size: 64x64, Model: alone, Version: f2.0.1, Module 1: my_l, Module 2: ae, Module 3: gone"
+    updates, _ = press(page, "paste", txt2img_prompt=text, setting_sd_model_checkpoint="easel-starter")
+    assert updates["txt2img_companions"]["value"] == ["my_l", "ae"]
+    kept = {
+        "txt2img_companions": ["my_l", "ae"],
+        "txt2img_sampling": "Euler",
+        "txt2img_scheduler": "Simple",
+        "txt2img_steps": 1,
+        "txt2img_width": 64,
+        "txt2img_height": 64,
+    }
+    for model, expected in (("alone", {"my_l": "", "ae": ""}), ("other", {})):
+        _, said = press(page, "txt2img_generate", setting_sd_model_checkpoint=model, **kept)
+        assert app.until(said["job"], "done", "failed").request.companions == expected

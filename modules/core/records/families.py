@@ -71,11 +71,13 @@ DIFFUSION_LACKS: Mapping[str, str] = {
 UNFRAMED = dict.fromkeys(
     ("framing.top", "framing.left", "framing.high", "framing.low"), "Only SDXL is told of crops, and only its refiner of aesthetic scores."
 )
+WHOLE = {"companions": "Its checkpoints hold text encoders and VAE of their own."}
+SD1_IDLE: Mapping[str, str] = {**UNFRAMED, **WHOLE}
 SD2_IDLE: Mapping[str, str] = {
     **UNFRAMED,
     "text.clip_skip": "Stable Diffusion 2.x was trained on the next-to-last layer of its text encoder and always reads it.",
 }
-SDXL_IDLE: Mapping[str, str] = {"text.clip_skip": "SDXL was trained on the next-to-last layers of its text encoders and always reads them."}
+SDXL_IDLE: Mapping[str, str] = {**WHOLE, "text.clip_skip": "SDXL was trained on the next-to-last layers of its text encoders and always reads them."}
 """Aesthetic scores act on a refiner, also on one that takes over from the base."""
 FLOW_IDLE: Mapping[str, str] = {**UNFRAMED, "text.clip_skip": NOT_READ}
 FLOW_LACKS: Mapping[str, str] = {
@@ -146,7 +148,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             memory={512: 2.5, 768: 3.5, 1024: 5.0},
             preview=SD1_PREVIEW,
             lacks=DIFFUSION_LACKS,
-            idle=UNFRAMED,
+            idle=SD1_IDLE,
         ),
         FamilyRecord(
             name="sd2",
@@ -243,7 +245,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             multiple=16,
             defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
             lacks=PIPELINE_LACKS,
-            idle=UNFRAMED,
+            idle=SD1_IDLE,
             half="bf16",
         ),
     ],

@@ -61,7 +61,7 @@
         known = model;
         try {
             const found = await easel.ask("lacks", { model });
-            if (model === known) [lacks, unsuited] = [found.lacks || {}, found.unsuited || {}];
+            if (model === known) [lacks, unsuited, document.body.dataset.variant] = [found.lacks || {}, found.unsuited || {}, found.variant || ""];
             show();
         } catch {
             known = "";
