@@ -21,6 +21,7 @@ from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest
 from modules.engine.companions import acting
 from modules.engine.supports import fields_of, fitted
+from modules.ui import axes
 from modules.ui.form import Form
 from modules.ui.live import told, translated
 
@@ -67,11 +68,12 @@ def _menus(record: FamilyRecord, form: Form[GenerationRequest]) -> Iterator[tupl
 def unsuited(record: FamilyRecord, forms: Sequence[Form[GenerationRequest]]) -> dict[str, dict[str, Any]]:
     """Element id -> the places in a menu whose entries do not work, and why."""
     why = f"Does not work with {record.title}."
-    return {
+    plain = {
         str(menu.elem_id): {"why": why, "places": [place for place, (_, value) in enumerate(menu.choices) if value and value not in works]}
         for form in forms
         for _, menu, works in _menus(record, form)
     }
+    return plain | {id: told for form in forms for id, told in axes.unsuited(record, form).items()}
 
 
 def menus_of(forms: Sequence[Form[GenerationRequest]]) -> set[Component]:

@@ -11,10 +11,10 @@ from gradio.components import Component
 from modules.app import App
 from modules.core.errors import EaselError
 from modules.engine.sweeps.script import ScriptRecord, Tab
-from modules.engine.sweeps.xyz_axes import AXES, FIELDS, Axis, axis_of
 from modules.engine.sweeps.xyz_cells import LETTERS, Letter, lines_of
 from modules.engine.sweeps.xyz_values import join, split
 from modules.ui import menu
+from modules.ui.axes import found, hint_of, menu_of_axes
 from modules.ui.form import Form
 from modules.ui.talk import QUIET, Answer, Talk
 
@@ -119,14 +119,6 @@ def build(app: App, record: ScriptRecord, arguments: Form[Any], tab: Tab, talk: 
     )
 
 
-def menu_of_axes(tab: Tab) -> list[tuple[str, str]]:
-    """A1111's axes that can be plotted, then every other field of a request."""
-    known = [axis.name for axis in AXES if axis.tab in ("", tab) and not axis.lacking]
-    taken = {name.casefold() for name in known}
-    further = [(f"{field.param.label} · {field.name}", field.name) for field in FIELDS.values() if field.param.label.casefold() not in taken]
-    return [*((name, name) for name in known), *further]
-
-
 def choices_of(app: App, tab: Tab, name: str) -> list[str]:
     """The values of an axis that has a menu; empty for one whose values are typed."""
     axis = found(tab, name)
@@ -141,23 +133,6 @@ def choices_of(app: App, tab: Tab, name: str) -> list[str]:
         return list(app.styles()) if axis.name == "Styles" else [*none, *(card.name for card in app.library.checkpoints() if not card.trouble)]
     except EaselError:  # an unreadable styles.csv says so where styles are chosen
         return []
-
-
-def found(tab: Tab, name: str) -> Axis | None:
-    own = next((axis for axis in AXES if axis.name == name and axis.tab in ("", tab)), None)
-    try:
-        return own or axis_of(name)
-    except EaselError:
-        return None
-
-
-def hint_of(name: str) -> str:
-    """How values of an axis are typed."""
-    axis = found("txt2img", name)
-    if axis is None or axis.name == "Nothing":
-        return ""
-    examples = {"int": "1-5, or 1-9 (+2), or 10, 20, 30", "float": "0.2-1.0 (+0.2), or 5-9 [3], or 4, 7.5", "order": "cat, dog, tree: words of the prompt"}
-    return "word in the prompt, its replacement, another" if axis.name == "Prompt S/R" else examples.get(axis.kind, "values, with commas between them")
 
 
 def size_of(arguments: Form[Any], values: Mapping[Component, Any]) -> str:

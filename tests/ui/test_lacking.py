@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from dataclasses import replace
 
-from modules.core.records.families import FAMILIES
+import gradio as gr
+import pytest
+
+from modules.core.params import with_values
+from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest
-from modules.ui import layout
+from modules.engine.sweeps.script import Tab
+from modules.ui import layout, scripts
 from modules.ui.form import Form
-from modules.ui.lacking import dead, fallen_back, unsuited
+from modules.ui.lacking import asked, dead, fallen_back, unsuited
+from modules.ui.talk import Talk
+from tests.networks import tiny, tiny_xl
+from tests.ui.conftest import DrawnApp
 
 
 def test_widgets_of_what_a_family_lacks_are_named_with_the_reason() -> None:
@@ -48,6 +56,28 @@ def test_entries_of_menus_that_do_not_work_are_named_by_their_place() -> None:
     assert unsuited(sd1, [form]) == {}
 
 
+@pytest.mark.parametrize("tab", ["txt2img", "img2img"])
+def test_a_plots_axes_and_values_are_marked_with_the_reason(app: DrawnApp, tab: Tab) -> None:
+    flux, sd1 = (FAMILIES.get(name) for name in ("flux", "sd1"))
+    with gr.Blocks():
+        form: Form[GenerationRequest] = Form(GenerationRequest(), tab, layout.IDS)
+        scripts.build(app, form, tab, Talk())
+    assert form.choice
+    menu, prefix = form.choice.forms["X/Y/Z plot"].widgets["y_type"], f"{tab}_script_xyz_plot_y"
+    assert isinstance(menu, gr.Dropdown)
+
+    def marked(family: FamilyRecord) -> dict[str, str]:
+        told = unsuited(family, [form])[f"{prefix}_type"]
+        assert told["marked"] and told["places"] == [*told["reasons"]]
+        return {str(menu.choices[place][1]): why for place, why in told["reasons"].items()}
+
+    assert marked(flux)["CFG Scale"] == flux.lacks["cfg_scale"] and marked(flux)["Clip skip"] == flux.idle["text.clip_skip"]
+    assert {"Steps", "Seed", "guidance.distilled", "Checkpoint name"}.isdisjoint(marked(flux))
+    assert marked(sd1)["guidance.distilled"] == sd1.lacks["guidance.distilled"] and "CFG Scale" not in marked(sd1)
+    words = unsuited(flux, [form])[f"{prefix}_menu"]["words"]
+    assert "DDIM" in words and "Karras" not in words and "Euler" not in words and f"{prefix}_menu" not in unsuited(sd1, [form])
+
+
 def test_a_second_pass_falls_back_and_says_so() -> None:
     with gr.Blocks():
         form = Form(GenerationRequest(), "txt2img", layout.IDS)
@@ -58,3 +88,12 @@ def test_a_second_pass_falls_back_and_says_so() -> None:
     assert set(updates) == {sampler} and updates[sampler]["value"] == ""
     assert said == ["Hires sampling method: as in the first pass, for DDIM does not work with FLUX.1."]
     assert fallen_back(sd1, form, values) == ({}, []) and fallen_back(flux, form, {sampler: "", schedule: None}) == ({}, [])
+
+
+def test_a_depth_map_acts_on_checkpoints_that_draw_after_one_alone(app: DrawnApp) -> None:
+    tiny.save_single(app.paths.models / "Stable-diffusion" / "near.safetensors", tiny_xl.second_tensors(tiny_xl.second(channels=5)), "")
+    app.library.refresh()
+    request = with_values(GenerationRequest(), {"init.image": "sha256:" + "1" * 64, "init.depth": "sha256:" + "0" * 64, "companions": {"net": "0" * 64}})
+    assert asked(app, replace(request, model="near")) == replace(request, model="near")
+    plain = asked(app, replace(request, model="easel-starter"))
+    assert (plain.init.depth, plain.companions, plain.init.image) == ("", {}, request.init.image)

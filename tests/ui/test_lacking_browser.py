@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
+from PIL import Image
 from playwright.sync_api import expect
 
 from modules.core.records.samplers import SAMPLERS
+from tests.ui import page as at
 from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
@@ -36,3 +41,26 @@ def test_an_entry_that_does_not_work_says_why_and_cannot_be_chosen(tab: Tab) -> 
     tab.page.click(f"{MENU} input")
     tab.page.get_by_role("option", name="Euler a", exact=True).click()
     expect(tab.page.locator(f"{MENU} input")).to_have_value("Euler a")
+
+
+def test_a_depth_map_has_its_place_while_the_checkpoint_draws_after_one(tab: Tab) -> None:
+    """The starter is no such checkpoint, so the answer for another one stands in for its own."""
+    page, said = tab.page, {"variant": "depth"}
+    page.route("**/easel/lacks", lambda route: route.fulfill(json={"lacks": {}, "unsuited": {}, **said}))
+    page.reload()
+    at.ready(page)
+    page.click("#tab_img2img-button")
+    place, box = page.locator("#img2img_depth"), page.locator("#img2img_init_depth textarea")
+    expect(place.get_by_role("button", name="Drop a depth map here")).to_be_visible()
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").save(buffer, "PNG")
+    place.locator("input[type=file]").set_input_files(files=[{"name": "near.png", "mimeType": "image/png", "buffer": buffer.getvalue()}])
+    expect(box).to_have_value(f"sha256:{hashlib.sha256(buffer.getvalue()).hexdigest()}")
+    place.get_by_role("button", name="Remove the picture").click()
+    expect(box).to_have_value("")
+    said["variant"] = ""
+    page.reload()
+    at.ready(page)
+    page.click("#tab_img2img-button")
+    expect(page.locator("#img2img_canvas_img2img").get_by_role("button", name="Drop a picture here")).to_be_visible()
+    expect(place).to_be_hidden()

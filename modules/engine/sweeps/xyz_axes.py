@@ -9,7 +9,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -42,6 +42,13 @@ class Axis:
     cost: float = 0.0
     lacking: str = ""
 
+    @property
+    def field(self) -> str:
+        """The one parameter that it sets; "" where it changes otherwise."""
+        if isinstance(self.apply, Sets):
+            return self.apply.name
+        return "vae" if self.apply is vae else "refiner.checkpoint" if self.apply is refiner else ""
+
     def label(self, value: Value) -> str:
         if isinstance(value, tuple):
             return ", ".join(value)
@@ -52,10 +59,19 @@ class Axis:
         return str(value) if self.shown == "value" else f"{self.name}: {value}"
 
 
-def to(name: str) -> Apply:
+@dataclass(frozen=True)
+class Sets:
     """Sets one field of the request, checked; of names to choose from the case does not matter."""
-    names = {choice.casefold(): choice for choice in choices_of(FIELDS[name])}
-    return lambda request, value, values: with_values(request, {name: names.get(str(value).casefold(), value) if names else value})
+
+    name: str
+    names: Mapping[str, str]
+
+    def __call__(self, request: GenerationRequest, value: Any, values: Sequence[Any]) -> GenerationRequest:
+        return with_values(request, {self.name: self.names.get(str(value).casefold(), value) if self.names else value})
+
+
+def to(name: str) -> Sets:
+    return Sets(name, {choice.casefold(): choice for choice in choices_of(FIELDS[name])})
 
 
 def sampler(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
     const easel = window.easel;
-    const box = () => document.querySelector("#img2img_init_depth textarea, #img2img_init_depth input");
+    const box = () => document.querySelector("#img2img_init_depth textarea");
     let canvas = null;
     let written = "";
     let arriving = Promise.resolve();
@@ -29,6 +29,8 @@
     };
     easel.when("#img2img_depth .easel-canvas", (host) => {
         canvas = easel.canvas(host, { name: "Depth map", hint: "Drop a depth map here", changed });
-        easel.depth.arrived(box().value);
+        if (box()) easel.depth.arrived(box().value);
     });
+    // The box may come onto the page after the canvas.
+    easel.when("#img2img_init_depth textarea", (late) => easel.depth.arrived(late.value));
 })();

@@ -36,12 +36,16 @@
     // A menu makes its entries when it is opened.
     const ENTRIES = '[role="option"][data-index]';
     const mark = (entry) => {
-        const { places, why } = unsuited[entry.closest(".block[id]")?.id] || { places: [], why: "" };
-        const dead = places.includes(Number(entry.dataset.index));
-        if (dead === entry.classList.contains("easel-unsuited")) return;
-        entry.classList.toggle("easel-unsuited", dead);
-        entry.title = dead ? why : "";
-        if (dead) entry.setAttribute("aria-disabled", "true");
+        const { places = [], words = [], why = "", reasons = {}, marked = false } = unsuited[entry.closest(".block[id]")?.id] || {};
+        const place = Number(entry.dataset.index);
+        const dead = places.includes(place) || words.includes(entry.getAttribute("aria-label"));
+        const state = !dead ? "" : marked ? "marked" : "unsuited";
+        if (state === (entry.dataset.suits || "")) return;
+        entry.dataset.suits = state;
+        entry.classList.toggle("easel-marked", state === "marked");
+        entry.classList.toggle("easel-unsuited", state === "unsuited");
+        entry.title = dead ? reasons[place] || why : "";
+        if (state === "unsuited") entry.setAttribute("aria-disabled", "true");
         else entry.removeAttribute("aria-disabled");
     };
     easel.when(ENTRIES, mark);
