@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from modules.cli.parser import BadWords, Parser
@@ -14,8 +15,12 @@ from modules.core.request import GenerationRequest
 
 
 def add_request(parser: Parser) -> None:
-    group = parser.add_argument_group("the picture", "Without a flag, what suits the model.")
-    for field in walk(GenerationRequest):
+    add_fields(parser.add_argument_group("the picture", "Without a flag, what suits the model."), walk(GenerationRequest))
+
+
+def add_fields(group: argparse._ArgumentGroup, fields: Iterable[Field]) -> None:
+    """A flag for each."""
+    for field in fields:
         how: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "help": _help(field)}
         if field.type is bool:
             how["action"] = argparse.BooleanOptionalAction
@@ -35,10 +40,10 @@ def add_request(parser: Parser) -> None:
         group.add_argument(*dict.fromkeys((f"--{field.flag}", f"--{spelled}")), **how)
 
 
-def values_of(found: argparse.Namespace) -> dict[str, Any]:
+def values_of(found: argparse.Namespace, kind: type = GenerationRequest) -> dict[str, Any]:
     """What was given, by dotted name. Texts stay texts: the request's own rules read and check them. Raises BadWords."""
     given = vars(found)
-    return {field.name: _value(field, given[field.name]) for field in walk(GenerationRequest) if field.name in given}
+    return {field.name: _value(field, given[field.name]) for field in walk(kind) if field.name in given}
 
 
 def value_of_text(field: Field, text: str) -> Any:

@@ -9,9 +9,12 @@ from modules.core.errors import InvalidRequest
 from modules.core.extras import ExtrasRequest
 from modules.core.params import from_dict
 from modules.core.request import GenerationRequest
+from modules.core.training import TrainingRequest
 from modules.core.wish import Wish
 
-KINDS: Mapping[str, type[GenerationRequest] | type[ExtrasRequest]] = {kind.KIND: kind for kind in (GenerationRequest, ExtrasRequest)}
+KINDS: Mapping[str, type[GenerationRequest] | type[ExtrasRequest] | type[TrainingRequest]] = {
+    kind.KIND: kind for kind in (GenerationRequest, ExtrasRequest, TrainingRequest)
+}
 USUAL = GenerationRequest.KIND
 """Of what was recorded before there were several."""
 

@@ -68,6 +68,11 @@ class Paths:
         return self.data / "inputs"
 
     @property
+    def training(self) -> Path:
+        """A folder for each training run: its recipe, curve, samples and checkpoints; and what frozen networks made of the pictures."""
+        return self.data / "training"
+
+    @property
     def styles(self) -> Path:
         """Where a new style goes."""
         return self.all_styles[0]

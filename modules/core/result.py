@@ -38,7 +38,7 @@ class Tally:
 
 class Progress(NamedTuple):
     """Where a run stands. picture counts from 0 to pictures-1; step from 0 to steps. preview: a small JPEG, or None when there is no new one.
-    tally: where further steps are counted, so that none of them need be reported."""
+    tally: where further steps are counted, so that none of them need be reported. note: what else there is to say of this moment, such as a loss."""
 
     phase: str = "waiting"
     picture: int = 0
@@ -47,6 +47,7 @@ class Progress(NamedTuple):
     steps: int = 0
     preview: bytes | None = None
     tally: Tally | None = None
+    note: str = ""
 
     @property
     def now(self) -> Progress:

@@ -67,7 +67,7 @@ class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
     styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run.
     note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture. converted: where pickles lie that became
-    safetensors."""
+    safetensors. others: who runs further kinds of requests, by their types."""
 
     shelf: Catalog
     outputs: Saver
@@ -80,6 +80,7 @@ class Engine:
     note: Callable[[str], None] = lambda infotext: None
     prepare: Prepare = lambda request, note: request
     converted: Path = field(default_factory=lambda: Paths().converted)
+    others: dict[type, Callable[..., Result]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.machine: Machine = find(self.options)
@@ -133,7 +134,7 @@ class Engine:
         self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool = True, saving: Mapping[str, Any] | None = None, user: str = ""
     ) -> Result:
         """Makes the pictures of a request, of any kind. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
-        runs: Mapping[type, Callable[..., Result]] = {GenerationRequest: self._generate, ExtrasRequest: self.extras.run}
+        runs: Mapping[type, Callable[..., Result]] = {GenerationRequest: self._generate, ExtrasRequest: self.extras.run, **self.others}
         return runs[type(request)](request, report, cancel, save, saving, user)
 
     def _generate(

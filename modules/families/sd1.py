@@ -35,5 +35,4 @@ class StableDiffusion1(UNetFamily):
         def run(tokens: Tensor, vectors: list[Placed], mask: Tensor | None = None) -> Tensor:
             return clip.hidden(encoder, tokens, vectors, text.clip_skip, model.device, mask)
 
-        with torch.no_grad():
-            return [Cond(context) for context in contexts(texts, run, vocabulary, text, clip.fitting(encoder, embeddings))]
+        return [Cond(context) for context in contexts(texts, run, vocabulary, text, clip.fitting(encoder, embeddings))]

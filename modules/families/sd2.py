@@ -41,8 +41,7 @@ class StableDiffusion2(UNetFamily):
         def run(tokens: Tensor, vectors: list[Placed], mask: Tensor | None = None) -> Tensor:
             return clip.hidden(encoder, tokens, vectors, 1, model.device, mask)  # the layer that is skipped is not even there
 
-        with torch.no_grad():
-            return [Cond(context) for context in contexts(texts, run, model.parts["vocabulary"], text, clip.fitting(encoder, embeddings))]
+        return [Cond(context) for context in contexts(texts, run, model.parts["vocabulary"], text, clip.fitting(encoder, embeddings))]
 
 
 def predicts_velocity(model: Model) -> bool:

@@ -38,9 +38,8 @@ class StableDiffusionXL(UNetFamily):
         embeddings: those made for SDXL have both encoders' vectors side by side, [n, D]."""
         encoders = LAYOUTS[self.record.name].encoders
         known = split(embeddings, [model.parts[encoder.part].config.hidden_size for encoder in encoders])
-        with torch.no_grad():
-            sides = [self._side(model, encoder, texts, text, fitting) for encoder, fitting in zip(encoders, known, strict=True)]
-            pooled = [self._pooled(model, encoders[-1], one, text, known[-1]) for one in texts]
+        sides = [self._side(model, encoder, texts, text, fitting) for encoder, fitting in zip(encoders, known, strict=True)]
+        pooled = [self._pooled(model, encoders[-1], one, text, known[-1]) for one in texts]
         silent = setting.negative and not any(texts)
         told = self._told(model, setting)
         conds = []

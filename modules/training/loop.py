@@ -1,0 +1,234 @@
+"""The one loop of every training, over accelerate: on one process or on several, with checkpoints to go on from, a curve, and measurements on fixed samples.
+
+Knows no network, no file of pictures and no format of results: a `Task` says what is learnt, `Data` what from. Every chance comes from the step's own
+seeds (`order`), so a resumed run and a run on several processes take the way that an uninterrupted one takes alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list
+from torch import Tensor, nn
+
+from modules.core.errors import EaselError, InvalidRequest
+from modules.core.result import Cancel, Progress
+from modules.core.training import TrainingRequest, fingerprint
+from modules.training import rates, state
+from modules.training.averages import Averages, trained
+from modules.training.curve import NAME as CURVE
+from modules.training.curve import Curve, rows
+from modules.training.material import Batch, Data
+from modules.training.measures import Measures
+from modules.training.order import Order
+from modules.training.state import State
+
+CHECKPOINTS = "checkpoints"
+
+
+class Task(Protocol):
+    """What is learnt. module: holds every weight that is trained, and nothing else of weight; checkpoints keep what of it is trained."""
+
+    module: nn.Module
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Weights with their learning rates: {"params", "rate"}."""
+
+    def losses(self, batch: Batch) -> Tensor:
+        """Of each sample, [B], with whatever belongs to the loss."""
+
+    def compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is predicted and what would be right, of one shape, without anything dropped."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run lies and who watches it. report: told of progress. cancel: asked at each step; stop: a checkpoint is written and the run can be gone on
+    with; skip: it is enough, what was learnt is kept. samples: draws with the weights as they are, told the step; called between steps."""
+
+    folder: Path
+    report: Callable[[Progress], None] = lambda progress: None
+    cancel: Callable[[], Cancel] = lambda: Cancel.NONE
+    samples: Callable[[int], None] = lambda step: None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """steps: that were done. stopped: whether somebody ended it before its last step. measured: at the start and at the end."""
+
+    steps: int
+    stopped: Cancel
+    first: dict[str, float]
+    last: dict[str, float]
+
+
+class _Trained(nn.Module):
+    """What accelerate wraps. The task itself is no module, so its frozen networks are not among the weights."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.module, self._task = task.module, task
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self._task.losses(batch)
+
+
+def run(task: Task, data: Data, recipe: TrainingRequest, place: Run) -> Outcome:
+    """Trains to the recipe's last step, or until somebody cancels. Raises EaselError; the last checkpoint stays whole whatever happens."""
+    AcceleratorState._reset_state(True)  # an earlier training of this process may have computed in other numbers
+    accelerator = Accelerator(
+        mixed_precision=recipe.mixed,
+        cpu=place.device == "cpu",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        step_scheduler_with_optimizer=False,
+    )
+    try:
+        return _Loop(task, data, recipe, place, accelerator).run()
+    finally:
+        accelerator.free_memory()
+        AcceleratorState._reset_state(True)
+
+
+class _Loop:
+    def __init__(self, task: Task, data: Data, recipe: TrainingRequest, place: Run, accelerator: Accelerator) -> None:
+        self.task, self.data, self.recipe, self.place, self.accelerator = task, data, recipe, place, accelerator
+        self.size = recipe.batch * recipe.accumulation * accelerator.num_processes
+        self.order = Order(recipe.seed, data.own, data.prior, recipe.prior.share)
+        self.network: nn.Module
+        self.network, self.optimizer = accelerator.prepare(_Trained(task), rates.optimizer(recipe.learning, task.groups(), place.device))
+        self.averages = Averages(task.module, recipe.learning.ema)
+        self.done = self._resumed() if recipe.resume else 0
+        self.curve = Curve(place.folder / CURVE, self.done) if accelerator.is_main_process else None
+        self.measured: dict[str, float] = next((row["measured"] for row in rows(place.folder / CURVE) if "measured" in row), {})
+        self.first = self.measured
+
+    def run(self) -> Outcome:
+        began, done_before = time.monotonic(), self.done
+        if not self.done:
+            self._look()
+            self.first = self.measured
+        stopped = self._asked()
+        while self.done < self.recipe.steps and stopped is Cancel.NONE:
+            loss, rate = self._step(self.done)
+            if not math.isfinite(loss):
+                raise EaselError(
+                    f"The loss became not-a-number at step {self.done + 1}; training was ended, and nothing of this step is kept.",
+                    "Lower the learning rate, or train without mixed precision; --resume goes on from the last checkpoint.",
+                )
+            self.averages.update(self.done)
+            self.done += 1
+            seconds = time.monotonic() - began
+            self._note({"step": self.done, "loss": loss, "rate": rate, "seconds": round(seconds, 3)})
+            self._tell(f"loss {loss:.4f}")
+            if self._due(self.recipe.watching.save_every) and self.done < self.recipe.steps:
+                self._save()
+            self._look()
+            stopped = self._asked()
+        if self.done > done_before or not state.listed(self.place.folder / CHECKPOINTS):
+            self._save()
+        return Outcome(self.done, stopped if self.done < self.recipe.steps else Cancel.NONE, self.first, self.measured)
+
+    def _step(self, step: int) -> tuple[float, float]:
+        """One optimizer step. -> the mean loss of its samples, and the learning rate of the first group. Every process has its share of the samples; the
+        gradient is that of the mean over all of them, however they are split into batches."""
+        recipe, accelerator = self.recipe, self.accelerator
+        draws = self.order.step(step, self.size)
+        own = draws[accelerator.process_index :: accelerator.num_processes]
+        batches = self.data.batches(own, recipe.batch)
+        share = rates.share(recipe.learning.curve, recipe.learning.warmup, step, recipe.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * share
+        total = torch.zeros((), device=accelerator.device)
+        for number, batch in enumerate(batches):
+            last = number == len(batches) - 1
+            with nullcontext() if last else accelerator.no_sync(self.network):
+                loss = self.network(batch).sum() / self.size
+                total += loss.detach()
+                accelerator.backward(loss * accelerator.num_processes)  # processes are averaged, and the sum is wanted
+        whole = accelerator.reduce(total, "sum")
+        if recipe.learning.clip:
+            accelerator.clip_grad_norm_([weight for _, weight in trained(self.task.module)], recipe.learning.clip)
+        value = float(whole)
+        if math.isfinite(value):
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        return value, float(self.optimizer.param_groups[0]["lr"])
+
+    def _look(self) -> None:
+        """Measurements and samples that are due after this step, or before the first and after the last."""
+        watching, end = self.recipe.watching, self.done in (0, self.recipe.steps)
+        measure, sample = (bool(every) and (end or not self.done % every) for every in (watching.measure_every, watching.sample_every))
+        if not measure and not sample:
+            return
+        with self.averages.worn():
+            if measure:
+                self.measured = self._measure()
+                self._note({"step": self.done, "measured": self.measured, "held_out": self.data.fresh})
+            if sample and self.accelerator.is_main_process:
+                self.place.samples(self.done)
+        self.accelerator.wait_for_everyone()
+
+    @torch.no_grad()
+    def _measure(self) -> dict[str, float]:
+        """By every process for itself, which is always the same: nobody has to wait for a network that the others do not call."""
+        sums = Measures()
+        for batch in self.data.measured(self.recipe.batch):
+            with self.accelerator.autocast():
+                sums.add(*self.task.compare(batch))
+        return sums.told()
+
+    def _due(self, every: int) -> bool:
+        return bool(every) and not self.done % every
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process and self.curve:
+            self.curve.flush()
+            tensors = {f"module.{name}": weight.detach() for name, weight in trained(self.task.module)}
+            tensors |= {f"ema.{name}": weight for name, weight in self.averages.kept.items()}
+            kept, groups = state.of_optimizer(self.optimizer)
+            tensors |= {f"optimizer.{name}": tensor for name, tensor in kept.items()}
+            scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
+            told = {"recipe": fingerprint(self.recipe), "processes": self.accelerator.num_processes, "groups": groups, "scaler": scaler}
+            state.save(self.place.folder / CHECKPOINTS, State(self.done, tensors, told))
+        self.accelerator.wait_for_everyone()
+
+    def _resumed(self) -> int:
+        """The steps that are done. Raises InvalidRequest where the checkpoint is of another recipe."""
+        kept = state.latest(self.place.folder / CHECKPOINTS)
+        if kept is None:
+            return 0
+        if kept.told["recipe"] != fingerprint(self.recipe):
+            raise InvalidRequest("The run of this name was made with another recipe.", "Go on with its own values, or choose another name.", "resume")
+        with torch.no_grad():
+            for name, weight in trained(self.task.module):
+                weight.copy_(kept.part("module")[name])
+        for name, tensor in kept.part("ema").items():
+            self.averages.kept[name].copy_(tensor)
+        state.into_optimizer(self.optimizer, kept.part("optimizer"), kept.told["groups"])
+        if kept.told["scaler"] and self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(kept.told["scaler"])
+        return kept.step
+
+    def _asked(self) -> Cancel:
+        """What the one process that has an ear for it was asked."""
+        if self.accelerator.num_processes == 1:
+            return self.place.cancel()
+        said: Sequence[Cancel] = broadcast_object_list([self.place.cancel() if self.accelerator.is_main_process else Cancel.NONE])
+        return said[0]
+
+    def _note(self, row: dict[str, Any]) -> None:
+        if self.curve:
+            self.curve.add(row)
+
+    def _tell(self, note: str) -> None:
+        self.place.report(Progress("training", 0, 1, self.done, self.recipe.steps, note=note))
