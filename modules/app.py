@@ -40,6 +40,8 @@ from modules.core.request import SEED_DRAW, GenerationRequest
 from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
+from modules.core.training import TrainingRequest
+from modules.core.training import check as check_training
 from modules.core.wish import Wish
 from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
 from modules.engine.inputs import packed
@@ -153,6 +155,13 @@ class App:
         extras_names.check(request, self.library)
         inputs.check(request, self.blobs)
         return request
+
+    @settled.register
+    def _training_settled(self, request: TrainingRequest) -> TrainingRequest:
+        """One that names no model gets the default one of this moment."""
+        check_training(request)
+        card = self.card(request.model) if not request.model_hash else self.library.checkpoint(request.model, request.model_hash)
+        return replace(request, model=card.name) if card and not request.model else request
 
     def check(self, request: GenerationRequest) -> None:
         """What can be said of a request without the engine: its names and its script. Raises InvalidRequest, NotFound with the
@@ -316,6 +325,7 @@ class App:
         try:
             self._warmth = "Loading torch and diffusers"
             from modules.engine.generate import Engine
+            from modules.training.trainer import Trainer
 
             engine = Engine(
                 self.library,
@@ -330,6 +340,8 @@ class App:
                 prepare=self.extensions.prepare,
                 converted=self.paths.converted,
             )
+            trainer = Trainer(self.library, self.paths, engine.machine, engine.models.load, engine.run, engine.unload, engine.facts)
+            engine.others[TrainingRequest] = trainer.run
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

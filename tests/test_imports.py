@@ -43,8 +43,8 @@ OWNERS = {
 WITHOUT_SETTINGS = ("prompt", "sampling", "imaging", "families", "infotext")
 """Settings cannot change pixels, so whoever makes pixels cannot reach them."""
 
-LATE = {"modules.app": ("modules.engine.",)}
-"""The one place for imports inside functions: the engine's factory, which runs in the worker's thread."""
+LATE = {"modules.app": ("modules.engine.", "modules.training.")}
+"""The one place for imports inside functions: the factory of engine and trainer, which runs in the worker's thread."""
 
 STANDARD_LATE = ("ctypes", "winreg", "msvcrt", "fcntl")
 """Modules of the standard library that some systems lack."""

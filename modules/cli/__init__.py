@@ -1,4 +1,4 @@
-"""The face for terminals: sub-commands `serve`, `generate`, `rerun`, `pack`, `clean`, `tidy`, `test`, `doctor`,
+"""The face for terminals: sub-commands `serve`, `generate`, `train`, `rerun`, `pack`, `clean`, `tidy`, `test`, `doctor`,
 `models`, `import-a1111`, `inspect`, `convert` and `merge`.
 
 Turns words into Options and requests, and errors into one line on stderr with an exit code: 0 done, 1 trouble on the way, 2 bad input.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from modules.app import App
-from modules.cli import adopt, doctor, files, generate, inputs, models, rerun, tests
+from modules.cli import adopt, doctor, files, generate, inputs, models, rerun, tests, train
 from modules.cli.complaint import complain
 from modules.cli.environment import keep_to_ourselves
 from modules.cli.flags import folded, options_of, serve_parser
@@ -24,6 +24,7 @@ Serve = Callable[[App, Options], int]
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "generate": generate.run,
+    "train": train.run,
     "rerun": rerun.run,
     "pack": inputs.pack,
     "clean": inputs.strip,

@@ -59,7 +59,12 @@ def describe(live: Live, warmth: str) -> str:
     if not progress.step:
         return "  ".join(filter(None, (f"{progress.phase} ...", picture)))
     done = int(BAR * progress.share)
-    parts = [f"[{'#' * done}{'-' * (BAR - done)}] {progress.share:4.0%}", *filter(None, [picture]), f"step {progress.step} of {progress.steps}", *filter(None, [progress.note])]
+    parts = [
+        f"[{'#' * done}{'-' * (BAR - done)}] {progress.share:4.0%}",
+        *filter(None, [picture]),
+        f"step {progress.step} of {progress.steps}",
+        *filter(None, [progress.note]),
+    ]
     if live.left:
         parts.append(f"{live.left:.0f} s left")
     return "  ".join(parts)

@@ -83,9 +83,13 @@ class Loss:
     """What is made small."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    min_snr: Annotated[float, Param("Min-SNR gamma", 0, 100, 0.5, usual=20, hint="Noise levels that say little weigh less. 5 is usual, 0 off.", flag="min-snr")] = 0.0
+    min_snr: Annotated[
+        float, Param("Min-SNR gamma", 0, 100, 0.5, usual=20, hint="Noise levels that say little weigh less. 5 is usual, 0 off.", flag="min-snr")
+    ] = 0.0
     noise_offset: Annotated[float, Param("Noise offset", 0, 1, 0.01, hint="Lets a model learn very dark and very bright pictures.", flag="noise-offset")] = 0.0
-    dropout: Annotated[float, Param("Dropped captions", 0, 1, 0.01, hint="Share of the pictures seen without their text, which is what CFG needs.", flag="dropout")] = 0.1
+    dropout: Annotated[
+        float, Param("Dropped captions", 0, 1, 0.01, hint="Share of the pictures seen without their text, which is what CFG needs.", flag="dropout")
+    ] = 0.1
     perceptual: Annotated[float, Param("Perceptual weight", 0, 100, 0.05, usual=2, hint="Of the autoencoder.", flag="perceptual")] = 0.5
     beta: Annotated[float, Param("KL weight", 0, 1, 1e-6, hint="Of the autoencoder: how close its latents stay to a normal distribution.", flag="beta")] = 1e-6
 
@@ -110,10 +114,15 @@ class Watching:
     """What is looked at on the way, in steps; 0 for never. prompts: of the sample pictures; empty: the trigger word's, for what draws."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    measure_every: Annotated[int, Param("Measure every", 0, 1_000_000, 1, usual=500, hint="Steps between two measurements on what is held out.", flag="measure-every")] = 50
-    sample_every: Annotated[int, Param("Sample every", 0, 1_000_000, 1, usual=500, hint="Steps between two rows of sample pictures.", flag="sample-every")] = 100
+    measure_every: Annotated[
+        int, Param("Measure every", 0, 1_000_000, 1, usual=500, hint="Steps between two measurements on what is held out.", flag="measure-every")
+    ] = 50
+    sample_every: Annotated[int, Param("Sample every", 0, 1_000_000, 1, usual=500, hint="Steps between two rows of sample pictures.", flag="sample-every")] = (
+        100
+    )
     save_every: Annotated[int, Param("Save every", 0, 1_000_000, 1, usual=500, hint="Steps between two checkpoints to go on from.", flag="save-every")] = 100
     prompts: Annotated[tuple[str, ...], Param("Sample prompts", max_length=PROMPTS, flag="sample-prompt")] = ()
+    steps: Annotated[int, Param("Sampling steps", 1, 150, 1, flag="sample-steps", hint="Of sample pictures.")] = 20
     seed: Annotated[int, Param("Seed of the samples", 0, SEED_LIMIT, 1, flag="sample-seed")] = 1
 
 

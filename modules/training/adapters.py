@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from modules.core.errors import Unsupported
 from modules.core.training import Adapter, Layers
 from modules.networks import ldm_names
+from modules.networks.lora import weight_of
 
 ATTENTION = re.compile(r".*\.(to_q|to_k|to_v|to_out\.0)")
 TRANSFORMER = re.compile(r".*(\.transformer_blocks\.|\.proj_in$|\.proj_out$).*")
@@ -40,12 +41,12 @@ class Low(nn.Module):
             assert isinstance(layer, nn.Linear)
             self.down = nn.Linear(layer.in_features, rank, bias=False)
             self.up = nn.Linear(rank, layer.out_features, bias=False)
-        nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))  # type: ignore[arg-type]
-        nn.init.zeros_(self.up.weight)  # type: ignore[arg-type]
+        nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
+        nn.init.zeros_(self.up.weight)
         self.scale = alpha / rank
 
     def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = self.up(self.down(x.to(self.down.weight.dtype))) * self.scale  # type: ignore[arg-type]
+        added: Tensor = self.up(self.down(x.to(weight_of(self.down).dtype))) * self.scale
         return added.to(x.dtype)
 
 
@@ -55,7 +56,9 @@ class Adapters(nn.Module):
     def __init__(self, parts: Mapping[str, Any], family: str, wanted: Adapter, seed: int) -> None:
         super().__init__()
         if family not in UNETS:
-            raise Unsupported(f"LoRAs can be trained on models with a UNet, and this is one of {family}.", "Choose a checkpoint of SD 1.x, 2.x or SDXL.", "model")
+            raise Unsupported(
+                f"LoRAs can be trained on models with a UNet, and this is one of {family}.", "Choose a checkpoint of SD 1.x, 2.x or SDXL.", "model"
+            )
         self.layers = dict(chosen(parts, family, wanted))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -79,8 +82,8 @@ class Adapters(nn.Module):
         found: dict[str, Tensor] = {}
         for name, low in self.low.items():
             assert isinstance(low, Low)
-            down, up = (layer.weight.detach().cpu() for layer in (low.down, low.up))
-            found |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": torch.tensor(low.scale * len(down))}  # type: ignore[arg-type]
+            down, up = (weight_of(layer).detach().cpu() for layer in (low.down, low.up))
+            found |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": torch.tensor(low.scale * len(down))}
         return {name: tensor.half().contiguous() for name, tensor in found.items()}
 
 
@@ -120,8 +123,7 @@ def _kohya(name: str, unet: Any, family: str) -> str:
 
 def _room(layer: nn.Module) -> int:
     """The largest rank that makes sense for a layer."""
-    weight = layer.weight
-    assert isinstance(weight, Tensor)
+    weight = weight_of(layer)
     return min(len(weight), weight[0].numel())
 
 

@@ -36,6 +36,11 @@ class Averages:
         finally:
             self._put(own)
 
+    def settle(self) -> None:
+        """The module has the averages for good."""
+        if self.decay:
+            self._put(self.kept)
+
     @torch.no_grad()
     def _put(self, weights: dict[str, Tensor]) -> None:
         for name, weight in trained(self.module):

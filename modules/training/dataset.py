@@ -171,5 +171,3 @@ def _beside(picture: Path) -> str:
 
 def _cut(caption: str) -> str:
     return " ".join(caption.split())[:CAPTION_LIMIT]
-
-

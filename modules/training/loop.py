@@ -84,7 +84,7 @@ class _Trained(nn.Module):
 
 
 def run(task: Task, data: Data, recipe: TrainingRequest, place: Run) -> Outcome:
-    """Trains to the recipe's last step, or until somebody cancels. Raises EaselError; the last checkpoint stays whole whatever happens."""
+    """Trains to the recipe's last step, or until somebody cancels; the module then has the weights to keep: the averages, where there are some. Raises EaselError; the last checkpoint stays whole whatever happens."""
     AcceleratorState._reset_state(True)  # an earlier training of this process may have computed in other numbers
     accelerator = Accelerator(
         mixed_precision=recipe.mixed,
@@ -136,6 +136,7 @@ class _Loop:
             stopped = self._asked()
         if self.done > done_before or not state.listed(self.place.folder / CHECKPOINTS):
             self._save()
+        self.averages.settle()
         return Outcome(self.done, stopped if self.done < self.recipe.steps else Cancel.NONE, self.first, self.measured)
 
     def _step(self, step: int) -> tuple[float, float]:

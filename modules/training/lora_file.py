@@ -19,12 +19,19 @@ from modules.core.training import TrainingRequest
 from modules.training.dataset import Entry
 
 BASES = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0", "sdxl-refiner": "sdxl_refiner_v1-0"}
-ARCHITECTURES = {"sd1": "stable-diffusion-v1", "sd2": "stable-diffusion-v2", "sdxl": "stable-diffusion-xl-v1-base", "sdxl-refiner": "stable-diffusion-xl-v1-refiner"}
+ARCHITECTURES = {
+    "sd1": "stable-diffusion-v1",
+    "sd2": "stable-diffusion-v2",
+    "sdxl": "stable-diffusion-xl-v1-base",
+    "sdxl-refiner": "stable-diffusion-xl-v1-refiner",
+}
 PREDICTIONS = {"eps": "epsilon", "v": "v", "x0": "sample", "flow": "flow"}
 RECIPE = "easel.training"
 
 
-def metadata(request: TrainingRequest, card: Card, prediction: str, native: int, steps: int, captions: Sequence[str], entries: Sequence[Entry]) -> dict[str, str]:
+def metadata(
+    request: TrainingRequest, card: Card, prediction: str, native: int, steps: int, captions: Sequence[str], entries: Sequence[Entry]
+) -> dict[str, str]:
     """steps: that were done. captions: as they were trained with. entries: the pictures."""
     learning, loss = request.learning, request.loss
     words: Counter[str] = Counter()

@@ -6,8 +6,7 @@ Knows no network: `see` turns a view of a picture into what is trained on, laten
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,16 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from modules.core.errors import BadPicture
-from modules.core.training import Pictures
-from modules.imaging.opening import opened
-from modules.training import buckets
 from modules.training.buckets import View
 from modules.training.dataset import Entry
 from modules.training.order import Draw, seed_of
+from modules.training.views import Views, caption_of
 
-LARGEST = 2**28
-"""Bytes of a picture file."""
 LEVELS = 4
 """Noise levels at which each held-out picture is measured."""
 MEASURED = 32
@@ -61,23 +55,19 @@ class Data(Protocol):
 
 @dataclass
 class Material:
-    """entries: trained on. priors: of other things. held: measured with, not trained on. see: a view of a picture -> [C, h, w]. multiple: of a shape's sides."""
+    """entries: trained on. priors: of other things. held: measured with, not trained on. see: a view of a picture -> [C, h, w]."""
 
     entries: Sequence[Entry]
     priors: Sequence[Entry]
     held: Sequence[Entry]
-    pictures: Pictures
-    side: int
-    multiple: int
+    views: Views
     trigger: str
     prior_weight: float
     seed: int
     see: Callable[[Entry, View], Tensor]
-    _sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.own, self.prior = len(self.entries), len(self.priors)
-        self.shapes = buckets.shapes(self.side, self.multiple, self.pictures.buckets)
 
     @property
     def fresh(self) -> bool:
@@ -87,63 +77,21 @@ class Material:
         rows: dict[tuple[int, int], list[tuple[Entry, View, Draw]]] = {}
         for draw in draws:
             entry = (self.priors if draw.prior else self.entries)[draw.entry]
-            seen = self.view(entry, draw.seed)
+            seen = self.views.of(entry, draw.seed)
             rows.setdefault(seen.size, []).append((entry, seen, draw))
         return [self._batch(some[first : first + at_once]) for some in rows.values() for first in range(0, len(some), at_once)]
 
     def measured(self, at_once: int) -> Iterator[Batch]:
         for number, entry in enumerate((self.held or self.entries)[:MEASURED]):
-            seen = self.view(entry, None)
+            seen = self.views.of(entry, None)
             draws = [Draw(number, seed_of(self.seed, "measured", entry.name, level), level, LEVELS) for level in range(LEVELS)]
             for first in range(0, LEVELS, at_once):
                 yield self._batch([(entry, seen, draw) for draw in draws[first : first + at_once]])
 
-    def view(self, entry: Entry, seed: int | None) -> View:
-        """What of a picture a draw sees; without a seed, what one would expect."""
-        shape = buckets.nearest(self.size(entry), self.shapes)
-        if seed is None:
-            return buckets.view(self.size(entry), shape, "center")
-        mirrored = self.pictures.flip and bool(seed_of(seed, "mirrored") % 2)
-        variant = seed_of(seed, "variant") % self.pictures.variants
-        return buckets.view(self.size(entry), shape, self.pictures.crop, f"{self.seed}/{entry.name}/{variant}", mirrored)
-
-    def size(self, entry: Entry) -> tuple[int, int]:
-        if entry.path not in self._sizes:
-            self._sizes[entry.path] = image_of(entry.path).size
-        return self._sizes[entry.path]
-
-    def caption(self, entry: Entry) -> str:
-        """With the trigger word before it, where it is not in it."""
-        if entry.prior or not self.trigger or self.trigger.casefold() in entry.caption.casefold():
-            return entry.caption
-        return f"{self.trigger}, {entry.caption}" if entry.caption else self.trigger
-
     def _batch(self, rows: Sequence[tuple[Entry, View, Draw]]) -> Batch:
         x = torch.stack([self.see(entry, seen) for entry, seen, _ in rows])
         weights = torch.tensor([self.prior_weight if entry.prior else 1.0 for entry, _, _ in rows])
-        return Batch(x, tuple(self.caption(entry) for entry, _, _ in rows), tuple(draw for _, _, draw in rows), weights, rows[0][1].size)
-
-
-def image_of(path: Path) -> Image.Image:
-    """The picture upright, in RGB; what is transparent in it becomes white. Raises BadPicture."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadPicture(f"{path.name} has more than {LARGEST >> 20} MB.", "Give a smaller file.")
-        image = opened(path.read_bytes())
-    except OSError as error:
-        raise BadPicture(f"{path.name} cannot be read: {error.strerror or error}.", "Check the file, and that you may read it.") from None
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(white, clear).convert("RGB")
-    return image.convert("RGB")
-
-
-def cut(image: Image.Image, seen: View) -> Image.Image:
-    """What of the picture is seen, at its training size."""
-    scaled = image.resize(seen.whole, Image.Resampling.LANCZOS) if image.size != seen.whole else image
-    piece = scaled.crop((seen.left, seen.top, seen.left + seen.size[0], seen.top + seen.size[1]))
-    return piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if seen.mirrored else piece
+        return Batch(x, tuple(caption_of(entry, self.trigger) for entry, _, _ in rows), tuple(draw for _, _, draw in rows), weights, rows[0][1].size)
 
 
 def pixels(image: Image.Image) -> Tensor:

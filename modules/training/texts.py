@@ -17,7 +17,9 @@ LITERAL = Text(emphasis="None")
 class Texts:
     """key: what identifies the model's text encoders. learning: whether they are trained, so that nothing may be kept. vectors: words that are learnt."""
 
-    def __init__(self, family: Family, model: Model, cache: Cache, key: Mapping[str, object], learning: bool, vectors: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, family: Family, model: Model, cache: Cache, key: Mapping[str, object], learning: bool, vectors: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.family, self.model, self.cache, self.key, self.learning, self.vectors = family, model, cache, key, learning, vectors or {}
 
     def encode(self, captions: Sequence[str], size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:

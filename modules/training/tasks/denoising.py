@@ -29,6 +29,8 @@ class Denoising:
         captions = ["" if self._dropped(draw.seed) else caption for caption, draw in zip(batch.captions, batch.draws, strict=True)]
         prediction, target, weights = self._answer(batch, captions)
         squared = (prediction.float() - target).square().flatten(1).mean(1)
+        if self.texts.vectors:  # where every caption was dropped, nothing of the word is in the loss
+            squared = squared + empty(self.module).to(squared.device)
         return squared * (weights * batch.weights).to(squared.device)
 
     def compare(self, batch: Batch) -> tuple[Tensor, Tensor]:

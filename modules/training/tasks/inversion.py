@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from modules.core.errors import InvalidRequest, Unsupported
 from modules.families.family import Model
 from modules.networks.layout import LAYOUTS
-from modules.prompt.grammar import fragments
 from modules.prompt.chunks import chunks
+from modules.prompt.grammar import fragments
 
 
 class Word(nn.Module):

@@ -1,0 +1,82 @@
+"""`train WHAT FOLDER --name NAME`: a LoRA, a textual inversion, a UNet or an autoencoder, learnt from a folder of pictures. `--check` only looks at the pictures.
+
+Progress goes to stderr, the path of what came out to stdout. Ctrl+C pauses: a checkpoint is written, and `--resume` goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from modules.app import App
+from modules.cli.complaint import BAD_INPUT
+from modules.cli.flags import add_running, add_serving, options_of
+from modules.cli.generate import INTERRUPTED, opened
+from modules.cli.parser import Parser
+from modules.cli.progress import wait_for
+from modules.cli.progress_line import Line
+from modules.cli.request_flags import add_fields, values_of
+from modules.core.files import replace
+from modules.core.params import literal_names, named, walk, with_values
+from modules.core.records.families import FAMILIES
+from modules.core.result import Cancel
+from modules.core.training import TrainingRequest, called
+from modules.training.checking import check
+from modules.training.results import place_of, target
+from modules.training.views import Views, sheet
+
+WITHOUT_FLAG = ("what", "data.folder", "model_hash")
+SHEET = "what-the-model-sees.png"
+
+
+def run(words: Sequence[str]) -> int:
+    kinds = literal_names(named(TrainingRequest, "what").type)
+    parser = Parser(f"train {{{','.join(kinds)}}} FOLDER --name NAME", "Learns from a folder of pictures.")
+    parser.add_argument("what", choices=kinds, help="what is trained")
+    parser.add_argument("folder", nargs="?", default="", metavar="FOLDER", help="pictures, with captions in metadata.csv, metadata.jsonl or .txt files")
+    parser.add_argument("--check", action="store_true", help="only look at the pictures: what is wrong with them, and a sheet of what the model will see")
+    fields = [field for field in walk(TrainingRequest) if field.name not in WITHOUT_FLAG]
+    add_fields(parser.add_argument_group("the training"), fields)
+    add_running(parser)
+    add_serving(parser, shown=False)
+    found = parser.read(words)
+    options = options_of(found)
+    with opened(options) as app:
+        request = wish(found)
+        return looked(app, request) if found.check else trained(app, request)
+
+
+def wish(found: argparse.Namespace) -> TrainingRequest:
+    """Raises InvalidRequest."""
+    given = {name: value for name, value in values_of(found, TrainingRequest).items() if name not in WITHOUT_FLAG}
+    folder = str(Path(found.folder).expanduser().absolute()) if found.folder else ""
+    return with_values(TrainingRequest(), {**given, "what": found.what, "data.folder": folder})
+
+
+def trained(app: App, request: TrainingRequest) -> int:
+    if not request.resume:
+        target(request, app.paths)  # refused before torch is loaded
+    ticket = app.submit(request)
+    app.start()
+    result = wait_for(app, ticket)
+    if result.cancelled is Cancel.STOP:
+        return INTERRUPTED
+    print(place_of(request, app.paths), flush=True)
+    return 0
+
+
+def looked(app: App, request: TrainingRequest) -> int:
+    """-> 2 where nothing could be trained before something is mended."""
+    card = app.card(request.model)
+    side = request.data.side or (card and (card.native or FAMILIES.get(card.family).native)) or 512
+    checked = check(Path(request.data.folder), side, bool(called(request)), Line("Looking at the pictures"))
+    for finding in checked.findings:
+        print(f"{'error' if finding.stops else 'note'}: {finding}", flush=True)
+    print(f"{len(checked.entries)} pictures can be trained on, {sum(bool(entry.caption) for entry in checked.entries)} of them with captions.", flush=True)
+    if checked.entries:
+        views = Views(request.data, side, 8, request.seed)
+        path = app.paths.training / (request.name or "check") / SHEET
+        replace(path, sheet(checked.entries, views, called(request)))
+        print(path, flush=True)
+    return BAD_INPUT if checked.stopped else 0

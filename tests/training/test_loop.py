@@ -1,0 +1,116 @@
+"""The loop with a task that costs nothing: it learns, it can be gone on with as if it had never stopped, and what fails leaves the last checkpoint whole."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
+from modules.core.result import Cancel, Progress
+from modules.core.training import Learning
+from modules.training import loop, state
+from modules.training.curve import rows
+from tests.training import toy
+
+
+def curve(folder: Path) -> list[dict[str, Any]]:
+    """Without what the clock says."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows(folder / "curve.jsonl")]
+
+
+def stopping(after: int, how: Cancel = Cancel.STOP) -> Callable[[], Cancel]:
+    """A cancel that comes after so many steps."""
+    calls = iter(range(1000))
+    return lambda: how if next(calls) >= after else Cancel.NONE
+
+
+def test_it_learns_and_says_how_well(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    outcome = loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(steps=60), loop.Run(tmp_path, told.append))
+    assert outcome.steps == 60 and outcome.stopped is Cancel.NONE
+    assert outcome.last["mse"] < outcome.first["mse"] / 2 and outcome.last["r2"] > outcome.first["r2"]
+    assert outcome.last["rmse"] == pytest.approx(outcome.last["mse"] ** 0.5)
+    assert [row["step"] for row in curve(tmp_path) if "loss" in row] == list(range(1, 61))
+    assert told[-1].step == told[-1].steps == 60 and told[-1].note.startswith("loss 0.")
+
+
+def test_a_resumed_curve_is_the_uninterrupted_one(tmp_path: Path) -> None:
+    whole = toy.Mapping()
+    loop.run(whole, toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "whole"))
+    paused = loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "parts", cancel=stopping(5)))
+    assert paused.stopped is Cancel.STOP and paused.steps == 5
+    resumed = toy.Mapping(seed=7)
+    loop.run(resumed, toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path / "parts"))
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+    for one, other in zip(whole.module.parameters(), resumed.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_rows_after_the_last_checkpoint_are_written_again(tmp_path: Path) -> None:
+    """As a kill between two checkpoints leaves them, half a line at the end."""
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "whole"))
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "parts"))
+    for step in state.listed(tmp_path / "parts" / "checkpoints")[1:]:
+        (tmp_path / "parts" / "checkpoints" / f"step-{step:08d}.safetensors").unlink()
+    with open(tmp_path / "parts" / "curve.jsonl", "a") as file:
+        file.write('{"step":13,"lo')
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path / "parts"))
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+
+
+def test_enough_keeps_what_was_learnt(tmp_path: Path) -> None:
+    outcome = loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path, cancel=stopping(4, Cancel.SKIP)))
+    assert outcome.stopped is Cancel.SKIP and outcome.steps == 4
+    assert state.listed(tmp_path / "checkpoints")[-1] == 4
+
+
+@pytest.mark.parametrize(("batch", "accumulation"), [(1, 4), (2, 2), (3, 1)])
+def test_a_step_does_not_hang_on_how_it_is_split(tmp_path: Path, batch: int, accumulation: int) -> None:
+    """Batches of one pass are accumulated to the gradient of the step's mean."""
+    size = batch * accumulation
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(batch=size), loop.Run(tmp_path / "whole"))
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(batch=batch, accumulation=accumulation), loop.Run(tmp_path / "split"))
+    whole, split = ([row["loss"] for row in curve(tmp_path / name) if "loss" in row] for name in ("whole", "split"))
+    assert split == pytest.approx(whole, abs=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(EaselError, match="not-a-number at step"):
+        loop.run(toy.Mapping(broken_at=15), toy.Numbers(), toy.recipe(), loop.Run(tmp_path))
+    last = state.latest(tmp_path / "checkpoints")
+    assert last and last.step >= 3 and all(torch.isfinite(tensor.float()).all() for tensor in last.tensors.values())
+    assert all(row["step"] <= 12 and row.get("loss") is not None or "measured" in row for row in curve(tmp_path))
+
+
+def test_a_full_disk_is_said_and_the_checkpoint_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path, cancel=stopping(4)))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputTrouble, match="disk is full"):
+        loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path))
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+    assert loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path)).steps == toy.STEPS
+
+
+def test_another_recipe_does_not_go_on(tmp_path: Path) -> None:
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path, cancel=stopping(4)))
+    other = replace(toy.recipe(resume=True), learning=Learning(rate=0.5, ema=0.9))
+    with pytest.raises(InvalidRequest, match="another recipe"):
+        loop.run(toy.Mapping(), toy.Numbers(), other, loop.Run(tmp_path))
+
+
+def test_only_two_checkpoints_are_kept(tmp_path: Path) -> None:
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path))
+    assert state.listed(tmp_path / "checkpoints") == [9, 12]
+    assert not list(tmp_path.rglob(".easel-*"))
