@@ -23,7 +23,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
 from modules.core.training import TrainingRequest, called
 from modules.training.checking import check
-from modules.training.results import place_of, target
+from modules.training.places import place_of, target
 from modules.training.views import Views, sheet
 
 WITHOUT_FLAG = ("what", "data.folder", "model_hash")

@@ -36,9 +36,11 @@ CHECKPOINTS = "checkpoints"
 
 
 class Task(Protocol):
-    """What is learnt. module: holds every weight that is trained, and nothing else of weight; checkpoints keep what of it is trained."""
+    """What is learnt."""
 
-    module: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """Holds every weight that is trained, and nothing else of weight; checkpoints keep what of it is trained."""
 
     def groups(self) -> list[dict[str, Any]]:
         """Weights with their learning rates: {"params", "rate"}."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -17,24 +16,7 @@ from modules.catalog import beside
 from modules.catalog.beside import Notes
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
 from modules.core.files import make_folder, piecewise, publish, replace, trouble
-from modules.core.paths import Paths
-from modules.core.training import TrainingRequest, What
-
-FOLDERS: Mapping[What, str] = {"lora": "Lora", "inversion": "embeddings", "unet": "Stable-diffusion", "autoencoder": "VAE"}
-"""Under models, A1111's."""
-
-
-def place_of(request: TrainingRequest, paths: Paths) -> Path:
-    """Where the result goes: a file, or a folder of diffusers for a whole UNet."""
-    return paths.models / FOLDERS[request.what] / (request.name if request.what == "unet" else f"{request.name}.safetensors")
-
-
-def target(request: TrainingRequest, paths: Paths) -> Path:
-    """Likewise. Raises InvalidRequest where something of that name is there already."""
-    path = place_of(request, paths)
-    if os.path.lexists(path):
-        raise InvalidRequest(f"There is a model {path.name} already.", "Choose another name, or move that file away.", "name")
-    return path
+from modules.core.training import TrainingRequest
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -31,6 +31,7 @@ from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
 from modules.training.order import seed_of
+from modules.training.places import target
 from modules.training.samples import Samples
 from modules.training.views import Views
 
@@ -102,7 +103,7 @@ class Trainer:
         return replace(request, model=card.name, model_hash=card.sha256, precision=precision), card
 
     def _trained(self, request: TrainingRequest, card: Card, report: Report, cancel: Callable[[], Cancel], began: float) -> Result:
-        path = results.target(request, self.paths)
+        path = target(request, self.paths)
         folder = self.paths.training / request.name
         native = card.native or _record(card).native
         side = request.data.side or native

@@ -46,7 +46,7 @@ def test_a_lora(train: Train, draw: Draw, engine: Engine, home: Path) -> None:
     assert [path.name for path in sorted((run / "samples").iterdir())] == [f"step-{step:08d}-01.png" for step in (0, 2, 4)]
     assert [row["step"] for row in rows(run / "curve.jsonl") if "measured" in row] == [0, 2, 4]
     assert result.pictures[0].path == run / "before-and-after.png" and Image.open(run / "before-and-after.png").size[1] > 128
-    card = next(card for card in engine.shelf.files("lora") if card.name == "thing")  # type: ignore[attr-defined]
+    card = next(card for card in engine.shelf.files("lora") if card.name == "thing")
     assert not card.trouble and (path.parent / "thing.preview.png").is_file()
     assert json.loads((path.parent / "thing.json").read_text())["activation text"] == "thing"
     assert any(event.phase == "training" and event.step == 3 and event.note for event in told)
@@ -72,7 +72,7 @@ def test_a_paused_run_goes_on_as_if_nothing_had_been(train: Train, home: Path) -
 
 def test_what_is_refused_before_anything_is_written(train: Train, home: Path) -> None:
     there = {path for path in home.rglob("*") if "hashes" not in path.name}
-    for values, error, match in [
+    refused: list[tuple[dict[str, object], type[Exception], str]] = [
         ({"name": ""}, InvalidRequest, "no name"),
         ({"name": "../outside"}, InvalidRequest, "no usable name"),
         ({"name": "x", "data__folder": str(home / "nowhere")}, InvalidRequest, "no folder"),
@@ -80,7 +80,8 @@ def test_what_is_refused_before_anything_is_written(train: Train, home: Path) ->
         ({"name": "nobody", "resume": True}, NotFound, "no run"),
         ({"name": "x", "learning__optimizer": "AdamW 8-bit"}, Unsupported, "8-bit"),
         ({"name": "x", "what": "unet"}, Unsupported, "single file"),
-    ]:
+    ]
+    for values, error, match in refused:
         with pytest.raises(error, match=match):
             train(**values)
     assert not [path for path in home.rglob("*.safetensors") if path not in there and "cache" not in path.parts]

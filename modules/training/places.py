@@ -1,0 +1,27 @@
+"""Where the result of a training goes, by A1111's names of folders. No torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from modules.core.errors import InvalidRequest
+from modules.core.paths import Paths
+from modules.core.training import TrainingRequest, What
+
+FOLDERS: Mapping[What, str] = {"lora": "Lora", "inversion": "embeddings", "unet": "Stable-diffusion", "autoencoder": "VAE"}
+"""Under models, A1111's."""
+
+
+def place_of(request: TrainingRequest, paths: Paths) -> Path:
+    """Where the result goes: a file, or a folder of diffusers for a whole UNet."""
+    return paths.models / FOLDERS[request.what] / (request.name if request.what == "unet" else f"{request.name}.safetensors")
+
+
+def target(request: TrainingRequest, paths: Paths) -> Path:
+    """Likewise. Raises InvalidRequest where something of that name is there already."""
+    path = place_of(request, paths)
+    if os.path.lexists(path):
+        raise InvalidRequest(f"There is a model {path.name} already.", "Choose another name, or move that file away.", "name")
+    return path
