@@ -340,7 +340,7 @@ class App:
                 prepare=self.extensions.prepare,
                 converted=self.paths.converted,
             )
-            trainer = Trainer(self.library, self.paths, engine.machine, engine.models.load, engine.run, engine.unload, engine.facts)
+            trainer = Trainer(self.library, self.paths, engine.machine, engine.models.load, engine.run, engine.readings.clear, engine.unload, engine.facts)
             engine.others[TrainingRequest] = trainer.run
             card = self.card()
             if card is not None:

@@ -49,7 +49,7 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True)
 class Trainer:
-    """load: a model of the worker, the very same as long as it is held. draw: pictures of a request by that model. unload: lets go of every model.
+    """load: a model of the worker, the very same as long as it is held. draw: pictures of a request by that model. forget: what was kept of how it read texts, for that changes while it learns. unload: lets go of every model.
     facts: versions and machine."""
 
     shelf: Shelf
@@ -57,6 +57,7 @@ class Trainer:
     machine: Machine
     load: Callable[[Card, Precision], Borrowed]
     draw: Callable[..., Result]
+    forget: Callable[[], None]
     unload: Callable[[], None]
     facts: Callable[[], dict[str, str]]
 
@@ -158,6 +159,7 @@ class Trainer:
                 one = learnt(request, card, borrowed, self.paths.training / "cache", standing)
                 yield borrowed, one
         finally:
+            self.forget()
             if request.what in ("unet", "autoencoder"):
                 self.unload()
 
@@ -202,6 +204,7 @@ class Trainer:
             precision=request.precision,
             vae="None",
         )
+        self.forget()
         made = self.draw(wish, lambda event: None, lambda: Cancel.STOP if cancel() is Cancel.STOP else Cancel.NONE, False)
         return [picture.data for picture in made.pictures]
 

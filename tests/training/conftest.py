@@ -41,7 +41,9 @@ def engine(home: Path) -> Engine:
     paths = Paths(data=home, models=home / "models")
     library = Library(paths, HashCache(home / "hashes.db"))
     engine = Engine(library, Outputs(home / "outputs"), Blobs(home / "inputs"), looks=lambda: Looks(preview_interval=0))
-    engine.others[TrainingRequest] = Trainer(library, paths, engine.machine, engine.models.load, engine.run, engine.unload, engine.facts).run
+    engine.others[TrainingRequest] = Trainer(
+        library, paths, engine.machine, engine.models.load, engine.run, engine.readings.clear, engine.unload, engine.facts
+    ).run
     return engine
 
 
