@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionDepth2ImgPipeline, StableDiffusionInstructPix2PixPipeline
 from PIL import Image
+from torch import Tensor
 
 from modules.catalog.scan import Library
 from modules.core.errors import NotFound, Unsupported
@@ -23,7 +26,7 @@ from modules.engine.features.edit_model import EditChannels
 from modules.engine.generate import Engine
 from modules.engine.plan import plan
 from modules.engine.relay import Relay
-from modules.engine.sample import sample
+from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.families.family import NetworkCall
 from modules.networks import depth
@@ -120,6 +123,41 @@ def test_a_map_becomes_the_channel_that_diffusers_makes_of_it(engine: Engine) ->
         out = relay.acting.family.predict(model, channel.extend(NetworkCall(x, torch.tensor([5.0, 5.0]), context), None))  # type: ignore[arg-type]
         expected = model.parts["unet"](torch.cat([x, theirs.expand(2, -1, -1, -1)], 1), torch.tensor([5.0, 5.0]), encoder_hidden_states=context).sample
         torch.testing.assert_close(out, expected)
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.9])
+@torch.inference_mode()
+def test_as_diffusers_draws_after_depth(engine: Engine, strength: float) -> None:
+    """From the start picture's latents, with the same noise, to the last step."""
+    depth = painting.ramp(64, 64).convert("L").transpose(Image.Transpose.ROTATE_90)
+    request, card = wished(engine, **{"model": "deep", "init.depth": kept(engine, depth), "init.strength": strength, "steps": 8})
+    with Relay(engine.models, request.precision, card, None, {}, []) as relay:
+        (stage,) = plan(request, relay.record)
+        canvas = prepare(relay, stage, [request], engine.blobs)
+        (channel,) = (feature for feature in canvas.features if isinstance(feature, DepthChannel))
+        ours = sample(stage, relay.bare, [request], lambda table: relay.denoiser(stage, table, [channel]), canvas.latents)
+        model = relay.acting.model
+        assert model.prediction == "eps" and canvas.latents is not None
+        texts = [relay.acting.family.encode(model, [text], request.text, {})[0].context[None] for text in (request.prompt, request.negative_prompt)]
+        pipeline = StableDiffusionDepth2ImgPipeline(
+            vae=model.parts["vae"], unet=model.parts["unet"], text_encoder=None, tokenizer=None, depth_estimator=None, feature_extractor=None,
+            scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="linspace"),
+        )  # fmt: skip
+        pipeline.set_progress_bar_config(disable=True)
+        pipeline.prepare_depth_map = partial(_mapped, pipeline.prepare_depth_map, [painting.ramp(64, 64)])
+        theirs = pipeline(
+            prompt_embeds=texts[0], negative_prompt_embeds=texts[1], image=canvas.latents, depth_map=torch.from_numpy(np.asarray(depth, np.float32).copy())[None],
+            strength=steps_of(stage) / 8, num_inference_steps=8, guidance_scale=CFG, generator=torch.Generator().manual_seed(request.seed), output_type="latent",
+        ).images  # fmt: skip
+    apart = (ours.cpu() - theirs).abs().max().item()
+    print(f"at most {apart:.1e} apart, of latents up to {theirs.abs().max():.1f}")
+    assert apart < CLOSE * theirs.abs().max().item()
+    assert (ours.cpu() - canvas.latents).abs().max() > 0.1, "something was drawn"
+
+
+def _mapped(prepare: Callable[..., Tensor], images: list[Image.Image], image: Tensor, *told: Any) -> Tensor:
+    """diffusers measures the picture to know the map's size; given as latents it must be told."""
+    return prepare(images, *told)
 
 
 def test_a_map_draws_from_text_from_a_picture_and_through_a_mask(engine: Engine) -> None:
