@@ -110,7 +110,7 @@ def check(request: GenerationRequest, shelf: Shelf) -> None:
     """Raises what `settled` raises, without computing a hash."""
     for number, wish, card in units_of(request, shelf):
         module = _checked(number, wish, request)
-        if card.kind == "controlnet-union":
+        if of_several(card):
             _union(number, wish, module)
         if card.kind == "ip-adapter":
             encoder_of(Unit(number, wish, card), shelf)
@@ -125,6 +125,11 @@ def _checked(number: int, wish: ControlUnit, request: GenerationRequest) -> Anno
     if not wish.image and not request.init.image:
         raise InvalidRequest(f"Control unit {number} has no picture.", "Give it one.", FIELD)
     return module_of(number, wish.module)
+
+
+def of_several(card: Card) -> bool:
+    """Whether it knows several kinds of control pictures; FLUX's say so by a tensor of their own."""
+    return card.kind == "controlnet-union" or (card.kind == "controlnet" and card.variant == "union")
 
 
 def _union(number: int, wish: ControlUnit, module: AnnotatorRecord) -> UnionKind:
@@ -149,7 +154,7 @@ def settled(request: GenerationRequest, shelf: Shelf) -> GenerationRequest:
             network = annotator_of(number, wish, module, shelf)
             network = network and shelf.hashed(network)
             wish = replace(wish, encoder="", encoder_hash="", annotator=network.name if network else "", annotator_hash=network.sha256 if network else "")
-        union: UnionKind = _union(number, wish, module) if card.kind == "controlnet-union" else UNTOLD
+        union: UnionKind = _union(number, wish, module) if of_several(card) else UNTOLD
         told = replace(wish, model=card.name, model_hash=shelf.hashed(card).sha256, module=module.name, union=union)
         units.append(replace(told, threshold_a=thresholds[0], threshold_b=thresholds[1]))
     return replace(request, control=tuple(units)) if units else request

@@ -22,14 +22,17 @@ from modules.engine.control_maps import frame_of, hint, picture_of, plainly
 from modules.engine.feature import Feature
 from modules.engine.features.control import AdapterControl, Control
 from modules.engine.features.image_prompt import ImagePrompts, Looking, Prompted
+from modules.engine.features.joint_control import JointControl
+from modules.engine.loras import spoken, suits
 from modules.engine.plan import Stage
 from modules.engine.relay import Relay
 from modules.engine.warm import Warm
 from modules.families.family import Model
+from modules.families.joint import shift_of
 from modules.imaging.annotators import at_resolution
 from modules.imaging.control import Frame
 from modules.memory import attention
-from modules.networks import clip_vision, controlnet, controlnet_union, ip_adapter, t2i_adapter
+from modules.networks import clip_vision, controlnet, controlnet_union, ip_adapter, joint_control, t2i_adapter
 from modules.networks.controlnet import Guide
 from modules.networks.ip_attention import cross_attentions
 
@@ -69,6 +72,9 @@ class Controls:
     def _prompted(self, model: Model) -> list[Prompted]:
         """The IP-Adapters with what they see, for a model; nothing for one that takes over and is of another kind."""
         unet = model.parts.get("unet")
+        if unet is None and model.card.sha256 == self.request.model_hash:
+            what = f"{self.pictures[0].card.name} cannot guide {model.card.name}: an IP-Adapter stands on the attentions of a UNet."
+            raise Unsupported(what, "Leave the control unit out.", "control")
         if unet is None or model.card.sha256 != self.request.model_hash and unet.config["cross_attention_dim"] != self._context:
             return []
         self._context = unet.config["cross_attention_dim"]
@@ -89,6 +95,11 @@ class Controls:
 
     def _feature(self, unit: Unit, relay: Relay, stage: Stage, one: GenerationRequest) -> Feature:
         model = relay.acting.model
+        if not suits(unit.card, model.card):
+            what = f"{unit.card.name} was made for {spoken(unit.card)}; the checkpoint {relay.lead.name} is {spoken(model.card)}."
+            raise Unsupported(what, "Choose a ControlNet of the checkpoint's own family.", "control")
+        if model.record.name in joint_control.CLASSES and unit.card.kind == "controlnet":
+            return self._joint(unit, relay, stage, one)
         guided: Mapping[str, Any] = model.parts["unet"].config if "unet" in model.parts else {}
         if not guided:
             raise Unsupported(f"{unit.card.name} cannot guide {relay.lead.name}: the checkpoint has no UNet.", "Leave the control unit out.", "control")
@@ -110,6 +121,19 @@ class Controls:
         """Fresh from its file, by the kernel that the models' attentions have."""
         attention.put_under(guide.network, self.networks.machine.attention)
         return guide
+
+    def _joint(self, unit: Unit, relay: Relay, stage: Stage, one: GenerationRequest) -> Feature:
+        """Of a transformer's ControlNet, which looks at latents."""
+        model = relay.acting.model
+        guided: Mapping[str, Any] = model.parts["transformer"].config
+        family = model.record.name
+        how = f"control|{model.dtype}|{model.device}|{guided['num_attention_heads']}|{guided['attention_head_dim']}"
+        network = self.networks.loaded(unit.card, lambda path: joint_control.load(path, family, guided, model.dtype, model.device), how)
+        shown = self._map(unit, one, frame_of(one, stage, model, self.blobs), 3, 1, model)
+        latents = relay.encode_image(2 * shown.clamp(min=0) - 1)
+        if network.unpooled:
+            latents = latents + shift_of(model.parts["vae"]) * model.scale
+        return JointControl(unit.wish, network.of(unit.wish.union), latents, guided)
 
     def _map(self, unit: Unit, one: GenerationRequest, frame: Frame, channels: int, fold: int, model: Model) -> Tensor:
         """Made once for all pictures of a run that show the unit the same picture."""

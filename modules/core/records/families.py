@@ -86,7 +86,6 @@ FLOW_LACKS: Mapping[str, str] = {
     "spacing.sgm_noise": "Models of flow matching begin with plain noise.",
     "guidance.pad_conds": "Its texts have one length.",
     "tiling": "A transformer has no edges that could wrap around.",
-    "control": "Easel's control units guide models with a UNet: Stable Diffusion 1.x, 2.x and SDXL.",
 }
 """What no model of flow matching knows."""
 LARGE_SIZES = ((1024, 1024), (1152, 896), (896, 1152), (1216, 832), (832, 1216), (1344, 768), (768, 1344), (1536, 640), (640, 1536))
