@@ -27,8 +27,8 @@ from modules.stock import hub
 from modules.stock.download import Wanted, Web, fetch, forget, name_in
 from modules.stock.groups import BY_ID
 from modules.stock.hub import Listing, Offer
+from modules.stock.ids import id_of
 from modules.stock.making import PICKLES
-from modules.stock.stock import id_of
 from modules.stock.tasks import Task, Tasks
 
 LANE = "web"

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from modules.catalog import header
 from modules.catalog.card import Card
 from modules.catalog.scan import Library
+from modules.catalog.titles import called
 from modules.core.errors import InvalidRequest, OutputTrouble, Unsupported
 from modules.core.files import replace
 from modules.core.params import STRICT, Param
@@ -23,8 +24,9 @@ from modules.networks.pickles import converted
 from modules.networks.rewriting import Averages, Precision, convert
 from modules.stock import recipe
 from modules.stock.groups import group_of
+from modules.stock.ids import id_of
 from modules.stock.relayouts import Layout, relayout
-from modules.stock.stock import Stock, id_of
+from modules.stock.stock import Stock
 from modules.stock.tasks import Task, Tasks
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -109,7 +111,7 @@ class Making:
         cards = [self._usable(getattr(wish, one), one) for one in needed]
         families = {card.family for card in cards}
         if len(families) > 1:
-            told = ", ".join(f"{card.name} is {card.family or 'not recognised'}" for card in cards)
+            told = ", ".join(f"{card.name} is {called(card.architecture) or 'not recognised'}" for card in cards)
             raise InvalidRequest(f"Only models of one family can be merged: {told}.", "Choose others.", "b")
         vae = self._usable(wish.vae, "vae") if wish.vae else None
         target = self._target(cards[0], wish.name, recipe.name_of(wish.mix, [card.name for card in cards], cards[0].variant))

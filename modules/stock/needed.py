@@ -18,7 +18,7 @@ from modules.core.errors import EaselError
 from modules.infotext.files import Found
 from modules.infotext.needs import Need, needs
 from modules.stock.groups import BY_ID, group_of
-from modules.stock.stock import id_of
+from modules.stock.ids import id_of
 
 State = Literal["here", "by name", "another", "missing"]
 CLAIMS = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")

@@ -9,7 +9,7 @@ from typing import Any
 from modules.catalog import old_hashes
 from modules.catalog.card import Card
 from modules.networks.merge import Mix
-from modules.stock.stock import whole
+from modules.stock.rows import whole
 
 RECIPE, MODELS = "sd_merge_recipe", "sd_merge_models"
 KEPT = ("modelspec.architecture", "modelspec.prediction_type")

@@ -5,13 +5,9 @@ A model is named by an id made from its path and looked up among the listed ones
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +16,13 @@ from modules.catalog.beside import Notes
 from modules.catalog.card import Card
 from modules.catalog.notes import read_json
 from modules.catalog.scan import STARTER, Library
-from modules.catalog.titles import called
-from modules.catalog.walk import state
-from modules.core.errors import BadModelFile, InvalidRequest, NotFound, Unsupported
+from modules.core.errors import InvalidRequest, NotFound, Unsupported
 from modules.core.files import replace as replace_file
 from modules.core.params import from_dict
 from modules.core.paths import FURTHER
-from modules.core.records.families import FAMILIES
 from modules.stock import trash
-from modules.stock.groups import group_of
+from modules.stock.ids import id_of
+from modules.stock.rows import Rows, seen_beside, whole
 from modules.stock.thumbs import Thumbs, inside, shrunk
 
 FAVOURITES = 2**20
@@ -37,29 +31,18 @@ TENSORS = 20_000
 """Rows of tensors that are told at once."""
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What is remembered of one model while neither it nor what lies beside it changes."""
-
-    told: Notes
-    words: tuple[str, ...]
-    site: beside.Site
-    picture: Path | None
-    changed: float
-
-
 class Stock:
     """library: lists the files. favourites: where the chosen ones are noted. Any thread may call anything."""
 
     def __init__(self, library: Library, favourites: Path) -> None:
         self._library, self._favourites = library, favourites
         self._lock = threading.Lock()
-        self._known: dict[tuple[object, ...], Kept] = {}
+        self._rows = Rows()
         self.thumbs = Thumbs()
 
     def cards(self) -> list[Card]:
         """Every model file that is listed, of every kind; each once."""
-        return list({card.path: card for card in self._library.files()}.values())
+        return list({str(card.path): card for card in self._library.files()}.values())
 
     def card(self, id: str) -> Card:
         """Raises NotFound."""
@@ -70,59 +53,7 @@ class Stock:
 
     def rows(self) -> list[dict[str, Any]]:
         """What a card shows, as plain values."""
-        cards = self.cards()
-        names = beside.folders(card.path for card in cards)
-        often = Counter((group_of(card.kind).id, card.name) for card in cards)
-        favourites, roots = self.favourites(), self._roots()
-        places = {folder: within(folder, roots) for folder in names}
-        return [self._row(card, names[card.path.parent], often, favourites, places[card.path.parent]) for card in cards]
-
-    def _row(self, card: Card, names: frozenset[str], often: Mapping[tuple[str, str], int], favourites: frozenset[str], inside_of: str) -> dict[str, Any]:
-        kept, id, group = self._kept(card, names), id_of(card.path), group_of(card.kind)
-        words = kept.site.words or kept.words
-        return {
-            "id": id,
-            "name": card.name,
-            "file": card.path.name,
-            "folder": inside_of,
-            "group": group.id,
-            "kind": card.kind,
-            "family": card.family,
-            "architecture": card.architecture,
-            "called": called(card.architecture),
-            "space": space_of(card.family),
-            "variant": card.variant,
-            "prediction": card.prediction,
-            "guessed": card.guessed,
-            "precision": card.precision,
-            "size": card.size,
-            "changed": kept.changed,
-            "hash": card.short_hash,
-            "trouble": card.trouble,
-            "about": (kept.told.description or kept.site.title or card.note)[:300],
-            "words": list(words[:8]),
-            "activation": kept.told.activation[:2000],
-            "negative": kept.told.negative[:2000],
-            "weight": kept.told.weight,
-            "picture": picture_version(kept.picture) or ("own" if card.metadata.get("modelspec.thumbnail", "").startswith("data:image/") else ""),
-            "favourite": id in favourites,
-            "value": card.name if often[group.id, card.name] == 1 else str(card.path),
-            "title": card.title,
-        }
-
-    def _kept(self, card: Card, names: frozenset[str] | None = None) -> Kept:
-        picture, parent = beside.picture(card.path, card.name, names), str(card.path.parent)
-        around = [card.name + ending for ending in beside.TEXTS if names is None or card.name + ending in names]
-        own = state(card.path)
-        key = (own, picture, *(state(f"{parent}{os.sep}{name}") for name in around))
-        with self._lock:
-            if key in self._known:
-                return self._known[key]
-        words = beside.trigger_words(whole(card)) if any(name in card.metadata for name in beside.TRIGGERS) else ()
-        kept = Kept(beside.notes(card.path, card.name, names), words, beside.site(card.path, card.name, names), picture, max(own[2], 0) / 1e9)
-        with self._lock:
-            self._known[key] = kept
-        return kept
+        return self._rows.of(self.cards(), self.favourites(), self._roots())
 
     def thumb(self, id: str) -> bytes:
         """A small WebP of the model's picture. Raises NotFound, BadPicture."""
@@ -138,8 +69,7 @@ class Stock:
     def detail(self, id: str) -> dict[str, Any]:
         """One model in full: notes, path, metadata. predicts: what a note beside it says. fixed: it belongs to Easel. Raises NotFound."""
         card = self.card(id)
-        kept = self._kept(card)
-        metadata = whole(card)
+        kept, metadata = seen_beside(card), whole(card)
         words = kept.site.words or kept.words
         return {
             "id": id,
@@ -252,39 +182,3 @@ class Stock:
         further = [place for kind in FURTHER for place in paths.further_folders(kind)]
         places = (*paths.checkpoint_folders(), *paths.embedding_folders(), *paths.upscaler_folders(), *paths.face_folders(), *further)
         return sorted({str(place) for place in places}, key=len, reverse=True)
-
-
-def whole(card: Card) -> Mapping[str, str]:
-    """A file's own texts uncut, read anew; the card keeps their beginnings. Never raises."""
-    if not card.metadata or card.path.suffix.lower() != ".safetensors":
-        return card.metadata
-    try:
-        return header.read(card.path).metadata
-    except BadModelFile:
-        return card.metadata
-
-
-def id_of(path: Path) -> str:
-    """The same for the same path, also after a restart."""
-    return hashlib.blake2s(os.fsencode(path), digest_size=8).hexdigest()
-
-
-def space_of(family: str) -> str:
-    """What families that share their latents have in common; "" for what is of no family."""
-    record = FAMILIES.find(family)
-    return (record.space or record.name) if record else ""
-
-
-def picture_version(picture: Path | None) -> str:
-    """Changes with the picture; "" where there is none."""
-    if picture is None:
-        return ""
-    _, size, changed = state(picture)
-    return f"{size:x}-{changed:x}" if size >= 0 else ""
-
-
-def within(folder: Path, roots: Sequence[str]) -> str:
-    """A folder within its kind's folder, with forward slashes; "" for that one itself."""
-    parent = str(folder)
-    root = next((root for root in roots if parent == root or parent.startswith(root + os.sep)), parent)
-    return parent[len(root) :].strip(os.sep).replace(os.sep, "/")

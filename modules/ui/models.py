@@ -23,6 +23,7 @@ from modules.core.params import from_dict
 from modules.stock.getting import FromAddress, FromHub
 from modules.stock.groups import GROUPS
 from modules.stock.making import Conversion, Merging
+from modules.stock.stock import Stock
 from modules.stock.tasks import Task
 from modules.stock.trash import Binned
 from modules.ui.live import FILE_HEADERS, job_of, told, translated, user_of
@@ -62,17 +63,13 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
     """pictures: those of the galleries, which may become a card's."""
     stock = app.stock
 
-    def packed() -> tuple[str, str]:
-        """(version, JSON) of the list."""
-        groups = [{"id": group.id, "label": group.label} for group in GROUPS]
-        text = json.dumps({"groups": groups, "models": stock.rows()}, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=8).hexdigest(), text
+    packed = Packed(stock)
 
     async def listed(request: Request) -> Response:
         """The cards, unless they are those that the page has already (`since`)."""
         if "refresh" in request.query_params:
             await run_in_threadpool(app.library.refresh)
-        version, text = await run_in_threadpool(packed)
+        version, text = await run_in_threadpool(packed.now)
         if version == request.query_params.get("since"):
             return JSONResponse({"version": version})
         body = f'{{"version":"{version}",{text[1:]}'.encode("utf-8", "replace")
@@ -184,6 +181,23 @@ def routes(app: App, pictures: Pictures) -> list[Route]:
         ("POST", "/easel/stock/tasks/{id}/forget", ending(app.tasks.forget)),
     ]
     return [Route(path, translated(handler), methods=[method]) for method, path, handler in table]
+
+
+class Packed:
+    """The list as JSON. Thousands of cards are asked for again and again: they are packed anew only where they are others than before."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+        self._held: tuple[list[dict[str, Any]], str, str] | None = None
+
+    def now(self) -> tuple[str, str]:
+        """(version, JSON)"""
+        rows, held = self._stock.rows(), self._held
+        if held is None or held[0] != rows:
+            groups = [{"id": group.id, "label": group.label} for group in GROUPS]
+            text = json.dumps({"groups": groups, "models": rows}, ensure_ascii=False, separators=(",", ":"))
+            held = self._held = (rows, hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=8).hexdigest(), text)
+        return held[1], held[2]
 
 
 def binned(one: Binned) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.infotext.read import Reading, read
 from modules.stock.groups import BY_ID
+from modules.stock.ids import id_of
 from modules.stock.needed import Resolved
-from modules.stock.stock import id_of
 from modules.ui import sends
 from modules.ui.reading import Reader
 from modules.ui.talk import Answer, Said, Talk, uploaded
@@ -127,7 +127,7 @@ def needed_list(answers: list[Resolved]) -> str:
         here = _button(answer.card) if answer.card and answer.state in ("here", "by name", "another") else ""
         note = f"<small>{escape(answer.note)}</small>" if answer.note else ""
         state = {"here": "restored", "by name": "approximated"}.get(answer.state, "not-restored")
-        kind = BY_ID[need.kind].label
+        kind = BY_ID[need.kind].label.removesuffix("s")
         rows.append(
             f'<tr class="{state}"><th scope="row">{escape(kind)}</th><td>{escape(name)}{digest} {here}{note}{instead}</td><td class="state">{NEEDED[answer.state]}</td></tr>'
         )

@@ -14,7 +14,9 @@ from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.errors import BadModelFile, BadPicture, InvalidRequest, NotFound
 from modules.core.paths import Paths
-from modules.stock.stock import Stock, id_of, within
+from modules.stock.ids import id_of
+from modules.stock.rows import within
+from modules.stock.stock import Stock
 from modules.stock.thumbs import SIDE, Thumbs, inside
 from tests.catalog import files
 

@@ -33,7 +33,7 @@
 
     // Sizes and families as people say them.
     models.size = (bytes) => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(bytes >= 1e10 ? 0 : 1)} GB` : bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : bytes ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : "";
-    models.family = (row) => FAMILIES[row.family] || row.called || row.family || "";
+    models.family = (row) => FAMILIES[row.family] || (row.group === "upscaler" ? row.family : row.called) || row.family || "";
     models.kind = (row) => KINDS[row.kind] || row.kind;
     models.part = (selector) => document.querySelector(`#easel_models ${selector}`);
     models.row = (id) => models.all.find((row) => row.id === id);
