@@ -135,3 +135,19 @@ def test_trigger_words() -> None:
 def test_folders_are_told_within_their_kind() -> None:
     assert within(Path("/m/Lora/a/b"), ["/m/Lora"]) == "a/b"
     assert within(Path("/m/Lora"), ["/m/Lora"]) == "" == within(Path("/else"), ["/m/Lora"])
+
+
+def test_what_changes_beside_a_model_is_seen_at_once_and_nothing_else_is_read_again(stock: Stock, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, read = models / "Stable-diffusion" / "art", []
+    (place / "ink.json").write_text(json.dumps({"description": "one"}))
+    stock.rows()
+    notes = beside.notes
+    monkeypatch.setattr(beside, "notes", lambda path, name, names=None: (read.append(name), notes(path, name, names))[1])
+    stock.rows()
+    assert read == []
+    (place / "ink.json").write_text(json.dumps({"description": "two and more"}))
+    assert row(stock, "ink")["about"] == "two and more" and read == ["ink"]
+    (place / "ink.json").unlink()
+    assert row(stock, "ink")["about"] == ""
+    stock.favour(row(stock, "ink")["id"], True)
+    assert row(stock, "ink")["favourite"]
