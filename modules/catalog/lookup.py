@@ -54,6 +54,11 @@ def find(name: str, sha256: str, listed: Sequence[Listed], hashes: HashCache, no
     return found
 
 
+def titled(name: str, sha256: str) -> str:
+    """What `familiar` takes of a picture's name and hash."""
+    return f"{name} [{sha256}]" if name and sha256 else name or sha256
+
+
 def familiar(name: str, listed: Sequence[Listed], hashes: HashCache) -> Card | None:
     """The usable card that is called so, by hashes that are known already: for what a person prefers, which must not wait until gigabytes are read."""
     name = name.strip()[:NAME_LIMIT]

@@ -149,8 +149,8 @@ class Library:
         return self._hashes.other(card.path, name, old_hashes.COMPUTED[name])
 
     def hash_all(self, stop: threading.Event) -> None:
-        """Computes every missing hash; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
-        for card in self.files():
+        """Computes every missing hash, small files first; for a background thread. Ends after the file in hand once `stop` is set; passes over files that cannot be read."""
+        for card in sorted(self.files(), key=lambda card: card.size):
             if stop.is_set():
                 return
             if not card.trouble:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from modules.catalog.annotators import DEPTH
 from modules.catalog.card import Card, Kind
 from modules.catalog.cards import opened_header
+from modules.catalog.lookup import titled
 from modules.core.errors import BadModelFile, EaselError, NotFound
 from modules.core.request import GenerationRequest
 
@@ -49,7 +50,7 @@ class Shelf(Protocol):
 class Checkpoints(Shelf, Protocol):
     """And of one that knows checkpoints too."""
 
-    def checkpoint(self, name: str, sha256: str = "") -> Card: ...
+    def preferred(self, name: str) -> Card | None: ...
 
 
 def with_companions(request: GenerationRequest, card: Card, shelf: Shelf) -> tuple[Card, dict[str, str]]:
@@ -83,8 +84,8 @@ def beside(request: GenerationRequest, shelf: Checkpoints) -> tuple[dict[str, st
     A checkpoint with everything inside has a choice of VAE and no companions but a network for depth; one that is not here may be of either kind."""
     known = [one for one in shelf.files("text-encoder", "vae", "unknown") if not one.trouble or one.kind == "unknown"]
     called = {name: next((one for one in known if name.lower() in (one.name.lower(), one.path.name.lower())), None) for name in request.companions}
+    card = shelf.preferred(titled(request.model, request.model_hash))
     try:
-        card = shelf.checkpoint(request.model, request.model_hash) if request.model or request.model_hash else None
         whole = card if card and not lacking(card) else None
     except EaselError:
         whole = None

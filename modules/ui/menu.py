@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.app import App
+from modules.catalog.lookup import TITLE, titled
 from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
 from modules.core.params import named, value_of, walk
@@ -19,7 +20,6 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import AUTOMATIC_VAE, OWN_VAE, GenerationRequest
 from modules.engine.companions import ROLES
-from modules.engine.refiner import refiner_of
 from modules.ui import lacking, layout
 from modules.ui.form import Form
 from modules.ui.talk import Answer, Said, Talk, in_order
@@ -41,13 +41,18 @@ def refiners(app: App) -> list[tuple[str, str]]:
 
 
 def refiner_here(app: App, request: GenerationRequest) -> str:
-    """The entry's value of a request's refiner; "" where there is none, or none of that name and hash is here."""
+    """The entry's value of a request's refiner; "" where there is none, or none of that name and hash is here. At most one file is hashed for it: a page waits."""
+    name, sha256 = request.refiner.checkpoint, request.refiner.checkpoint_hash.lower()
+    card = app.library.preferred(titled(name, sha256))
     try:
-        card = refiner_of(request, app.library)
+        told = TITLE.match(name)
+        asked = sha256 or (told["hash"].lower() if told else "")
+        if card is None or asked and not app.library.hashed(card).sha256.startswith(asked):
+            return ""
     except EaselError:
         return ""
     names = [value for _, value in entries(app)]
-    return "" if card is None else card.name if card.name in names else str(card.path)
+    return card.name if card.name in names else str(card.path)
 
 
 def vaes(app: App) -> list[tuple[str, str]]:

@@ -183,7 +183,7 @@ def test_names_without_hashes_are_looked_for(shelves: Engine) -> None:
 
     def looked(model: str) -> Reading:
         reading = read_text(text.format(model))
-        assert list(reading.request.companions) == ["CLIP_L", "ae", "gone"]
+        assert list(reading.request.companions) == ["CLIP_L", "ae", "gone"] and isinstance(shelves.shelf, Library)
         return reading.with_modules(*beside(reading.request, shelves.shelf))
 
     def states(reading: Reading) -> list[str]:

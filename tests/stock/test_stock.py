@@ -138,11 +138,16 @@ def test_folders_are_told_within_their_kind() -> None:
 
 
 def test_what_changes_beside_a_model_is_seen_at_once_and_nothing_else_is_read_again(stock: Stock, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place, read = models / "Stable-diffusion" / "art", []
+    place, notes = models / "Stable-diffusion" / "art", beside.notes
+    read: list[str] = []
+
+    def told(path: Path, name: str, names: frozenset[str] | None = None) -> beside.Notes:
+        read.append(name)
+        return notes(path, name, names)
+
     (place / "ink.json").write_text(json.dumps({"description": "one"}))
     stock.rows()
-    notes = beside.notes
-    monkeypatch.setattr(beside, "notes", lambda path, name, names=None: (read.append(name), notes(path, name, names))[1])
+    monkeypatch.setattr(beside, "notes", told)
     stock.rows()
     assert read == []
     (place / "ink.json").write_text(json.dumps({"description": "two and more"}))
