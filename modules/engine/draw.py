@@ -54,7 +54,10 @@ from modules.memory.placement import rest
 NAN = "A picture came out as not-a-number."
 NAN_REMEDY = "Start with --no-half-vae or --no-half, or try another checkpoint."
 
-Made = tuple[list[tuple[Picture, str]], Cancel]
+Drawn = Callable[[], Picture]
+"""Makes a file of what was drawn; it needs no networks, and any thread may do it."""
+
+Made = tuple[list[tuple[Drawn, str]], Cancel]
 """The pictures of a take with what is to be said of each, and whether somebody cancelled."""
 
 
@@ -151,7 +154,7 @@ class Drawing:
                 one = single(request, index)
                 image, how = wide.drawn(loaded.model, one, (index, request.pictures), means.blobs, self.report, self.cancel, means.looks())
                 rest(loaded.placed)
-                yield [(pictured(image, one, index, self.card, how is Cancel.NONE, told, means.facts()), "")] if image else [], how
+                yield [(partial(pictured, image, one, index, self.card, how is Cancel.NONE, told, means.facts()), "")] if image else [], how
                 if how is Cancel.STOP:
                     return
 
@@ -211,12 +214,12 @@ class Drawing:
 
     def _pictures(
         self, relay: Relay, requests: Sequence[GenerationRequest], take: range, canvas: Canvas, latents: Tensor | None, complete: bool
-    ) -> list[tuple[Picture, str]]:
+    ) -> list[tuple[Drawn, str]]:
         """Decoded and finished. One that came out as not-a-number is left out and said; the others stand."""
         if latents is None:
             return []
         decoded = relay.decode(latents)
-        found: list[Picture] = []
+        found: list[Drawn] = []
         broken, healed = 0, relay.healing.full and not requests[0].vae_full
         for place, (one, index) in enumerate(zip(requests, take, strict=True)):
             if not torch.isfinite(decoded[place]).all():
@@ -224,7 +227,7 @@ class Drawing:
                 continue
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
             made = replace(one, vae_full=True) if healed else one
-            found.append(pictured(image, made, index, relay.lead, complete, self.keys, self.means.facts(), one))
+            found.append(partial(pictured, image, made, index, relay.lead, complete, self.keys, self.means.facts(), one))
         if broken and not found:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         note = " ".join(([f"{NAN} {NAN_REMEDY}"] if broken else []) + ([HEALED] if healed else []))

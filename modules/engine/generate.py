@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
 from modules.core.errors import OutOfMemory, OutputTrouble
 from modules.core.extras import ExtrasRequest
+from modules.core.making import Later, Making, at_once, failed_already, finished
 from modules.core.options import DeviceOptions, Looks
 from modules.core.params import with_values
 from modules.core.paths import Paths
@@ -29,7 +32,7 @@ from modules.core.saving import Saving
 from modules.engine import annotating, inversions, loras, upscaler_names
 from modules.engine.autoencoders import Autoencoders
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
-from modules.engine.draw import Drawing
+from modules.engine.draw import Drawing, Drawn
 from modules.engine.extras import Extras
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
@@ -133,13 +136,22 @@ class Engine:
     def run(
         self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool = True, saving: Mapping[str, Any] | None = None, user: str = ""
     ) -> Result:
-        """Makes the pictures of a request, of any kind. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay."""
-        runs: Mapping[type, Callable[..., Result]] = {GenerationRequest: self._generate, ExtrasRequest: self.extras.run, **self.others}
+        """`making`, all of it in this thread."""
+        return finished(self.making(request, report, cancel, save, saving, user, at_once))
+
+    def making(
+        self, request: Any, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None, user: str, later: Later
+    ) -> Making:
+        """Makes the pictures of a request, of any kind. Each is reported as soon as it is safe on the disk. Raises EaselError; pictures already reported stay.
+        later: where they are encoded and saved."""
+        if isinstance(request, GenerationRequest):
+            return (yield from self._generate(request, report, cancel, save, saving, user, later))
+        runs: Mapping[type, Callable[..., Result]] = {ExtrasRequest: self.extras.run, **self.others}
         return runs[type(request)](request, report, cancel, save, saving, user)
 
     def _generate(
-        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None, user: str
-    ) -> Result:
+        self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, saving: Mapping[str, Any] | None, user: str, later: Later
+    ) -> Making:
         keeper = Keeper(self.outputs, self.saving(saving or {}), request, user)
         tools = Tools(
             self.blobs,
@@ -151,7 +163,7 @@ class Engine:
             saving=keeper.saving,
         )
         try:
-            return conduct(request, partial(self._part, keeper), tools, report, cancel, save, self._recalled)
+            return (yield from conduct(request, partial(self._part, keeper, later), tools, report, cancel, save, self._recalled))
         except Stopped as stop:  # while a script enlarged its start picture: nothing was drawn yet
             return Result(request, cancelled=stop.how, facts=self.facts())
 
@@ -181,28 +193,26 @@ class Engine:
         return ready(request, lambda wish: drawn(styled(wish, self.styles)), self.prepare)
 
     @torch.inference_mode()
-    def _part(self, keeper: Keeper, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result:
+    def _part(
+        self, keeper: Keeper, later: Later, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]
+    ) -> Making:
         """One request without a script. keys: further ones for its infotexts."""
         began = time.monotonic()
         report(Progress("loading", 0, request.pictures))
         request, card = self._resolved(request)
-        pictures: list[Picture] = []
+        kept: list[Future[tuple[Picture, list[str]]]] = []
         notes, stopped, failure = (
             [*left_out(request), *loras.missing(request, self.shelf), *inversions.of_others(request, card, self.shelf.embeddings())],
             Cancel.NONE,
             None,
         )
-        if save:
-            notes += self._noted(single(request, 0), card, keys)
+        noted = later(partial(self._noted, single(request, 0), card, keys)) if save else at_once(list)
         try:
             for made, how in Drawing(self, request, card, report, cancel, keys, notes.append).takes():
-                for picture, note in made:
+                for drawn, note in made:
                     notes += [note] if note else []
-                    if save and keeper.wants(picture):
-                        picture, said = keeper.keep(picture, request)
-                        notes += said
-                    pictures.append(picture)
-                    report(picture)
+                    kept.append(later(partial(_kept, keeper if save else None, request, drawn, report)))
+                failed_already(kept)  # nobody wants more pictures that cannot be saved
                 stopped = how if how is not Cancel.NONE else stopped
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -214,6 +224,9 @@ class Engine:
         if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
             self.models.unload()
             raise failure
+        yield
+        pictures, said = zip(*(one.result() for one in kept), strict=True) if kept else ((), ())
+        notes += [*noted.result(), *chain(*said)]
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
 
     def _noted(self, request: GenerationRequest, card: Card, keys: Mapping[str, object]) -> list[str]:
@@ -228,3 +241,11 @@ class Engine:
         """Its textual inversions, by name."""
         known = [self.shelf.hashed(card) for card in self.shelf.embeddings() if card.name in request.embeddings]
         return inversions.vectors(known, request.embeddings, self.converted)
+
+
+def _kept(keeper: Keeper | None, whole: GenerationRequest, drawn: Drawn, report: Report) -> tuple[Picture, list[str]]:
+    """Encodes a picture, saves it where somebody keeps it, and only then reports it. -> it, and what the user should know. Raises OutputTrouble."""
+    picture = drawn()
+    picture, notes = keeper.keep(picture, whole) if keeper is not None and keeper.wants(picture) else (picture, [])
+    report(picture)
+    return picture, notes

@@ -6,11 +6,12 @@ A request without a script goes the same way: its sweep asks for one part, itsel
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from modules.core.errors import EaselError
+from modules.core.making import Making, finished
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.engine.ready import UNKEPT, joined, recorded
@@ -24,7 +25,7 @@ from modules.engine.sweeps.tools import Tools
 class RunPart(Protocol):
     """The engine's plain run of one request without a script. keys: further keys of its infotexts, right behind A1111's standard ones."""
 
-    def __call__(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Result: ...
+    def __call__(self, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: Mapping[str, object]) -> Making: ...
 
 
 Recall = Callable[[GenerationRequest], Result | None]
@@ -61,18 +62,18 @@ def conduct(
     cancel: Callable[[], Cancel],
     save: bool,
     recall: Recall = lambda request: None,
-) -> Result:
+) -> Making:
     """Makes the pictures of a request, script or not. The pictures of parts are reported as they come, composed ones once they are saved.
 
-    A stop keeps what is done; a skip leaves one part's picture. Raises EaselError; pictures already reported stay.
+    Yields where a request without a script needs the networks no more; a script may always ask for another part. A stop keeps what is done; a skip leaves one part's picture. Raises EaselError; pictures already reported stay.
     """
     began = time.monotonic()
     script, arguments = chosen(request)
     tools = replace(tools, saves=save, passing=set(), answers={})
-    run = _Conductor(run_part, recall, tools, report, cancel, save)
+    run = _Conductor(run_part, recall, tools, report, cancel, save, plain=script is ONCE)
     sweep = script.sweep(request, arguments, tools)
     try:
-        outcome = _driven(sweep, run)
+        outcome = yield from _driven(sweep, run)
     finally:
         sweep.close()
         tools.forget()
@@ -84,12 +85,12 @@ def conduct(
     return Result(whole, pictures, notes, time.monotonic() - began, run.cancelled, facts, outcome.first, outcome.infotexts)
 
 
-def _driven(sweep: Sweep, run: _Conductor) -> Outcome:
+def _driven(sweep: Sweep, run: _Conductor) -> Generator[None, None, Outcome]:
     try:
         part = next(sweep)
         while True:
             try:
-                result = run.part(part)
+                result = yield from run.part(part)
             except EaselError as error:
                 part = sweep.throw(error)
             else:
@@ -101,7 +102,7 @@ def _driven(sweep: Sweep, run: _Conductor) -> Outcome:
 
 @dataclass
 class _Conductor:
-    """Runs parts within the whole. done: pictures that the parts so far stood for; the indices of reported pictures go by it."""
+    """Runs parts within the whole. plain: the first part is the last one. done: pictures that the parts so far stood for; the indices of reported pictures go by it."""
 
     run_part: RunPart
     recall: Recall
@@ -109,13 +110,14 @@ class _Conductor:
     report: Report
     cancel: Callable[[], Cancel]
     save: bool
+    plain: bool = False
     done: int = 0
     told: set[int] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     cancelled: Cancel = Cancel.NONE
 
-    def part(self, part: Part) -> Result:
+    def part(self, part: Part) -> Making:
         if self.cancelled is Cancel.STOP or self.done and self.cancel() is Cancel.STOP:
             self.cancelled = Cancel.STOP
             return Result(part.request, cancelled=Cancel.STOP)
@@ -123,15 +125,16 @@ class _Conductor:
         self.notes += whole.notes
         self.tools.answers.update(whole.answers)
         results: list[Result] = []
-        for request in whole.runs:
+        for number, request in enumerate(whole.runs, 1):
             if results and (self.cancelled is Cancel.STOP or self.cancel() is Cancel.STOP):
                 self.cancelled = Cancel.STOP
                 results[-1] = replace(results[-1], cancelled=Cancel.STOP)
                 break
-            results.append(self._run(request, part))
+            making = self._run(request, part)
+            results.append((yield from making) if self.plain and number == len(whole.runs) else finished(making))
         return joined(whole, results) if whole.answers else results[0]
 
-    def _run(self, request: GenerationRequest, part: Part) -> Result:
+    def _run(self, request: GenerationRequest, part: Part) -> Making:
         before = self.done
         self.done += request.pictures
 
@@ -147,7 +150,7 @@ class _Conductor:
         result = self.recall(request) if part.reuse and self.save else None
         for picture in result.pictures if result else ():
             report(picture)
-        result = result or self.run_part(request, report, self.cancel, self.save and part.save, part.keys)
+        result = result or (yield from self.run_part(request, report, self.cancel, self.save and part.save, part.keys))
         self.notes += result.notes
         self.facts = result.facts
         self.cancelled = result.cancelled if result.cancelled is not Cancel.NONE else self.cancelled

@@ -35,9 +35,10 @@ class Board:
             return list(self._waiting)
 
     def jobs(self) -> list[Job]:
-        """What runs, then what waits, in order."""
+        """What runs, then what waits, in order. First the one that is drawn now: of one before it, the last files may be still on their way to the disk."""
         with self.watch.lock:
             running = [live.job for id, live in self._unfinished.items() if id not in set(self._waiting)]
+            running.sort(key=lambda job: job.started or 0.0, reverse=True)
             return running + [self._unfinished[id].job for id in self._waiting]
 
     def live(self, id: str) -> Live | None:

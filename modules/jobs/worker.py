@@ -1,5 +1,7 @@
 """The thread that runs jobs, one after the other, with a runner that only it touches. Whatever a job does, the thread goes on.
 
+Files are another thread's matter (`jobs.errands`): while a job's last picture is saved, the next job is drawn.
+
 The runner is made in the thread too, so that what it imports (torch) is loaded while the page already answers.
 """
 
@@ -13,7 +15,9 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from modules.core.errors import EaselError, Unavailable
+from modules.core.making import finished
 from modules.core.result import Cancel, Picture, Progress, Result
+from modules.jobs.errands import Errands
 from modules.jobs.fault import trace
 from modules.jobs.job import Job
 from modules.jobs.queue import Queue
@@ -22,6 +26,10 @@ from modules.jobs.runner import Runner
 CLOSED = "Stopped because Easel was closed."
 
 T = TypeVar("T")
+
+Outcome = Result | EaselError
+Left = Callable[[], Result]
+"""What remains of a job that was drawn."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +44,7 @@ class Worker:
         self._stopping = False
         self._taking = threading.Lock()
         self._tasks: deque[tuple[Callable[[Runner], Any], Future[Any]]] = deque()
+        self._errands = Errands()
         self._thread = threading.Thread(target=self._work, name="easel-worker", daemon=True)
 
     def start(self) -> None:
@@ -74,6 +83,7 @@ class Worker:
                 self._queue.wait(version)
             else:
                 self._run(job)
+        self._errands.close()
         self._refuse_tasks()
 
     def _do_tasks(self) -> None:
@@ -103,14 +113,22 @@ class Worker:
         return None
 
     def _run(self, job: Job) -> None:
-        outcome, note = self._outcome(job)
+        """Draws. What is left when the networks are needed no more is an errand, behind the job's pictures."""
+        left = self._tried(job, lambda: self._drawn(job))
+        self._errands.later(lambda: self._close(job, left))
+
+    def _close(self, job: Job, left: Left | Outcome) -> None:
+        outcome = self._tried(job, left) if callable(left) else left
+        closed = self._stopping and isinstance(outcome, Result) and outcome.cancelled is Cancel.STOP
         try:
-            self._queue.finish(job.id, outcome, note)
+            self._queue.finish(job.id, outcome, CLOSED if closed else "")
         except Exception as error:
             logger.error("Job %s could not be closed.\n%s", job.id, trace(error, job.request))
             self._queue.finish(job.id, _unexpected(error))
 
-    def _outcome(self, job: Job) -> tuple[Result | EaselError, str]:
+    def _drawn(self, job: Job) -> Left:
+        """-> what is left to be done of it. Raises whatever the runner raises."""
+
         def report(event: Progress | Picture) -> None:
             if isinstance(event, Picture):
                 self._queue.picture(job.id, event)
@@ -120,19 +138,25 @@ class Worker:
         def cancel() -> Cancel:
             return Cancel.STOP if self._stopping else self._queue.asked(job.id)
 
+        making = self._ready().making(job.request, report, cancel, job.save, job.saving, job.owner, self._errands.later)
         try:
-            result = self._ready().run(job.request, report, cancel, job.save, job.saving, job.owner)
-            if not isinstance(result, Result):
-                raise TypeError(f"the runner returned {type(result).__name__}")
-            return result, CLOSED if self._stopping and result.cancelled is Cancel.STOP else ""
+            next(making)
+        except StopIteration as end:
+            result = end.value
+            return lambda: result
+        return lambda: finished(making)
+
+    def _tried(self, job: Job, work: Callable[[], T]) -> T | Outcome:
+        try:
+            return work()
         except EaselError as error:
-            return _bare(error), ""
+            return _bare(error)
         except KeyboardInterrupt:
             self._stopping = True
-            return Result(request=job.request, cancelled=Cancel.STOP), CLOSED
+            return Result(request=job.request, cancelled=Cancel.STOP)
         except BaseException as error:
             logger.error("Job %s failed unexpectedly.\n%s", job.id, trace(error, job.request))
-            return _unexpected(error), ""
+            return _unexpected(error)
 
     def _ready(self) -> Runner:
         """Raises EaselError when the runner cannot be made."""

@@ -24,6 +24,7 @@ from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
 from modules.core.extras import ExtrasRequest
+from modules.core.making import finished
 from modules.core.options import Options
 from modules.core.params import to_dict, with_values
 from modules.core.records.samplers import split_sampler
@@ -43,11 +44,12 @@ from modules.engine.warm import Warm
 from modules.infotext import files
 from modules.infotext.write import infotext
 from modules.memory.device import Machine
+from tests.whole import Whole, in_one
 
 PREVIEW = b"\xff\xd8 a preview"
 
 
-class Painter:
+class Painter(Whole):
     """Each step waits at `gate`, which a test may clear. seen: the requests as they reached the engine."""
 
     def __init__(self, library: Library, outputs: Path) -> None:
@@ -84,7 +86,7 @@ class Painter:
         self.seen.append(request)
         keeper = Keeper(Outputs(self.outputs), with_values(Saving(), saving or {}), request, user)
         tools = Tools(Blobs(self.outputs / "inputs"), lambda wish: wish, keeper.composed, dict, saving=keeper.saving)
-        return conduct(request, partial(self._part, keeper), tools, report, cancel, save)
+        return finished(conduct(request, in_one(partial(self._part, keeper)), tools, report, cancel, save))
 
     def _part(self, keeper: Keeper, request: GenerationRequest, report: Report, cancel: Callable[[], Cancel], save: bool, keys: object) -> Result:
         card = self.library.hashed(self.library.checkpoint(request.model, request.model_hash))

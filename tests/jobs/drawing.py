@@ -17,9 +17,10 @@ from modules.core.files import write_new
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.engine.save import Destination, Saver
+from tests.whole import Whole
 
 
-class Drawing:
+class Drawing(Whole):
     """folder: of the outputs. saver: where pictures go, if not in there. Each step waits at `gate`, which a test may clear."""
 
     def __init__(self, folder: Path, saver: Saver | None = None) -> None:

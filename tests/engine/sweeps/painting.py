@@ -14,6 +14,7 @@ from PIL import Image
 from modules.core.blobs import Blobs
 from modules.core.errors import EaselError, NotFound
 from modules.core.groups.sampling import Variation
+from modules.core.making import finished
 from modules.core.params import from_dict, to_dict
 from modules.core.records.samplers import split_sampler
 from modules.core.request import GenerationRequest, single
@@ -24,6 +25,7 @@ from modules.engine.sweeps.tools import Tools
 from modules.imaging.opening import opened
 from modules.infotext import files
 from modules.infotext.write import infotext
+from tests.whole import in_one
 
 Event = Progress | Picture
 
@@ -56,7 +58,7 @@ class Studio:
 
     def again(self, request: GenerationRequest, save: bool = False) -> Result:
         tools = Tools(self.blobs, resolve, self._store, lambda: {"machine": "a test"}, ready=self.ready)
-        return conduct(request, self._paint, tools, self.events.append, self._cancel, save)
+        return finished(conduct(request, in_one(self._paint), tools, self.events.append, self._cancel, save))
 
     def start(self, width: int = 64, height: int = 64) -> dict[str, Any]:
         """A start picture, noisy so that every pixel tells its place: the value of `init`."""
