@@ -55,8 +55,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         """x0 of each of the texts, as x is: [B, C, H, W]."""
         time, scales = table.at(sigma, quantize)
         rows = _repeated(_as(x * scales.c_in, model.dtype), said.texts)
-        times = time.expand(rows.shape[0])
-        times = times if model.device == "cpu" else times.to(model.device)
+        times = torch.full(rows.shape[:1], time, device=model.device)  # made where it is wanted: to copy it there, the host would wait for the device
         call = NetworkCall(rows, times, said.context, said.extra, negative=said.negative, blind=said.blind)
         for feature in bending:
             call = feature.extend(call, step)

@@ -70,12 +70,12 @@ class FlowTable(Table):
         t = level_of(torch.as_tensor(sigma, dtype=torch.float32, device="cpu")) * TRAINED
         return t.round() if quantize else t
 
-    def at(self, sigma: Tensor, quantize: bool = False) -> tuple[Tensor, Scales]:
+    def at(self, sigma: Tensor, quantize: bool = False) -> tuple[float, Scales]:
         key = float(sigma), quantize
         if key not in self._known:
             s = level_of(sigma)
             c_in = torch.ones_like(s) if sigma.isinf() else 1 / (1 + sigma)
-            self._known[key] = self.to_t(sigma, quantize), Scales(sigma, c_in, sigma**2 + 1, s)
+            self._known[key] = float(self.to_t(sigma, quantize)), Scales(sigma, c_in, sigma**2 + 1, s)
         return self._known[key]
 
 

@@ -73,7 +73,7 @@ class Table:
         self.alphas_cumprod = alphas.float()
         self.sigmas = sigmas.float()
         self.log_sigmas = sigmas.log().float()
-        self._known: dict[tuple[float, bool], tuple[Tensor, Scales]] = {}
+        self._known: dict[tuple[float, bool], tuple[float, Scales]] = {}
 
     def __len__(self) -> int:
         return len(self.sigmas)
@@ -106,11 +106,11 @@ class Table:
         share = torch.where(above > below, (log_sigma - below) / (above - below), 0.0).clamp(0, 1)
         return (1 - share) * low + share * (low + 1)
 
-    def at(self, sigma: Tensor, quantize: bool = False) -> tuple[Tensor, Scales]:
+    def at(self, sigma: Tensor, quantize: bool = False) -> tuple[float, Scales]:
         """(timestep, scales) of one level, a scalar on the CPU; each is worked out once."""
         key = float(sigma), quantize
         if key not in self._known:
-            self._known[key] = self.to_t(sigma, quantize), scales(sigma)
+            self._known[key] = float(self.to_t(sigma, quantize)), scales(sigma)
         return self._known[key]
 
     def learn(self, sigmas: Tensor, quantize: bool = False) -> None:

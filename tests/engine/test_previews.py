@@ -106,12 +106,12 @@ def test_by_the_files_name() -> None:
     }
 
 
-def test_previews_take_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_previews_take_three_hundredths_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 100.0
     monkeypatch.setattr("modules.engine.features.watch.time.monotonic", lambda: clock)
     pace = Pace(1.0)
     assert pace.due() and not pace.due()
-    pace.spent(5.0)
+    pace.spent(0.6)
     clock = 119.0
     assert not pace.due()
     clock = 121.0

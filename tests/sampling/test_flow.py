@@ -41,7 +41,7 @@ def test_the_network_sees_what_it_was_trained_on() -> None:
         sigma = sigma_of(torch.tensor(s))
         x = noise if sigma.isinf() else x0 + sigma * noise
         time, scales = FlowTable().at(sigma)
-        assert float(time) == pytest.approx(1000 * s, abs=1e-3)
+        assert time == pytest.approx(1000 * s, abs=1e-3)
         seen = x * scales.c_in
         expected = noise if s == 1 else (1 - s) * x0 + s * noise
         assert torch.allclose(seen, expected, atol=1e-6)

@@ -19,6 +19,9 @@ from modules.sampling.step import Denoise, Denoised, Step
 LARGEST = 8
 """Times by which latents are enlarged at most: a preview is no larger than its picture."""
 
+SHARE = 0.03
+"""Of the time, that previews take at most."""
+
 
 class Stopped(Exception):
     """Leaves the sampler between two denoiser calls. Never reaches a face. latents: the last denoised ones."""
@@ -43,8 +46,8 @@ class Pace:
         return True
 
     def spent(self, seconds: float) -> None:
-        """A preview took so long. They take a fifth of the time at most."""
-        self._due = max(self._due, time.monotonic() + 4 * seconds)
+        """A preview took so long. A slow decoder shows fewer of them."""
+        self._due = max(self._due, time.monotonic() + seconds / SHARE)
 
 
 @dataclass
