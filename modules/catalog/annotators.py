@@ -29,9 +29,12 @@ CLASSES: Mapping[str, str] = {
     "segformer": "SegformerForSemanticSegmentation",
     "mask2former": "Mask2FormerForUniversalSegmentation",
     "oneformer": "OneFormerForUniversalSegmentation",
+    "vitpose": "VitPoseForPoseEstimation",
 }
 """`model_type` -> the class in whose folder it is a network for maps; others of that type do something else."""
 DEPTH = ("dpt", "depth_anything")
+BODY = 17
+"""Parts of a body that COCO's annotations tell."""
 SEGMENTS = ("upernet", "segformer", "mask2former", "oneformer")
 
 FILES = (".safetensors", ".pth", ".pt", ".ckpt")
@@ -98,12 +101,14 @@ def network_file(path: Path) -> Card:
 
 
 def _untold(kind: str, config: Mapping[str, Any]) -> str:
-    """What is wrong with the classes of a segmentation network; "" where nothing is."""
+    """What is wrong with the classes or parts that a network tells; "" where nothing is."""
     labels = config.get("id2label")
     known = len(labels) if isinstance(labels, Mapping) else 0
-    if kind not in SEGMENTS or known == ade20k.CLASSES:
-        return ""
-    return f"It tells {known or 'other'} classes of things, and ControlNet's maps have the {ade20k.CLASSES} of ADE20K."
+    if kind in SEGMENTS and known != ade20k.CLASSES:
+        return f"It tells {known or 'other'} classes of things, and ControlNet's maps have the {ade20k.CLASSES} of ADE20K."
+    if kind == "vitpose" and known != BODY:
+        return f"It tells {known or 'other'} parts of a body, and COCO's {BODY} are needed for a skeleton."
+    return ""
 
 
 def _folders(place: Path, deep: int, seen: set[str]) -> Iterator[Path]:

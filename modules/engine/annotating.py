@@ -14,7 +14,7 @@ from modules.core.control import ControlUnit
 from modules.engine import control_files
 from modules.engine.warm import Warm
 from modules.imaging.annotators import finished
-from modules.networks import depth, line_maps, openpose, segmentation
+from modules.networks import depth, line_maps, openpose, segmentation, vitpose
 
 
 class Annotator(Protocol):
@@ -33,6 +33,7 @@ LOADERS: Mapping[str, Load] = {
     **dict.fromkeys(DEPTH, lambda path, card, device: depth.load(path, device)),
     **dict.fromkeys(SEGMENTS, lambda path, card, device: segmentation.load(path, device)),
     **dict.fromkeys(line_maps.KINDS, lambda path, card, device: line_maps.load(path, card.architecture, device, card.path.name)),
+    "vitpose": lambda path, card, device: vitpose.load(path, device),
     "openpose-body": lambda path, card, device: openpose.load(path, device, card.path.name),
 }
 """By the architecture of a card."""

@@ -151,9 +151,9 @@ ANNOTATORS: Registry[AnnotatorRecord] = Registry(
         AnnotatorRecord(
             name="openpose",
             tags=("OpenPose",),
-            networks=("openpose-body",),
+            networks=("openpose-body", "vitpose"),
             file="body_pose_model.pth",
-            hint="Everybody's skeleton, without hands and face (Cao et al. 2017).",
+            hint="Everybody's skeleton, without hands and face (Cao et al. 2017); by a ViTPose folder that of one person who fills the picture.",
         ),
         AnnotatorRecord(
             name="seg_ofade20k",

@@ -92,6 +92,9 @@ def engine(parts: dict[str, dict[str, Any]], nets: dict[str, Any], tmp_path_fact
         tiny_control.save(place / f"{name} alone.safetensors", {key: tensor.contiguous() for key, tensor in nets[name].state_dict().items()})
     tiny_control.save_ldm(place / "of-sd1.safetensors", tiny_control.controlnet(tiny.parts()[0]))
     tiny_control.save_authors(place / "adapter.safetensors", tiny_control.t2i_adapter())
+    tiny_control.save(place / "face.safetensors", tiny_control.ip_adapter(tiny.parts()[0]))
+    vision = {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()}
+    tiny_control.save(data / "models" / "clip_vision" / "clip.safetensors", vision)
     return studio.engine(data)
 
 
@@ -175,7 +178,9 @@ def test_modes_act(engine: Engine, mode: str) -> None:
     assert bent.isfinite().all() and not torch.equal(plain, bent)
 
 
-@pytest.mark.parametrize(("model", "file"), [("dev", "of-sd1"), ("medium", "of-sd1"), ("dev", "lines"), ("medium", "edges"), ("dev", "adapter")])
+@pytest.mark.parametrize(
+    ("model", "file"), [("dev", "of-sd1"), ("medium", "of-sd1"), ("dev", "lines"), ("medium", "edges"), ("dev", "adapter"), ("medium", "face")]
+)
 def test_one_of_another_family_is_refused(engine: Engine, model: str, file: str) -> None:
     before = latents(engine, wish(model))
     with pytest.raises(EaselError) as refused:
