@@ -70,6 +70,14 @@ class GenerationRequest:
     vae_full: Annotated[
         bool, Param("VAE in full precision", text="VAE upcast", hint="fp32 where the rest is half. Done by itself where a picture would come out black.")
     ] = False
+    vae_tiled: Annotated[
+        bool,
+        Param(
+            "VAE in tiles",
+            text="VAE tiled",
+            hint="Large pictures pass through the VAE piece by piece: much less memory, nearly the same picture. Done by itself where memory would be short.",
+        ),
+    ] = False
     sampler: Annotated[str, Param("Sampling method", text="Sampler", choices=SAMPLERS.names, max_length=80)] = "DPM++ 2M"
     schedule: Annotated[str, Param("Schedule type", text="Schedule type", choices=SCHEDULES.names, max_length=80)] = "Automatic"
     steps: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,19 @@ from torch import Tensor
 
 from modules.catalog.card import Card
 from modules.core.options import DeviceOptions
+from modules.core.request import GenerationRequest
 from modules.engine.models import Loaded
+from modules.engine.plan import Stage
 from modules.engine.warm import Warm
 from modules.families.family import Family, Model
+from modules.memory.budget import decoding
 from modules.memory.placement import Placed, in_full, place_alone
-from modules.networks import vae_file
+from modules.networks import vae, vae_file, vae_tiles
 
 T = TypeVar("T")
 HEALED = "The VAE overflowed in half precision, so it worked in fp32 for this picture. --no-half-vae does so from the start."
+
+TILED = "Memory would have been short, so the VAE worked in tiles."
 
 
 class Overflowed(Exception):
@@ -58,6 +63,16 @@ class Autoencoders:
             network = vae_file.load(path, config, dtype, name)
             placed = place_alone(network, self.options, self.networks.machine, self.networks.converted)
         return Standing(network, placed, sum(tensor.nbytes for tensor in network.parameters()))
+
+
+def tiles(request: GenerationRequest, stages: Sequence[Stage], model: Model, free: int) -> bool:
+    """Whether the autoencoder is to work tile by tile: where the request says so, or free bytes would not suffice for the largest of its pictures."""
+    height, width = (max(stage.latent[side] for stage in stages) for side in (1, 2))
+    widths = model.parts["vae"].config.block_out_channels
+    if not vae_tiles.needed(height, width):
+        return request.vae_tiled
+    side = vae.factor(model.parts["vae"])
+    return request.vae_tiled or decoding(widths, height * side, width * side, model.vae_dtype.itemsize) > free
 
 
 @dataclass

@@ -22,7 +22,7 @@ from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report
 from modules.engine import inversions, upscaler_names, wide
-from modules.engine.autoencoders import HEALED, Autoencoders
+from modules.engine.autoencoders import HEALED, TILED, Autoencoders, tiles
 from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
 from modules.engine.depths import estimated
@@ -49,6 +49,7 @@ from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
 from modules.imaging.resize import Upscaler
+from modules.memory.device import Machine
 from modules.memory.placement import rest
 
 NAN = "A picture came out as not-a-number."
@@ -65,6 +66,7 @@ class Means(Protocol):
     """What runs draw with and what stays warm between them: the engine."""
 
     blobs: Blobs
+    machine: Machine
     models: Models
     autoencoders: Autoencoders
     upscalers: Upscalers
@@ -127,6 +129,8 @@ class Drawing:
 
         with Relay(self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings) as relay:
             stages = plan(request, relay.record, self.card.native)
+            if tiles(request, stages, relay.acting.model, self.means.machine.free()):
+                relay.tile()
             for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
                 self.say(sentence)
             self.report(Progress("encoding", 0, request.pictures))
@@ -226,11 +230,13 @@ class Drawing:
                 broken += 1
                 continue
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
-            made = replace(one, vae_full=True) if healed else one
+            made = replace(one, vae_full=one.vae_full or healed, vae_tiled=relay.tiled)
             found.append(partial(pictured, image, made, index, relay.lead, complete, self.keys, self.means.facts(), one))
         if broken and not found:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
-        note = " ".join(([f"{NAN} {NAN_REMEDY}"] if broken else []) + ([HEALED] if healed else []))
+        note = " ".join(
+            ([f"{NAN} {NAN_REMEDY}"] if broken else []) + ([HEALED] if healed else []) + ([TILED] if relay.tiled and not requests[0].vae_tiled else [])
+        )
         return [(picture, note) for picture in found]
 
 

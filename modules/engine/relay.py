@@ -35,7 +35,8 @@ from modules.sampling.step import Denoise
 class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
-    the request names one. healing: does what overflows again in full precision. readings: what texts became in earlier runs. A context: at its end everything is put down."""
+    the request names one. healing: does what overflows again in full precision. readings: what texts became in earlier runs.
+    tiled: autoencoders work tile by tile. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -47,6 +48,7 @@ class Relay:
     bent: Callable[[Loaded], Loaded] = lambda loaded: loaded
     healing: Healing = field(default_factory=Healing)
     readings: Readings = field(default_factory=Readings)
+    tiled: bool = False
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
@@ -76,9 +78,17 @@ class Relay:
             self.put_down()
             self._loaded = self.bent(self.models.load(self.turn, self.precision))
             self._at_work = self.turn
+            if self.tiled:
+                self.tile()
             for feature in self.features:
                 self._standing.enter_context(feature.attach(self._loaded.model))
         return self._loaded
+
+    def tile(self) -> None:
+        """From now on autoencoders work tile by tile."""
+        self.tiled = True
+        if self._loaded is not None:
+            self._loaded = replace(self._loaded, model=replace(self._loaded.model, tiled=True))
 
     @property
     def bare(self) -> Model:

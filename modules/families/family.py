@@ -61,7 +61,7 @@ class Model:
     """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
     they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
     vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied. beside: input channels of the network beyond the latents' own (5 of an inpainting model).
-    flow: its schedule, where it learnt by flow matching; alphas_cumprod is empty then."""
+    flow: its schedule, where it learnt by flow matching; alphas_cumprod is empty then. tiled: whether the autoencoder works tile by tile."""
 
     card: Card
     record: FamilyRecord
@@ -74,6 +74,7 @@ class Model:
     scale: float
     beside: int = 0
     flow: Flow | None = None
+    tiled: bool = False
 
 
 class Family(Protocol):

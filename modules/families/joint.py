@@ -76,14 +76,14 @@ def decode(model: Model, latents: Tensor) -> Tensor:
     """As `Family.decode`."""
     network = model.parts["vae"]
     with torch.no_grad():
-        return vae.decode(network, latents, model.scale, model.vae_dtype, model.device, shift_of(network))
+        return vae.decode(network, latents, model.scale, model.vae_dtype, model.device, shift_of(network), model.tiled)
 
 
 def encode_image(model: Model, pixels: Tensor) -> Tensor:
     """As `Family.encode_image`."""
     network = model.parts["vae"]
     with torch.no_grad():
-        return vae.encode(network, pixels, model.scale, model.vae_dtype, model.device, shift=shift_of(network))
+        return vae.encode(network, pixels, model.scale, model.vae_dtype, model.device, shift=shift_of(network), tiled=model.tiled)
 
 
 def shift_of(network: Any) -> float:

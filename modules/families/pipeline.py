@@ -89,7 +89,11 @@ def draw(model: Model, request: GenerationRequest, prompts: tuple[str, str], sta
     told: after each step. Raises Unsupported for what this pipeline has no word for."""
     pipeline = model.parts["pipeline"]
     scheduler = pipeline.scheduler
+    autoencoder = getattr(pipeline, "vae", None)
+    tiles = request.vae_tiled and hasattr(autoencoder, "use_tiling")
     try:
+        if tiles:
+            autoencoder.enable_tiling()  # type: ignore[union-attr]
         pipeline.scheduler = scheduler_for(scheduler, request)
         made: Image.Image = pipeline(**arguments(pipeline, request, prompts, start, told, model.device)).images[0]
         return made
@@ -104,6 +108,8 @@ def draw(model: Model, request: GenerationRequest, prompts: tuple[str, str], sta
         raise Unsupported(what, "Change what it names; sizes are often multiples of 16 or 32.", "model") from error
     finally:
         pipeline.scheduler = scheduler
+        if tiles:
+            autoencoder.disable_tiling()  # type: ignore[union-attr]
 
 
 def arguments(pipeline: Any, request: GenerationRequest, prompts: tuple[str, str], start: Image.Image | None, told: Told, device: str) -> dict[str, Any]:

@@ -61,11 +61,11 @@ class UNetFamily:
 
     def decode(self, model: Model, latents: Tensor) -> Tensor:
         with torch.no_grad():
-            return vae.decode(model.parts["vae"], latents, model.scale, model.vae_dtype, model.device)
+            return vae.decode(model.parts["vae"], latents, model.scale, model.vae_dtype, model.device, tiled=model.tiled)
 
     def encode_image(self, model: Model, pixels: Tensor) -> Tensor:
         with torch.no_grad():
-            return vae.encode(model.parts["vae"], pixels, model.scale, model.vae_dtype, model.device)
+            return vae.encode(model.parts["vae"], pixels, model.scale, model.vae_dtype, model.device, tiled=model.tiled)
 
     def check(self, request: GenerationRequest) -> None:
         """Whatever a request can say today, these families can do; what depends on a model's own size is checked where it is used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -52,3 +52,15 @@ def held(placement: Placement, sizes: Mapping[str, int]) -> int:
     if placement == "medvram":
         return largest
     return min(largest, 2**28 if placement == "group" else 2**26)
+
+
+TILE = 512
+"""Pixels to a side of an autoencoder's tile (`networks.vae_tiles`)."""
+
+
+def decoding(widths: Sequence[int], height: int, width: int, itemsize: int, tiled: bool = False) -> int:
+    """Bytes that an autoencoder takes beside its weights for a picture in pixels. widths: its channels by level, from the picture on.
+    At full size three tensors of the second level's channels stand beside each other, or five of the first's; measured, `benchmarks/memory.py`."""
+    pixels = min(height, TILE) * min(width, TILE) if tiled else height * width
+    whole = 16 * height * width if tiled else 12 * height * width
+    return pixels * max(3 * widths[min(1, len(widths) - 1)], 5 * widths[0]) * itemsize + whole

@@ -124,7 +124,7 @@ ACCORDIONS: Accordions = (
         (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
     ),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
-    ("VAE / Text encoders", "vae", (("vae",), ("vae_full",), ("companions",))),
+    ("VAE / Text encoders", "vae", (("vae",), ("vae_full", "vae_tiled"), ("companions",))),
     ("Computing", "computing", (("noise_source", "precision"), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
 )
 

@@ -12,6 +12,7 @@ NOT_A1111S = {
     "model_hash",
     "vae_hash",
     "vae_full",
+    "vae_tiled",
     "batched",
     "precision",
     "embeddings",

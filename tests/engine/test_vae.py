@@ -21,7 +21,7 @@ from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Result
 from modules.engine import vae_names
-from modules.engine.autoencoders import HEALED
+from modules.engine.autoencoders import HEALED, TILED
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
 from modules.infotext.read import read_text
@@ -260,3 +260,19 @@ def test_a_family_with_a_pipeline_of_its_own_has_no_such_choice(engine: Engine) 
     lead = Card(path=Path("/m/other"), name="other", family="pipeline")
     for said in ("Automatic", "None"):
         assert vae_names.settled(GenerationRequest(vae=said), lead, engine.shelf) == ("Automatic", ""), "as its record takes it"
+
+
+def test_where_memory_is_short_it_works_in_tiles_and_the_record_makes_the_same_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide: dict[str, Any] = {"width": 576, "height": 64, "steps": 1, "init__image": kept(engine, painting.ramp(576, 64))}
+    plain = drawn(engine, **wide)
+    assert not plain.notes and not plain.pictures[0].request.vae_tiled
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "free", lambda self: 2**20)
+        result = drawn(engine, **wide)
+        assert not drawn(engine, width=64, height=64).pictures[0].request.vae_tiled, "smaller than a tile"
+    (made,) = result.pictures
+    assert TILED in result.notes and made.request.vae_tiled and "VAE tiled: True" in made.infotext
+    assert not np.array_equal(pixels(made), pixels(plain.pictures[0]))
+    again = drawn(engine, **wide, vae_tiled=True)
+    assert np.array_equal(pixels(again.pictures[0]), pixels(made)) and TILED not in again.notes
+    assert np.abs(pixels(made).astype(float) - pixels(plain.pictures[0])).mean() < 16
