@@ -44,6 +44,7 @@ from modules.core.training import TrainingRequest
 from modules.core.training import check as check_training
 from modules.core.wish import Wish
 from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
+from modules.engine.fitting import Fit, Fitting, Room
 from modules.engine.inputs import packed
 from modules.engine.intake import Intake
 from modules.engine.picked import Picked
@@ -60,6 +61,7 @@ from modules.jobs.store import Store
 from modules.jobs.ticket import Ticket
 from modules.jobs.tidy import Idle, idle
 from modules.jobs.worker import Worker
+from modules.memory.budget import free_memory
 from modules.prompt import style_file
 from modules.prompt.styles import Style
 from modules.stock.getting import Getting
@@ -104,6 +106,8 @@ class App:
         self.worker = Worker(self.queue, self._make_runner)
         self._warmth = "Getting ready"
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
+        self._room: Callable[[], Room] = lambda: Room(free_memory())
+        self.fitting = Fitting(options.device, lambda: self._room())
         self._closing = threading.Event()
         self._editing = threading.Lock()
 
@@ -194,6 +198,11 @@ class App:
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
         return self._gpu()
+
+    def fit(self, request: GenerationRequest) -> Fit:
+        """Whether a request will fit into memory, and what will be done about it. Raises NotFound."""
+        card = self.library.checkpoint(request.model, request.model_hash) if request.model or request.model_hash else self.card()
+        return self.fitting.of(request, card) if card is not None else Fit("unknown")
 
     def unload(self) -> Future[None]:
         """Frees the memory that models take, between two jobs."""
@@ -342,6 +351,7 @@ class App:
             )
             trainer = Trainer(self.library, self.paths, engine.machine, engine.models.load, engine.run, engine.readings.clear, engine.unload, engine.facts)
             engine.others[TrainingRequest] = trainer.run
+            self._gpu, self._room = engine.machine.memory, engine.room
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

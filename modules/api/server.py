@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules import __version__
-from modules.api import generate, internal, prompt, sdapi, sdapi_control, sdapi_lists, sdapi_pictures, sdapi_server, stock
+from modules.api import fit, generate, internal, prompt, sdapi, sdapi_control, sdapi_lists, sdapi_pictures, sdapi_server, stock
 from modules.api.bodies import LIMIT, BodyLimit
 from modules.api.docs import page
 from modules.api.fetch import Fetcher
@@ -53,6 +53,7 @@ def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
         sdapi_server.router(app, options.serve.api_server_stop, stop),
         generate.router(app, pictures),
         prompt.router(app),
+        fit.router(app),
         stock.router(app),
         internal.router(tasks),
     )

@@ -15,7 +15,11 @@ from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.parser import Parser
 from modules.core.errors import EaselError
 from modules.core.options import Options
+from modules.core.records.families import FAMILIES
+from modules.core.request import GenerationRequest
 from modules.core.settings import SettingsStore
+from modules.engine.fitting import Fitting, Room
+from modules.memory.budget import free_memory
 
 GB = 10**9
 FREE_DISK = 12 * GB
@@ -56,6 +60,7 @@ def examine(options: Options) -> Iterator[Finding]:
     yield memory(machine.ram_bytes())
     yield from folders(options)
     yield from models(options)
+    yield from fitting(options)
     for note in SettingsStore(options.paths.settings, repair=False).notes:
         yield Finding("note", note, "Easel uses the defaults for what cannot be used; change what you need in the page's Settings.")
 
@@ -97,6 +102,23 @@ def memory(size: int) -> Finding:
     if size < GOOD_RAM:
         return Finding("note", f"RAM: {size / GB:.0f} GB", "Little for large models: keep to SD 1.x, and close other programs.")
     return Finding("ok", f"RAM: {size / GB:.0f} GB" + ("" if size >= TRAINING_RAM else " (training wants 32 GB)"))
+
+
+def fitting(options: Options) -> Iterator[Finding]:
+    """Whether the checkpoint that is drawn with by default fits, at the size that suits it."""
+    library = Library(options.paths.with_more(SettingsStore(options.paths.settings, repair=False).value.extra_model_folders), HashCache(None))
+    card = library.default()
+    record = FAMILIES.find(card.family) if card and not card.trouble else None
+    if card is None or record is None:
+        return
+    side = card.native or record.native
+    found = Fitting(options.device, lambda: Room(free_memory())).of(GenerationRequest(width=side, height=side), card)
+    if found.verdict == "unknown":
+        return
+    numbers = f"{card.name} at {side} x {side} on the CPU: about {found.needed / GB:.1f} GB of {found.free / GB:.1f} GB free memory"
+    yield Finding(
+        "ok" if found.verdict in ("fits", "tight") else "note", numbers, " ".join(found.sentences[1:]) if found.verdict in ("adapts", "too much") else ""
+    )
 
 
 def folders(options: Options) -> Iterator[Finding]:

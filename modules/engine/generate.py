@@ -39,6 +39,7 @@ from modules.engine.extras_steps import Steps
 from modules.engine.faces import FaceRestorers
 from modules.engine.features.watch import Stopped
 from modules.engine.first_passes import FirstPasses
+from modules.engine.fitting import Room
 from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.outpaint import sized
@@ -111,6 +112,10 @@ class Engine:
         request, card = self._resolved(GenerationRequest(model=model))
         self.models.load(card, request.precision)
         return card.name
+
+    def room(self) -> Room:
+        """What a run may take of memory: models that are loaded would be let go of for it. Any thread may ask."""
+        return Room(self.machine.free() + self.models.held, self.machine.device.startswith("cuda"))
 
     def unload(self) -> None:
         """Lets go of every model."""

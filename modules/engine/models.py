@@ -58,6 +58,11 @@ class Models:
         path = pickles.readable(card.path, card.sha256, self.converted, pickles.LARGEST_CHECKPOINT)
         return card if path == card.path else replace(card, converted=path)
 
+    @property
+    def held(self) -> int:
+        """Bytes of the models that are loaded."""
+        return self._held.size
+
     def unload(self) -> None:
         """Lets go of every model."""
         self._held.clear()

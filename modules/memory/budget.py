@@ -9,6 +9,8 @@ import psutil
 
 from modules.core.options import Placement
 
+ENCODERS = "text_encoder"
+"""What the names of text encoders begin with."""
 WORKING = 2 * 2**30
 """Bytes that a picture takes beside the weights, where nothing more exact is known."""
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -37,18 +39,23 @@ def chosen(wanted: Placement, sizes: Mapping[str, int], free: int, working: int 
     and the work may take together. working: bytes of the work beside the weights."""
     if wanted != "auto":
         return wanted
-    return next((one for one in ("resident", "encoders", "medvram") if held(one, sizes) + working <= free), "group")
+    return next((one for one in ("resident", "encoders", "medvram") if peak(one, sizes, working) <= free), "group")
+
+
+def peak(placement: Placement, sizes: Mapping[str, int], working: int) -> int:
+    """Bytes at the most, of weights and work. Text encoders that leave are gone when the work begins."""
+    if placement == "encoders":
+        return held(placement, sizes) + max(working, max((size for name, size in sizes.items() if name.startswith(ENCODERS)), default=0))
+    return held(placement, sizes) + working
 
 
 def held(placement: Placement, sizes: Mapping[str, int]) -> int:
-    """Bytes of weights that lie where the work is, at the most."""
-    whole = sum(sizes.values())
-    largest = max(sizes.values(), default=0)
+    """Bytes of weights that lie where the work is, while it is done."""
+    whole, largest = sum(sizes.values()), max(sizes.values(), default=0)
     if placement in ("auto", "resident"):
         return whole
     if placement == "encoders":
-        words = [size for name, size in sizes.items() if name.startswith("text_encoder")]
-        return whole - sum(words) + max(words, default=0)
+        return whole - sum(size for name, size in sizes.items() if name.startswith(ENCODERS))
     if placement == "medvram":
         return largest
     return min(largest, 2**28 if placement == "group" else 2**26)

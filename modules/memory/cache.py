@@ -31,6 +31,11 @@ class ByteCache(Generic[Value]):
         if let_go:
             self._dropped()
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held."""
+        return sum(size for _, size in list(self._held.values()))
+
     def clear(self) -> None:
         """Lets go of all."""
         self._held.clear()

@@ -23,13 +23,11 @@ from torch import nn
 from modules.core.errors import OutputTrouble
 from modules.core.options import DeviceOptions, Placement
 from modules.memory import attention
-from modules.memory.budget import chosen
+from modules.memory.budget import ENCODERS, chosen
 from modules.memory.device import Machine
 from modules.memory.offload import AHEAD, MARK, ByLayer, ByNetwork, Mark, Standing, Weights
 from modules.memory.waiting import InMemory, OnDisk
 
-ENCODERS = "text_encoder"
-"""What the names of text encoders begin with."""
 BY_NETWORK, BY_LAYER = ("encoders", "medvram"), ("group", "lowvram")
 WAITING = "_weights_wait"
 

@@ -24,6 +24,7 @@ from modules.ui import (
     extensions,
     extras,
     finished,
+    fit,
     img2img,
     inputs,
     lacking,
@@ -88,6 +89,7 @@ SCRIPTS = (
     "styles.js",
     "loras.js",
     "sizes.js",
+    "fit.js",
     "models.js",
     "model.js",
     "work.js",
@@ -201,7 +203,7 @@ def page(app: App) -> Page:
         finished.routes(app, pictures),
     ]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
-    routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app)]
+    routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app), fit.routes(app)]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)

@@ -163,7 +163,7 @@ SIZES = {"unet": 5 * GB, "text_encoder": GB // 4, "text_encoder_2": 3 * GB // 2,
 
 
 @pytest.mark.parametrize(
-    ("free", "where"), [(10 * GB, "resident"), (9.2 * GB, "resident"), (8.9 * GB, "encoders"), (7.5 * GB, "medvram"), (6 * GB, "group"), (0, "group")]
+    ("free", "where"), [(10 * GB, "resident"), (9.2 * GB, "resident"), (8.9 * GB, "encoders"), (7.2 * GB, "medvram"), (6 * GB, "group"), (0, "group")]
 )
 def test_auto_takes_the_fastest_that_fits(free: float, where: Placement) -> None:
     assert chosen("auto", SIZES, int(free)) == where
