@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -17,6 +17,7 @@ from modules.core.errors import EaselError
 from modules.core.request import GenerationRequest
 from modules.infotext import files
 from modules.infotext.read import Reading, read
+from modules.infotext.reading import Row
 from modules.stock.groups import BY_ID
 from modules.stock.ids import id_of
 from modules.stock.needed import Resolved
@@ -64,10 +65,18 @@ def build(reader: Reader, talk: Talk) -> None:
         except EaselError as error:
             message = f'<p class="easel-trouble" role="alert">{html.escape(str(error))}</p>'
             return Answer({file: None, shown: message, text: "", found: None, send: gr.update(interactive=False)})
-        models = needed_list(reader.app.needed(path))
+        answers = reader.app.needed(path)
         note = reader.model_note(reading, str(values[reader.form.widgets["model"]] or ""))
         request = params.to_dict(reading.request) if reading.source else None
-        return Answer({file: None, shown: table(reading, note) + models, text: texts(inside), found: request, send: gr.update(interactive=request is not None)})
+        return Answer(
+            {
+                file: None,
+                shown: table(reading, note, answers) + needed_list(answers),
+                text: texts(inside),
+                found: request,
+                send: gr.update(interactive=request is not None),
+            }
+        )
 
     def on_send(values: Mapping[Component, Any], user: str) -> Answer:
         if values[found] is None:
@@ -86,13 +95,30 @@ def texts(found: files.Found) -> str:
     return whole if len(whole) <= TEXT_SHOWN else whole[:TEXT_SHOWN] + "\n…"
 
 
-def table(reading: Reading, model_note: str) -> str:
+FILES = {"VAE": "vae", "VAE hash": "vae", "Refiner": "checkpoint", "Lora hashes": "lora", "TI hashes": "embedding"}
+"""Keys of a picture's text that name files, and of which group these are."""
+
+
+def found_or_not(row: Row, answers: Sequence[Resolved]) -> Row:
+    """What was read of a picture is not restored while the file that it names is not here."""
+    value = str(row.value)
+    mine = [one for one in answers if one.need.kind == FILES.get(row.key) and any(said and said in value for said in (one.need.name, one.need.hash))]
+    lost = [one for one in mine if one.state in ("another", "missing")]
+    if not lost or row.state == "not restored":
+        return row
+    whole = len(lost) == len(mine)
+    note = "Not here: see below." if whole else "Not all of them are here: see below."
+    return dataclasses.replace(row, state="not restored" if whole else "approximated", note=f"{row.note} {note}".strip())
+
+
+def table(reading: Reading, model_note: str, answers: Sequence[Resolved] = ()) -> str:
     """Rows of key, value and what became of it. Everything in it comes from a file of anyone's making, so all is escaped."""
     rows = []
     named = {reading.request.model, reading.request.model_hash} - {""}
     for row in reading.rows:
         if model_note and str(row.value) in named and MODEL_ROW.search(row.key):
             row = dataclasses.replace(row, state="not restored", note=f"{row.note} See above.".strip())
+        row = found_or_not(row, answers)
         kind = row.state.replace(" ", "-")
         note = f"<small>{html.escape(row.note)}</small>" if row.note else ""
         state = html.escape(STATES.get(row.state, row.state))

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from modules.core.request import GenerationRequest
 from modules.infotext.files import Found
+from modules.infotext.read import read_text
 from modules.stock.needed import needed
 from modules.ui import models, png_info
 from modules.ui.pictures import Pictures
@@ -107,3 +108,14 @@ def test_what_a_picture_needs_is_told_without_trusting_it(app: DrawnApp, client:
     assert "Needed by this picture" in shown and "<script" not in shown and "<img" not in shown and "&lt;script" in shown
     assert f'data-model="{row(client, "fox")["id"]}"' in shown and "models/VAE" in shown
     assert png_info.needed_list([]) == ""
+
+
+def test_what_names_a_file_that_is_not_here_is_not_called_restored(app: DrawnApp) -> None:
+    files.write(app.paths.models / "Lora" / "fern.safetensors", {"lora_unet_x.lora_down.weight": (4, 8)})
+    app.library.refresh()
+    text = 'a fox <lora:fern:1> <lora:moss:1>\nSteps: 3, Sampler: Euler, Seed: 1, Size: 64x64, VAE hash: 0123456789, VAE: gone.pt, Lora hashes: "fern: , moss: ffff00001111"'
+    answers = needed(Found(parameters=text), app.library)
+    rows = {row.key: png_info.found_or_not(row, answers) for row in read_text(text).rows}
+    assert {rows[key].state for key in ("VAE", "VAE hash")} == {"not restored"} and rows["VAE"].note == "Not here: see below."
+    assert rows["Lora hashes"].state == "approximated" and rows["Steps"].state == "restored"
+    assert "Not all of them are here" in png_info.table(read_text(text), "", answers)

@@ -98,7 +98,7 @@
         const fill = () => {
             const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
             const fitting = found.tensors.filter((tensor) => words.every((word) => `${tensor.name} ${tensor.dtype} ${tensor.shape.join("x")}`.toLowerCase().includes(word)));
-            body.replaceChildren(...fitting.slice(0, ROWS).map((tensor) => make("tr", {}, make("td", {}, tensor.name), make("td", {}, tensor.dtype), make("td", { class: "number" }, tensor.shape.join(" × ") || "–"))));
+            body.replaceChildren(...fitting.slice(0, ROWS).map((tensor) => make("tr", {}, make("td", {}, tensor.name), make("td", { class: "number" }, tensor.dtype), make("td", { class: "number" }, tensor.shape.join(" × ") || "–"))));
             status.textContent = fitting.length > ROWS ? `${fitting.length} of ${found.count} tensors; the first ${ROWS} are shown.` : `${fitting.length} of ${found.count} tensors.`;
         };
         search.addEventListener("input", fill);

@@ -122,7 +122,7 @@
     const broken = (name) => name.split(/(?<=[_\-. ])/).flatMap((part) => [part, easel.make("wbr", {})]);
     models.does = (row) => row.trouble ? "Cannot be used: look why" : row.group === "checkpoint" ? "Select this checkpoint" : row.kind === "vae" ? "Use this VAE" : WORKING.includes(row.group) ? "Put into the prompt, or take out" : "Look at it";
     const card = (row) => {
-        const facts = [models.family(row), USUAL.includes(row.kind) ? "" : easel.translated(models.kind(row)), row.variant && row.group === "checkpoint" ? row.variant : "", row.precision, models.size(row.size)].filter(Boolean).join(" · ");
+        const facts = [models.family(row), USUAL.includes(row.kind) ? "" : easel.translated(models.kind(row)), row.variant && row.group === "checkpoint" ? row.variant : "", row.precision, models.size(row.size).replace(" ", "\u00a0")].filter(Boolean).join(" · ");
         const picture = row.picture ? easel.make("img", { src: easel.url(`models/${row.id}/thumb?v=${row.picture}`), alt: "", loading: "lazy", decoding: "async", draggable: "false" }) : placeholder(row);
         if (row.picture) picture.addEventListener("error", () => picture.replaceWith(placeholder(row)));
         const words = row.activation || row.words.join(", ");
