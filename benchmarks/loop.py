@@ -145,14 +145,16 @@ class Theirs:
         self.sigmas = schedule_for(self.request.sampler, self.request.schedule, self.request.steps, table, self.request.spacing).tolist()
 
     def draw(self) -> bytes:
+        file = io.BytesIO()
+        self.image().save(file, "PNG")
+        return file.getvalue()
+
+    def image(self) -> Any:
         request = self.request
-        image = self.pipeline(
+        return self.pipeline(
             request.prompt, negative_prompt=request.negative_prompt, sigmas=self.sigmas, guidance_scale=request.cfg_scale, width=request.width,
             height=request.height, generator=torch.Generator().manual_seed(request.seed),
         ).images[0]  # fmt: skip
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        return file.getvalue()
 
 
 def medium(place: Path) -> Path:
@@ -231,7 +233,7 @@ def spread(sample: Sequence[Quad], ratio: Callable[[Sequence[Quad], int], float]
 def told(name: str, real: Sequence[Quad], nulls: Sequence[Quad]) -> None:
     calls = statistics.median(call[1] for quad in real for side in quad for run in side for call in run.calls)
     print(f"{name}: {len(real)} quads, network {calls * 1000:.1f} ms a call (processor time)")
-    for what, ratio, goal in (("total", total_ratio, 1.01), ("overhead", gap_ratio, 1.0)):
+    for what, ratio, goal in (("total", total_ratio, 1.0), ("overhead", gap_ratio, 0.8)):
         for which, clock in enumerate(("wall", "processor")):
             low, high = spread(nulls, ratio, which)
             value, null = ratio(real, which), ratio(nulls, which)

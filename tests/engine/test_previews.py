@@ -112,7 +112,12 @@ def test_previews_take_three_hundredths_of_the_time_at_most(monkeypatch: pytest.
     pace = Pace(1.0)
     assert pace.due() and not pace.due()
     pace.spent(0.6)
-    clock = 119.0
-    assert not pace.due()
-    clock = 121.0
+    clock = 139.0
+    assert not pace.due(), "two of them would be more than that of 39 seconds"
+    clock = 141.0
+    assert pace.due()
+    pace.spent(0.01)
+    clock = 141.9
+    assert not pace.due(), "and no more often than is wanted"
+    clock = 142.1
     assert pace.due()

@@ -37,17 +37,21 @@ class Pace:
 
     interval: float
     _due: float = 0.0
+    _began: float = 0.0
+    _spent: float = 0.0
 
     def due(self) -> bool:
         now = time.monotonic()
+        self._began = self._began or now
         if not self.interval or now < self._due:
             return False
         self._due = now + self.interval
         return True
 
     def spent(self, seconds: float) -> None:
-        """A preview took so long. A slow decoder shows fewer of them."""
-        self._due = max(self._due, time.monotonic() + seconds / SHARE)
+        """A preview took so long. The next one waits until it has its share of the time, too: a slow decoder shows fewer of them."""
+        self._spent += seconds
+        self._due = max(self._due, self._began + (self._spent + seconds) / SHARE)
 
 
 @dataclass
