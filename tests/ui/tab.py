@@ -9,11 +9,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, TimeoutError
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from tests.ui import page as at
 
 SUBMITTED = "() => JSON.parse(sessionStorage.getItem('easel-submitted') || '[]').map(([id]) => id)"
+
+
+def _answered(url: str) -> bool:
+    """Whether a request comes to an end by itself: progress is asked for again and again, and Gradio holds one request open to see that the page is there."""
+    return not any(part in url for part in ("/easel/live", "/heartbeat/", "blob:"))
 
 
 class Tab:
@@ -26,6 +31,10 @@ class Tab:
         self.asked: list[str] = []
         self.wrong: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.open: set[Any] = set()
+        self.page.on("request", lambda request: self.open.add(request) if _answered(request.url) else None)
+        for end in ("requestfinished", "requestfailed"):
+            self.page.on(end, lambda request: self.open.discard(request))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda message: self.wrong.append(f"{message.text} {message.location.get('url', '')}") if message.type == "error" else None)
         self.page.goto(f"{address}/{query}")
@@ -33,11 +42,13 @@ class Tab:
         self.page.wait_for_function("() => window.easel.jobs() !== null")
 
     def settle(self) -> None:
-        """Waits until a page that was just opened asks for nothing more (but for progress, which it follows), and forgets what it asked for."""
+        """Waits until a page that was just opened asks for nothing more (but for progress, which it follows), and forgets what it asked for: all is answered,
+        its own thread is idle, and nothing new is asked for half a second after."""
+        idle = "() => new Promise((done) => requestIdleCallback(() => setTimeout(() => requestIdleCallback(done), 500)))"
         while True:
             before = len(self.asked)
-            self.page.wait_for_timeout(1500)
-            if not [url for url in self.asked[before:] if "/easel/live" not in url]:
+            self.page.evaluate(idle)
+            if not self.open and not [url for url in self.asked[before:] if _answered(url)]:
                 break
         self.asked.clear()
 
@@ -49,6 +60,11 @@ class Tab:
 
     def value(self, name: str) -> str:
         return str(self.box(name).input_value())
+
+    def until_values(self, **wanted: object) -> None:
+        """The boxes show these."""
+        for name, value in wanted.items():
+            expect(self.box(name)).to_have_value(str(value))
 
     def fill(self, **values: object) -> None:
         for name, value in values.items():

@@ -17,16 +17,12 @@ pytestmark = pytest.mark.browser
 
 
 def test_generate_forever_goes_on_until_it_is_cancelled(tab: Tab, data: Path) -> None:
-    tab.fill(steps=2)
-    tab.page.fill("#txt2img_prompt textarea", "a rocket under a night sky")
+    tab.fill(prompt="again and again", steps=2)
     before = len(list(data.rglob("*.png")))
     tab.page.click("#txt2img_generate", button="right")
     tab.page.get_by_role("menuitem", name="Generate forever").press("Enter")
     tab.until("() => document.querySelector('#txt2img_generate_box').classList.contains('forever')")
-    for _ in range(600):
-        if len(list(data.rglob("*.png"))) >= before + 3:
-            break
-        tab.page.wait_for_timeout(100)
+    tab.until("() => window.easel.jobs().filter((job) => job.state === 'done' && job.prompt === 'again and again').length >= 3")
     assert len(list(data.rglob("*.png"))) >= before + 3
     tab.page.dispatch_event("#txt2img_generate", "contextmenu")
     tab.page.get_by_role("menuitem", name="Cancel generate forever").click()

@@ -79,9 +79,9 @@ def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Brows
         expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 5))
         assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
         page.click(f"{card(page, 'style 0777')} .pick")
-        assert tab.value("prompt") == "a heron, style 0777"
+        tab.until_values(prompt="a heron, style 0777")
         page.click("#easel_models .card .pick")
-        assert tab.value("prompt") == "a heron"
+        tab.until_values(prompt="a heron")
 
         page.fill("#models_search", "")
         expect(page.locator("#easel_models .card").nth(9)).to_be_visible()
@@ -90,7 +90,7 @@ def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Brows
         expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
         expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
         page.keyboard.press("Enter")
-        assert tab.value("prompt") == f"a heron, style {MANY - 1:04}"
+        tab.until_values(prompt=f"a heron, style {MANY - 1:04}")
         page.keyboard.press("Home")
         expect(page.locator("#easel_models .card:focus-within b")).to_have_text("clear")
 
@@ -130,7 +130,7 @@ def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser,
         expect(page.locator("#easel_model tbody tr")).to_have_text("emb_paramsF161 × 768")
         page.keyboard.press("Escape")
         page.click("#easel_models .card .pick")
-        assert tab.value("prompt") == "style 0003, by the brook"
+        tab.until_values(prompt="style 0003, by the brook")
         expect(page.locator("#easel_models .card .further").first).to_have_text("“by the brook”")
 
         page.click("#tab_txt2img-button")
@@ -192,7 +192,7 @@ def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(browser: Brow
         assert "range" in hub.asked[-1][1]
         page.click("#easel_models .kinds [data-group=lora]")
         page.click(f"{card(page, 'watercolour')} .pick")
-        assert tab.value("prompt") == "<lora:watercolour:1>"
+        tab.until_values(prompt="<lora:watercolour:1>")
         page.hover("#easel_models .card")
         page.get_by_role("button", name="Details of watercolour").click()
         page.get_by_role("button", name="Move this model").click()

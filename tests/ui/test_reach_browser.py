@@ -4,6 +4,7 @@ that nothing sticks out."""
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -114,7 +115,9 @@ def gone_to(tab: Tab, places: Sequence[tuple[str, str]], press: Any) -> Iterator
             f"() => [...document.querySelectorAll('#tab_{name}, #img2img_panel')].some((one) => one.checkVisibility() && one.childElementCount)"
         )
         tab.page.evaluate(OPEN)
-        tab.page.wait_for_timeout(50)
+        tab.page.wait_for_function(
+            "() => [...document.querySelectorAll('.easel-accordion > button')].every((one) => !one.checkVisibility() || one.getAttribute('aria-expanded') === 'true')"
+        )
         yield name, mode
 
 
@@ -131,9 +134,8 @@ def nameless(tab: Tab) -> list[str]:
 
 def named(tab: Tab) -> list[str]:
     """The nameless once the browser's tree has followed the page: it does so a moment later."""
-    for _ in range(20):
-        if not (found := nameless(tab)):
-            break
+    end = time.monotonic() + 30
+    while (found := nameless(tab)) and time.monotonic() < end:
         tab.page.wait_for_timeout(200)
     return found
 
