@@ -21,6 +21,7 @@ from modules.ui import (
     compare,
     control,
     defaults,
+    entries,
     extensions,
     extras,
     finished,
@@ -62,6 +63,7 @@ ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
     "page.js",
     "notices.js",
+    "entries.js",
     "fields.js",
     "canvas.js",
     "keys.js",
@@ -122,10 +124,9 @@ class Page:
 
 def page(app: App) -> Page:
     pictures = Pictures(app.paths.outputs)
-    entries = menu.entries(app)
     start = replace(app.default_request(), model=menu.default(app))
-    form = Form(start, "txt2img", layout.IDS, menu.looks(app))
-    editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app))
+    form = Form(start, "txt2img", layout.IDS, menu.looks(app), menu.long(app))
+    editing = Form(img2img.fresh(start), "img2img", layout.IDS, menu.looks(app), menu.long(app))
 
     def submit(request: Wish, user: str) -> str:
         if isinstance(request, GenerationRequest):
@@ -138,11 +139,11 @@ def page(app: App) -> Page:
         talk = Talk()
         choices, starts = settings.new_form(app), Defaults(app)
         with gr.Row(elem_id="quicksettings"):
-            form.put("model", choices=entries, elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
+            form.put("model", elem_id="setting_sd_model_checkpoint", info=None, scale=0, min_width=160)
             refresh = layout.tool("txt2img", "refresh_sd_model_checkpoint")
             gr.HTML(STATUS, elem_id="easel_header", apply_default_css=False)
             gr.HTML(NOTICES + THEME_BUTTON, elem_id="easel_header_end", apply_default_css=False)
-        shared = quick.build(app, form, choices, settings.menus(app, entries, ()), talk)
+        shared = quick.build(app, form, choices, settings.menus(app, ()), talk)
         with gr.Tabs(elem_id="tabs") as place:
             with gr.Tab("txt2img", elem_id="tab_txt2img", id="txt2img"):
                 first = txt2img.build(app, form, submit, talk)
@@ -159,7 +160,7 @@ def page(app: App) -> Page:
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
                 further = [Section("Defaults", starts.fill), Section("Import from A1111", adopting.fill)]
-                settings.build(app, choices, settings.menus(app, entries, [*tabs.names(place), "Extensions"]), further, talk)
+                settings.build(app, choices, settings.menus(app, [*tabs.names(place), "Extensions"]), further, talk)
             with gr.Tab("Extensions", elem_id="tab_extensions", id="extensions", render_children=True):
                 extensions.build(app)
         with gr.Column(elem_id="img2img_panel", min_width=0):
@@ -171,6 +172,7 @@ def page(app: App) -> Page:
         last = menu.build(app, [one.form for one in panels], refresh, talk, [third.form])
         starts.wire([one.form for one in panels], talk)
         styles.wire([(one.styles, one.form) for one in panels], app, talk)
+        long = entries.wire([form, editing, choices])
         opens = tabs.arrange(place, app.settings.value)
         for one in formed:
             panel.keep(one)
@@ -203,15 +205,15 @@ def page(app: App) -> Page:
         finished.routes(app, pictures),
     ]
     routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
-    routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app), fit.routes(app)]
+    routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app), fit.routes(app), entries.routes([form, editing, choices])]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:
         localization.apply(blocks, catalogue)
-    return Page(blocks, launch(app, formed, opens, catalogue), [route for some in routes for route in some])
+    return Page(blocks, launch(app, formed, opens, long, catalogue), [route for some in routes for route in some])
 
 
-def launch(app: App, panels: Sequence[Formed], opens: str, catalogue: Catalogue | None = None) -> dict[str, Any]:
-    """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. catalogue: of the page's language, None in English.
+def launch(app: App, panels: Sequence[Formed], opens: str, long: Sequence[str], catalogue: Catalogue | None = None) -> dict[str, Any]:
+    """Styles and scripts as arguments of `Blocks.launch`. opens: element id of the tab that is shown first. long: of menus of many files. catalogue: of the page's language, None in English.
     They are part of the page, so a subpath or a login cannot come between.
     Not as `css=`: Gradio rewrites selectors there, splits them at commas and confines them to its own element."""
     names = {layout.tool_id(one.prefix, name): text for one in panels for name, (_, text) in layout.TOOLS.items()}
@@ -221,6 +223,7 @@ def launch(app: App, panels: Sequence[Formed], opens: str, catalogue: Catalogue 
         "theme": app.options.serve.theme or app.settings.value.theme,
         "usual": usual,
         "opens": opens,
+        "long": long,
         "modes": [asdict(mode) for mode in modes.MODES],
     }
     files = list(SCRIPTS)

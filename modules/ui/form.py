@@ -5,7 +5,7 @@ Gradio hands a handler `{widget: value}` when its inputs are a set, so no positi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,12 @@ T = TypeVar("T")
 
 OVERRIDES = "overrides"
 """Name of the box of chips among the widgets that are no parameters."""
+
+
+def chosen_of(entries: Iterable[tuple[str, str]], chosen: Any) -> list[tuple[str, str]]:
+    """The entries (shown, value) of a menu that are chosen. chosen: a value, or several."""
+    values = [chosen] if isinstance(chosen, str) or chosen is None else list(chosen)
+    return [entry for entry in entries if entry[1] in values]
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,13 @@ class Choice:
 class Form(Generic[T]):
     """start: the instance whose values the page opens with, of the dataclass whose parameters the form holds. prefix: of all element ids ("txt2img").
     ids: element ids that differ from the parameter's name. looks: what single widgets are made with, by the parameter's name, as Gradio's constructors take it.
-    choice: forms within this one."""
+    long: entries of menus that list many files, by the parameter's name: the page holds those that are chosen (`ui.entries`). choice: forms within this one."""
 
     start: T
     prefix: str
     ids: Mapping[str, str] = field(default_factory=dict)
     looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    long: Mapping[str, Callable[[], Sequence[tuple[str, str]]]] = field(default_factory=dict)
     widgets: dict[str, Component] = field(default_factory=dict, init=False)
     switches: dict[str, Switch] = field(default_factory=dict, init=False)
     choice: Choice | None = field(default=None, init=False)
@@ -61,7 +68,7 @@ class Form(Generic[T]):
         if name in self.widgets:
             raise ValueError(f"{name} stands in the layout twice")
         declared = self._declared(name)
-        look = {**self.looks.get(name, {}), **look}
+        look = {**self.looks.get(name, {}), **self._entries(name, value_of(self.start, declared)), **look}
         look.setdefault("elem_id", f"{self.prefix}_{self.ids.get(name, name.replace('.', '_'))}")
         self.widgets[name] = fields.widget(declared, value_of(self.start, declared), **look)
         return self.widgets[name]
@@ -117,13 +124,17 @@ class Form(Generic[T]):
         chosen = set(self.widgets if names is None else names)
         updates: dict[Component, Any] = {}
         for name in self.widgets.keys() & chosen:
-            updates[self.widgets[name]] = gr.update(**fields.shown(self._declared(name), value_of(instance, self._declared(name))))
+            value = value_of(instance, self._declared(name))
+            updates[self.widgets[name]] = gr.update(**fields.shown(self._declared(name), value), **self._entries(name, value))
         for switch in self.switches.values():
             if chosen & set(switch.names):
                 updates[switch.box] = gr.update(value=self._differs(instance, switch.names))
         if self.choice and self.choice.chooser in chosen:
             updates |= self._chosen(self.choice, instance)
         return updates
+
+    def _entries(self, name: str, value: Any) -> dict[str, Any]:
+        return {"choices": chosen_of(self.long[name](), value)} if name in self.long else {}
 
     def _chosen(self, choice: Choice, instance: T) -> dict[Component, Any]:
         """What the named form within shows. Values that it cannot take leave it as it is: they may come from another version."""

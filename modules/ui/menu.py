@@ -20,8 +20,8 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import AUTOMATIC_VAE, OWN_VAE, GenerationRequest
 from modules.engine.companions import ROLES
-from modules.ui import lacking, layout
-from modules.ui.form import Form
+from modules.ui import lacking, layout, styles
+from modules.ui.form import Form, chosen_of
 from modules.ui.talk import Answer, Said, Talk, in_order
 
 SUITED = ("width", "height", "steps", "cfg_scale", "sampler", "schedule")
@@ -93,8 +93,12 @@ def sliders(app: App) -> dict[str, dict[str, Any]]:
     return found | {"faces.codeformer_weight": {"interactive": found["faces.codeformer"]["interactive"], "info": weight}}
 
 
+def long(app: App) -> dict[str, Callable[[], list[tuple[str, str]]]]:
+    """Menus of the forms that list checkpoints, or styles: the page holds only what is chosen of them."""
+    return {"model": lambda: entries(app), "refiner.checkpoint": lambda: refiners(app), "styles": lambda: [(name, name) for name in styles.names(app)]}
+
+
 MENUS: Mapping[str, Callable[[App], list[tuple[str, str]]]] = {
-    "refiner.checkpoint": refiners,
     "vae": vaes,
     "companions": companions,
     "hires.upscaler": lambda app: [(name, name) for name in (*LATENT_UPSCALERS, *app.upscaler_names())],
@@ -122,6 +126,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     menu = forms[0].widgets["model"]
     boxes = dict.fromkeys(box for form in forms for box in form.inputs)
     others = {form.widgets[name]: entries_of for form in (*forms, *further) for name, entries_of in MENUS.items() if name in form.widgets}
+    second = [form.widgets["refiner.checkpoint"] for form in forms if "refiner.checkpoint" in form.widgets]
     last = gr.Textbox(default(app), elem_id="easel_chosen", visible="hidden", show_label=False, container=False)
 
     def on_choice(values: Mapping[Component, Any], user: str) -> Answer:
@@ -150,7 +155,8 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         new = [value for _, value in found if value not in before]
         told = f"New: {', '.join(new)}." if new else f"{len(found)} found, nothing new."
         update = listed(found, values[menu])
-        others_now = {other: listed(entries_of(app), values[other]) for other, entries_of in others.items()}
+        others_now = {other: gr.update(choices=(found := entries_of(app)), value=kept(found, values[other])) for other, entries_of in others.items()}
+        others_now |= {box: listed(refiners(app), values[box]) for box in second}
         others_now |= {form.widgets[name]: gr.update(**look) for form in further for name, look in sliders(app).items() if name in form.widgets}
         return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
@@ -168,7 +174,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
             form = next((form for form in forms if form.prefix == wish.get("panel")), forms[0])
             return Answer({form.widgets["vae"]: gr.update(choices=found, value=wanted)}, Said(wanted, f"VAE of {form.prefix}"))
         answer = on_choice({**values, menu: wanted}, user)
-        return Answer({**answer.updates, menu: gr.update(choices=found, value=wanted)}, answer.said)
+        return Answer({**answer.updates, menu: listed(found, wanted)}, answer.said)
 
     held = lacking.menus_of(forms)
     talk.on(menu.input, on_choice, {menu, last, *held}, [*boxes, last])
@@ -176,13 +182,19 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     ready = f"(...values) => values.toSpliced({in_order(given).index(card)}, 1, window.easel.models.choose)"
     talk.on(choose.click, on_card, given, dict.fromkeys([menu, *boxes, last]), js=ready)
     dead = [form.widgets[name] for form in further for name in sliders(app) if name in form.widgets]
-    talk.on(refresh.click, on_refresh, {menu, *others}, [menu, last, *others, *dead])
+    talk.on(refresh.click, on_refresh, {menu, *second, *others}, [menu, last, *second, *others, *dead])
     return last
 
 
-def listed(found: list[tuple[str, str]], chosen: Any) -> dict[str, Any]:
-    """The update of the menu that keeps the choice where it is still there."""
+def kept(found: list[tuple[str, str]], chosen: Any) -> Any:
+    """The choice where it is still there, else the first entry's value. Of a menu of several, all of it."""
     if isinstance(chosen, list):
-        return gr.update(choices=found, value=chosen)
+        return chosen
     values = [value for _, value in found]
-    return gr.update(choices=found, value=chosen if chosen in values else (values[0] if values else None))
+    return chosen if chosen in values else (values[0] if values else None)
+
+
+def listed(found: list[tuple[str, str]], chosen: Any) -> dict[str, Any]:
+    """The update of a long menu that keeps the choice where it is still there."""
+    value = kept(found, chosen)
+    return gr.update(choices=chosen_of(found, value), value=value)

@@ -15,7 +15,7 @@ from gradio.components import Component
 from modules.app import App
 from modules.core.params import value_of, walk
 from modules.core.settings import SECTIONS, Settings
-from modules.ui import localization, quick
+from modules.ui import localization, menu, quick
 from modules.ui.fields import Choices
 from modules.ui.form import Form
 from modules.ui.tabs import KEPT
@@ -54,7 +54,8 @@ def key(title: str) -> str:
 
 def new_form(app: App) -> Form[Settings]:
     """The settings' form, before any widget of it stands anywhere: some may stand in the header."""
-    return Form(app.settings.value, "setting", ids={"sd_model_checkpoint": "default_checkpoint"})
+    models = {"sd_model_checkpoint": lambda: checkpoints(menu.entries(app), app.settings.value.sd_model_checkpoint)}
+    return Form(app.settings.value, "setting", ids={"sd_model_checkpoint": "default_checkpoint"}, long=models)
 
 
 def build(app: App, form: Form[Settings], choices: Mapping[str, Choices], further: Sequence[Section], talk: Talk) -> None:
@@ -107,11 +108,10 @@ def nav(titles: Sequence[tuple[str, str]]) -> str:
     return NAV.format(buttons=buttons)
 
 
-def menus(app: App, models: list[tuple[str, str]], tabs: Sequence[str]) -> dict[str, Choices]:
+def menus(app: App, tabs: Sequence[str]) -> dict[str, Choices]:
     """The entries of menus that are not declared with their setting, by name. tabs: the words on them."""
     now = app.settings.value
     return {
-        "sd_model_checkpoint": checkpoints(models, now.sd_model_checkpoint),
         "quicksettings_list": with_others(quick.offered(), now.quicksettings_list),
         "ui_tab_order": with_others([(name, name) for name in tabs], now.ui_tab_order),
         "hidden_tabs": with_others([(name, name) for name in tabs if name != KEPT], now.hidden_tabs),

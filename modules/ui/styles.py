@@ -48,7 +48,7 @@ def place(form: Form[GenerationRequest], app: App, apply: gr.Button) -> Row:
     """Makes the menu and 🖌️ in the current place of the page."""
     prefix = form.prefix
     with gr.Row(elem_id=f"{prefix}_styles_row", elem_classes="easel-styles"):
-        form.put("styles", choices=names(app), info=None, min_width=0, scale=1)
+        form.put("styles", info=None, min_width=0, scale=1)
         layout.tool(prefix, "styles_edit_button")
         fresh = gr.Button("Read the styles again", elem_id=f"{prefix}_styles_fresh", visible="hidden")
     return Row(apply, fresh)
@@ -84,9 +84,10 @@ def names(app: App) -> list[str]:
 
 
 def listed(app: App, chosen: Iterable[str]) -> dict[str, Any]:
-    """The update of a menu that keeps what is chosen and still there."""
+    """The update of a menu that keeps what is chosen and still there; the browser asks for the others when it opens it."""
     known = names(app)
-    return gr.update(choices=known, value=[name for name in chosen if name in known])
+    kept = [name for name in chosen if name in known]
+    return gr.update(choices=kept, value=kept)
 
 
 def routes(app: App) -> list[Route]:
