@@ -105,11 +105,6 @@
         requestAnimationFrame(look);
     }).observe(document.documentElement, { childList: true, subtree: true });
 
-    // Gradio's clocks of progress, which are never seen here, count every frame; the one of its loading screen goes on for ever. Once a second is enough.
-    const CLOCK = /^\(\)\s*=>\s*\{\w+\(\w+,\s*\(performance\.now\(\)\s*-\s*\w+\(\w+\)\)\s*\/\s*1e3\)/;
-    const frame = window.requestAnimationFrame;
-    window.requestAnimationFrame = (act) => CLOCK.test(String(act)) ? setTimeout(act, 1000) : frame.call(window, act);
-
     // Menus. Tab leaves one with its list closed (Gradio would open it again on any key), the list itself is no stop of Tab, and what is typed replaces the old name.
     const menuOf = (event) => event.target instanceof HTMLInputElement && event.target.getAttribute("role") === "combobox" ? event.target : null;
     window.addEventListener("keydown", (event) => {
