@@ -24,9 +24,17 @@ from modules.engine.relay import Relay
 from modules.engine.resolve import resolve
 from modules.engine.sample import sample
 from modules.engine.save import Outputs
+from tests.networks import tiny
 
 SIDE = 64
 STEPS = 5
+
+
+def checkpoint(data: Path) -> Any:
+    """Saves the one that is guided; -> its UNet."""
+    unet, *rest = tiny.parts()
+    tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(unet, *rest))
+    return unet
 
 
 def library(data: Path) -> Library:

@@ -30,7 +30,7 @@ from tests.networks import tiny, tiny_control
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("controls")
-    tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    studio.checkpoint(data)
     place = data / "models" / "ControlNet"
     tiny_control.save_ldm(place / "edges.safetensors", tiny_control.controlnet(tiny.parts()[0]))
     tiny_control.save_authors(place / "sketch.safetensors", tiny_control.t2i_adapter())

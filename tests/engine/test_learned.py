@@ -26,7 +26,7 @@ from tests.networks import tiny, tiny_control, tiny_depth, tiny_lines, tiny_segm
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("learned")
-    tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    studio.checkpoint(data)
     tiny_control.save_ldm(data / "models" / "ControlNet" / "near.safetensors", tiny_control.controlnet(tiny.parts()[0]))
     tiny_depth.save(data / "models" / "annotators" / "a-net", tiny_depth.dpt())
     tiny_depth.save(data / "models" / "annotators" / "b-net", tiny_depth.dpt(9))

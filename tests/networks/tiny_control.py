@@ -100,6 +100,10 @@ def image_encoder(seed: int = 7, projection: int = 48) -> CLIPVisionModelWithPro
     return exact(CLIPVisionModelWithProjection(config))
 
 
+def save_image_encoder(path: Path) -> Path:
+    return save(path, {name: tensor.contiguous() for name, tensor in image_encoder().state_dict().items()})
+
+
 def ip_adapter(unet: Any, kind: str = "plain", seed: int = 11) -> dict[str, Tensor]:
     """In the authors' layout. kind: "plain", "plus" or "full", which look at what `image_encoder` shows."""
     draw = torch.Generator().manual_seed(seed)

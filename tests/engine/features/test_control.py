@@ -38,7 +38,7 @@ def nets() -> dict[str, ControlNetModel | T2IAdapter]:
 @pytest.fixture(scope="module")
 def engine(nets: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Engine:
     data = tmp_path_factory.mktemp("control")
-    tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    studio.checkpoint(data)
     place = data / "models" / "ControlNet"
     tiny_control.save_ldm(place / "edges.safetensors", nets["edges"])
     tiny_control.save_file_of(place / "depth.safetensors", nets["depth"])

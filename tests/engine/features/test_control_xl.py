@@ -52,8 +52,7 @@ def engine(networks: Any, nets: dict[str, Any], tmp_path_factory: pytest.TempPat
     tiny_control.save_folder(place / "several", nets["union"])
     for kind in ("plain", "plus"):
         tiny_control.save(place / f"{kind}.safetensors", tiny_control.ip_adapter(networks["unet"], kind))
-    vision = {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()}
-    tiny_control.save(data / "models" / "clip_vision" / "clip.safetensors", vision)
+    tiny_control.save_image_encoder(data / "models" / "clip_vision" / "clip.safetensors")
     return studio.engine(data)
 
 

@@ -31,13 +31,11 @@ KINDS = ("plain", "plus", "full")
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     data = tmp_path_factory.mktemp("prompts")
-    unet, *rest = tiny.parts()
-    tiny.save_single(data / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(unet, *rest))
+    unet = studio.checkpoint(data)
     for seed, kind in enumerate(KINDS):
         tiny_control.save(data / "models" / "ControlNet" / f"{kind}.safetensors", tiny_control.ip_adapter(unet, kind, seed=seed))
     tiny_control.save_ldm(data / "models" / "ControlNet" / "edges.safetensors", tiny_control.controlnet(unet))
-    place = data / "models" / "clip_vision" / "clip.safetensors"
-    tiny_control.save(place, {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()})
+    tiny_control.save_image_encoder(data / "models" / "clip_vision" / "clip.safetensors")
     return studio.engine(data)
 
 

@@ -93,8 +93,7 @@ def engine(parts: dict[str, dict[str, Any]], nets: dict[str, Any], tmp_path_fact
     tiny_control.save_ldm(place / "of-sd1.safetensors", tiny_control.controlnet(tiny.parts()[0]))
     tiny_control.save_authors(place / "adapter.safetensors", tiny_control.t2i_adapter())
     tiny_control.save(place / "face.safetensors", tiny_control.ip_adapter(tiny.parts()[0]))
-    vision = {name: tensor.contiguous() for name, tensor in tiny_control.image_encoder().state_dict().items()}
-    tiny_control.save(data / "models" / "clip_vision" / "clip.safetensors", vision)
+    tiny_control.save_image_encoder(data / "models" / "clip_vision" / "clip.safetensors")
     return studio.engine(data)
 
 
