@@ -76,7 +76,7 @@ def fields_of(options: Mapping[str, Any], eta_key: str, tab: Tab, overriding: bo
     for option in OPTIONS:
         if not option.field or option.name not in options or option.eta not in ("", eta_key) or option.tab not in (None, tab):
             continue
-        if overriding and not option.overridable:
+        if overriding and not option.overridable or option.yields and not options[option.name]:
             continue
         value = options[option.name]
         values[option.field] = None if option.eta and value == option.default else value

@@ -19,6 +19,7 @@ from modules.core.control import ControlUnit
 from modules.core.groups.editing import Init, Mask, Outpaint
 from modules.core.groups.passes import Enlarging, Framing, Hires, Refiner, Script
 from modules.core.groups.sampling import Guidance, Solver, Spacing, Text, Variation
+from modules.core.groups.shortcuts import Shortcuts
 from modules.core.limits import PROMPT_LIMIT, SEED_LIMIT
 from modules.core.params import STRICT, Param
 from modules.core.records.samplers import SAMPLERS
@@ -140,6 +141,7 @@ class GenerationRequest:
     solver: Solver = field(default_factory=Solver)
     spacing: Spacing = field(default_factory=Spacing)
     guidance: Guidance = field(default_factory=Guidance)
+    shortcuts: Shortcuts = field(default_factory=Shortcuts)
     init: Init = field(default_factory=Init)
     mask: Mask = field(default_factory=Mask)
     outpaint: Outpaint = field(default_factory=Outpaint)

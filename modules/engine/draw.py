@@ -27,7 +27,7 @@ from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
 from modules.engine.depths import estimated
 from modules.engine.feature import Feature
-from modules.engine.features import lora
+from modules.engine.features import lora, shortcuts
 from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
@@ -112,7 +112,7 @@ class Drawing:
         for known in (self.card, refiner) if refiner else (self.card,):
             FAMILIES_BY_NAME[known.family].check(request)
         self.controls = Controls(request, shelf, self.means.control_networks, self.means.blobs)
-        features: list[Feature] = [*self.controls.standing(), *([Tiling()] if request.tiling else [])]
+        features: list[Feature] = [*self.controls.standing(), *([Tiling()] if request.tiling else []), *shortcuts.standing(request)]
         if "guidance.distilled" not in FAMILIES_BY_NAME[self.card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
         vectors = self.means.vectors(request)
@@ -199,7 +199,8 @@ class Drawing:
 
     def _own(self, stage: Stage, model: Model) -> Sequence[Feature]:
         """What a model wears in one stage only."""
-        return lora.of_stage(stage.request, self.means.shelf, self.say, model, self.means.models.converted)
+        worn = lora.of_stage(stage.request, self.means.shelf, self.say, model, self.means.models.converted)
+        return (*worn, *shortcuts.of_stage(stage))
 
     def _upscaler(self, told: Callable[[int, int], None]) -> Upscaler | None:
         """What enlarges this request's pictures as pictures: its start picture, or its first pass's."""

@@ -73,7 +73,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"vae|te$|unet$|module|text encoder|clip model", FILES),
         (r"controlnet|control ", CONTROL),
         (r"adetailer|detailer|face restoration|codeformer|gfpgan", "Repairing faces is not restored."),
-        (r"token merging|tome|hypertile", "Token merging saves time and changes the picture a little; it is not restored."),
+        (r"tome|hypertile", "It saves time and changes the picture a little; it is not restored."),
         (r"fp8|cache fp16|diffusion in low bits|precision", "Reduced precision is not restored."),
         (r"unipc", "UniPC runs with A1111's defaults."),
         (r"pad conds v0", "The older way of matching prompts of unequal length is not restored."),

@@ -198,6 +198,7 @@ RULES: Mapping[str, Rule] = {
     "Hires upscale": _hires(lambda request: float(request.hires.scale) if not (request.hires.width or request.hires.height) else None),
     "Hires resize": _hires(lambda request: _size(request.hires.width, request.hires.height) if request.hires.width or request.hires.height else None),
     "Hires steps": _hires(lambda request: request.hires.steps),
+    "Token merging ratio hr": _hires(lambda request: request.shortcuts.merging_hires),
     "Hires upscaler": _hires(lambda request: request.hires.upscaler),
     "Old prompt editing timelines": lambda request: True if request.text.old_editing and _bracketed(request, "[") else None,
     **{f"Module {number}": _module(number) for number in range(1, 5)},

@@ -53,8 +53,11 @@ def combine(answers: Sequence[Tensor], guide: Guide) -> Tensor:
 
 
 def skips_uncond(guidance: Guidance, step: Step, sigma: Tensor) -> bool:
-    """Whether this denoiser call leaves out the negative prompt, to save time: early in a stage, or at every second call below a noise level."""
+    """Whether this denoiser call leaves out the negative prompt: early in a stage, outside of an interval of noise levels (Kynkäänniemi et al. 2024), or at
+    every second call below a noise level."""
     if guidance.skip_early > 0 and step.call / max(step.calls, 1) <= guidance.skip_early:
+        return True
+    if float(sigma) <= guidance.interval_low or 0 < guidance.interval_high < float(sigma):
         return True
     due = guidance.min_sigma_all or step.call % 2 == 1
     return guidance.min_sigma > 0 and due and float(sigma) < guidance.min_sigma

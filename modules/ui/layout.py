@@ -42,6 +42,7 @@ HIDDEN: dict[str, dict[str, str]] = {
         "mask.latent": "given by programs and scripts; otherwise made from the mask",
         **{field.name: "belongs to the form that starts from noise" for field in walk(GenerationRequest) if field.path[0] == "hires"},
         "refiner.passes": "chooses between passes, and there is only one",
+        "shortcuts.merging_hires": "belongs to a second pass, and there is only one",
     },
 }
 """Of each form: parameters that do not stand in it, and why."""
@@ -121,7 +122,17 @@ ACCORDIONS: Accordions = (
     (
         "Guidance",
         "guidance",
-        (("guidance.distilled",), ("guidance.min_sigma", "guidance.skip_early"), ("guidance.min_sigma_all", "guidance.pad_conds")),
+        (
+            ("guidance.distilled",),
+            ("guidance.interval_high", "guidance.interval_low"),
+            ("guidance.min_sigma", "guidance.skip_early"),
+            ("guidance.min_sigma_all", "guidance.pad_conds"),
+        ),
+    ),
+    (
+        "Shortcuts",
+        "shortcuts",
+        (("shortcuts.merging", "shortcuts.merging_hires"), ("shortcuts.deep_steps", "shortcuts.first_block")),
     ),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
     ("VAE / Text encoders", "vae", (("vae",), ("vae_full", "vae_tiled"), ("companions",))),

@@ -174,7 +174,7 @@ def test_save_send_and_echo() -> None:
         ({"alwayson_scripts": {"ADetailer": {"args": [True, {}]}}}, InvalidRequest, "alwayson_scripts"),
         ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}}, InvalidRequest, "alwayson_scripts"),
         ({"override_settings": {"sd_unet": "film"}}, Unsupported, "override_settings.sd_unet"),
-        ({"override_settings": {"token_merging_ratio": 0.5}}, Unsupported, "override_settings.token_merging_ratio"),
+        ({"override_settings": {"token_merging_ratio": 1.5}}, InvalidRequest, "override_settings.token_merging_ratio"),
         ({"override_settings": {"samples_format": "bmp"}}, InvalidRequest, "override_settings.samples_format"),
         ({"override_settings": {"grid_background_color": "white"}}, InvalidRequest, "override_settings.grid_background_color"),
         ({"override_settings": {"return_mask": True}}, Unsupported, "override_settings.return_mask"),

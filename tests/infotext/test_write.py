@@ -243,6 +243,7 @@ ACTING: dict[str, dict[str, Any]] = {
     "outpaint.": {"init.image": REFERENCE, "outpaint.up": 8},
     "hires.": {"hires.enabled": True},
     "refiner.": {"refiner.checkpoint": "r", "hires.enabled": True},
+    "shortcuts.merging_hires": {"hires.enabled": True},
 }
 """What must be set for the parameters of a group to act."""
 
@@ -329,6 +330,8 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}
         kept |= {"refiner.switch_at": request.refiner.switch_at, "refiner.by_steps": request.refiner.by_steps}
         kept |= {"refiner.passes": request.refiner.passes} if second_pass(request) else {}
+    if not second_pass(request):
+        kept["shortcuts.merging_hires"] = default.shortcuts.merging_hires
     if not request.variation.strength:
         kept["variation.seed"] = default.variation.seed
     if min(request.variation.width, request.variation.height) > 0:

@@ -66,6 +66,7 @@ NOT_READ = "This kind of model reads its texts by T5 or by a fixed layer of CLIP
 DIFFUSION_LACKS: Mapping[str, str] = {
     "guidance.distilled": "Only FLUX dev and its kin learnt guidance as an input.",
     "spacing.shift": "Only schedules of flow matching are shifted.",
+    "shortcuts.first_block": "Only transformers are rows of like blocks; here DeepCache saves the same work.",
 }
 """What no diffusion model knows."""
 UNFRAMED = dict.fromkeys(
@@ -77,15 +78,22 @@ SD2_IDLE: Mapping[str, str] = {
     **UNFRAMED,
     "text.clip_skip": "Stable Diffusion 2.x was trained on the next-to-last layer of its text encoder and always reads it.",
 }
-SDXL_IDLE: Mapping[str, str] = {**WHOLE, "text.clip_skip": "SDXL was trained on the next-to-last layers of its text encoders and always reads them."}
+UNMERGED = "Tokens are merged where a network attends at full size, and this one does not; in A1111 nothing happens, either."
+MERGING = dict.fromkeys(("shortcuts.merging", "shortcuts.merging_hires"), UNMERGED)
+SDXL_IDLE: Mapping[str, str] = {
+    **WHOLE,
+    **MERGING,
+    "text.clip_skip": "SDXL was trained on the next-to-last layers of its text encoders and always reads them.",
+}
 """Aesthetic scores act on a refiner, also on one that takes over from the base."""
-FLOW_IDLE: Mapping[str, str] = {**UNFRAMED, "text.clip_skip": NOT_READ}
+FLOW_IDLE: Mapping[str, str] = {**UNFRAMED, "text.clip_skip": NOT_READ, **MERGING}
 FLOW_LACKS: Mapping[str, str] = {
     "spacing.noise_schedule": NO_TABLE,
     "spacing.downcast_alphas": NO_TABLE,
     "spacing.sgm_noise": "Models of flow matching begin with plain noise.",
     "guidance.pad_conds": "Its texts have one length.",
     "tiling": "A transformer has no edges that could wrap around.",
+    "shortcuts.deep_steps": "A transformer has no inner layers to share; the first-block cache saves the same work.",
 }
 """What no model of flow matching knows."""
 LARGE_SIZES = ((1024, 1024), (1152, 896), (896, 1152), (1216, 832), (832, 1216), (1344, 768), (768, 1344), (1536, 640), (640, 1536))
@@ -114,6 +122,10 @@ PIPELINE_LACKS: Mapping[str, str] = dict.fromkeys(
         "guidance.min_sigma_all",
         "guidance.skip_early",
         "guidance.pad_conds",
+        "guidance.interval_high",
+        "guidance.interval_low",
+        "shortcuts.deep_steps",
+        "shortcuts.first_block",
         "mask.image",
         "outpaint.left",
         "outpaint.right",
@@ -204,6 +216,8 @@ FAMILIES: Registry[FamilyRecord] = Registry(
                 "guidance.min_sigma": UNGUIDED,
                 "guidance.min_sigma_all": UNGUIDED,
                 "guidance.skip_early": UNGUIDED,
+                "guidance.interval_high": UNGUIDED,
+                "guidance.interval_low": UNGUIDED,
             },
             idle=FLOW_IDLE,
             half="bf16",
@@ -244,7 +258,7 @@ FAMILIES: Registry[FamilyRecord] = Registry(
             multiple=16,
             defaults={"width": 1024, "height": 1024, "steps": 28, "cfg_scale": 4.5, "sampler": "Euler", "schedule": "Automatic"},
             lacks=PIPELINE_LACKS,
-            idle=SD1_IDLE,
+            idle={**SD1_IDLE, **MERGING},
             half="bf16",
         ),
     ],

@@ -23,7 +23,8 @@ class Option:
     """field: dotted field of GenerationRequest that takes it; without one the key acts elsewhere, or is only kept. tab: acts on that body alone.
     eta: acts on samplers that write this infotext key alone. overridable: whether `override_settings` reach it; A1111 reads one key too early for that.
     saving: it is a setting of `core.saving`: this server's value is its default, and a login's own acts on that login's jobs.
-    neutral, refused: only these values can be had, and what the others would ask for. passed_over: what is left out with a note. choices: the only values."""
+    neutral, refused: only these values can be had, and what the others would ask for. passed_over: what is left out with a note. choices: the only values.
+    yields: at 0 it leaves what an option before it says."""
 
     name: str
     default: Any
@@ -36,6 +37,7 @@ class Option:
     passed_over: str = ""
     choices: tuple[Any, ...] = ()
     saving: bool = False
+    yields: bool = False
 
 
 MODEL = "sd_model_checkpoint"
@@ -100,9 +102,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="sd_unet", default="Automatic", refused="another UNet"),
     Option(name="sd_hypernetwork", default="None", refused="hypernetworks"),
     Option(name="sd_lora", default="None", refused="LoRA"),
-    Option(name="token_merging_ratio", default=0.0, refused="token merging"),
-    Option(name="token_merging_ratio_img2img", default=0.0, refused="token merging"),
-    Option(name="token_merging_ratio_hr", default=0.0, refused="token merging"),
+    Option(name="token_merging_ratio", default=0.0, field="shortcuts.merging"),
+    Option(name="token_merging_ratio_img2img", default=0.0, field="shortcuts.merging", tab="img2img", yields=True),
+    Option(name="token_merging_ratio_hr", default=0.0, field="shortcuts.merging_hires"),
     Option(name="fp8_storage", default="Disable", neutral=("Disable",), refused="FP8 weights"),
     Option(name="upcast_attn", default=False, refused="upcast attention"),
     Option(name="pad_cond_uncond_v0", default=False, refused="the old padding of conditionings"),
