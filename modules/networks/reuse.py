@@ -37,7 +37,7 @@ def sharing_deep_features(unet: Any, memory: Memory) -> Iterator[None]:
 
     def forward(x: Tensor, timestep: Tensor, **given: Any) -> Any:
         kept = () if memory.fresh else memory.kept.get(memory.key, ())
-        if not kept or last.conv1.weight.device != x.device:  # offloaded layer by layer, only the network itself knows how to call them
+        if not kept:
             with _hooked(last, leave):
                 return own(x, timestep, **given)
         return (_outermost(unet, x, timestep, kept[0], given),)

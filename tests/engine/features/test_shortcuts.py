@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from modules.core.errors import Unsupported
 from modules.core.groups.shortcuts import Shortcuts
+from modules.core.options import DeviceOptions, Placement
 from modules.core.params import to_dict
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
+from modules.core.result import Cancel
 from modules.engine.features.shortcuts import Reuse, TokenMerging, of_stage
 from modules.engine.generate import Engine
 from modules.engine.plan import plan
@@ -75,3 +78,13 @@ def test_a_family_without_the_layers_refuses(family: str, values: Shortcuts) -> 
 def test_two_of_the_same_ratio_are_equal_and_a_reuse_is_its_own() -> None:
     assert TokenMerging(0.5) == TokenMerging(0.5) != TokenMerging(0.4)
     assert Reuse(2)._memory is not Reuse(2)._memory
+
+
+@pytest.mark.parametrize("placement", ["medvram", "group", "lowvram"])
+def test_what_is_used_again_does_not_hang_on_where_weights_wait(draw: Draw, engine: Engine, placement: Placement) -> None:
+    values = {"steps": 5, "shortcuts": {"deep_steps": 2, "merging": 0.5}}
+    expected = draw(**values).pictures[0]
+    elsewhere = dataclasses.replace(engine, options=DeviceOptions(device="cpu", placement=placement))
+    (picture,) = elsewhere.run(expected.request, lambda event: None, lambda: Cancel.NONE, False).pictures
+    assert np.array_equal(pixels(picture), pixels(expected))
+    elsewhere.unload()
