@@ -127,7 +127,9 @@ class Drawing:
             """Each checkpoint with its own, or the file that stands in for it."""
             return self.means.autoencoders.instead(vaes[loaded.model.card.path], loaded)
 
-        with Relay(self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings) as relay:
+        with Relay(
+            self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings, storage=request.storage
+        ) as relay:
             stages = plan(request, relay.record, self.card.native)
             if tiles(request, stages, relay.acting.model, self.means.machine.free()):
                 relay.tile()
@@ -149,7 +151,7 @@ class Drawing:
     def _wide(self) -> Iterator[Made]:
         """As `takes`, through the model's own pipeline."""
         means, request = self.means, self.request
-        loaded = means.models.load(self.card, request.precision)
+        loaded = means.models.load(self.card, request.precision, request.storage)
         told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
         with ExitStack() as standing:
             for feature in lora.of_stage(request, means.shelf, self.say, loaded.model, means.models.converted):

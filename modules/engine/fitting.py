@@ -70,7 +70,10 @@ def fit(request: GenerationRequest, card: Card, measures: Measures, options: Dev
         return Fit("unknown", free=room.free)
     size = itemsize(request, card, options, room)
     full = 4 if options.no_half_vae or not room.gpu or request.vae_full else size
-    sizes = {part: count * (full if part == "vae" else size) for part, count in {**USUAL.get(card.family, {}), **measures.parts}.items()}
+    sizes = {
+        part: count * (full if part == "vae" else 1 if part == "denoiser" and request.storage == "fp8" else size)
+        for part, count in {**USUAL.get(card.family, {}), **measures.parts}.items()
+    }
     width, height = _largest(request)
     denoise = drawing(request, card.family, measures.width, width, height, size)
     levels = measures.levels or LEVELS

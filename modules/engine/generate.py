@@ -110,7 +110,7 @@ class Engine:
     def warm(self, model: str = "") -> str:
         """Loads a model, or the default one, so that the first picture need not wait. -> its name."""
         request, card = self._resolved(GenerationRequest(model=model))
-        self.models.load(card, request.precision)
+        self.models.load(card, request.precision, request.storage)
         return card.name
 
     def room(self) -> Room:
@@ -128,7 +128,7 @@ class Engine:
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         """How its prompts are read and what their weights do (`engine.anatomy`), as plain data. Without LoRAs. Raises EaselError."""
         request, card = self._resolved(request)
-        loaded = self.models.load(card, request.precision)
+        loaded = self.models.load(card, request.precision, request.storage)
         try:
             return asdict(weigh(loaded.family, loaded.model, request, self.vectors(request)))
         finally:

@@ -10,11 +10,12 @@ import torch
 
 from modules.catalog.card import Card
 from modules.core.options import DeviceOptions
-from modules.core.request import Precision
+from modules.core.request import Precision, Storage
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
 from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine
+from modules.memory.packing import pack
 from modules.memory.placement import Placed, emptied, place
 from modules.networks import pickles
 
@@ -40,15 +41,17 @@ class Models:
     def __post_init__(self) -> None:
         self._held = ByteCache(budget(self.machine, self.options), lambda: emptied(self.machine))
 
-    def load(self, card: Card, precision: Precision) -> Loaded:
+    def load(self, card: Card, precision: Precision, storage: Storage = "full") -> Loaded:
         """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
-        key = known_by(card, precision)
+        key = f"{known_by(card, precision)}|{storage}"
         held = self._held.get(key)
         if held is None:
             self._held.make_room(card.size + sum(one.size for one in card.companions.values()))
             family = FAMILIES_BY_NAME[card.family]
             with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
                 model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
+                if storage == "fp8":
+                    pack(model.parts, DTYPES[precision])
                 held = Loaded(family, model, place(model.parts, self.options, self.machine, self.converted))
             self._held.put(key, held, weight(model))
         return held

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modules.catalog.card import Card
 from modules.core.records.families import FamilyRecord
-from modules.core.request import Precision
+from modules.core.request import Precision, Storage
 from modules.engine.autoencoders import Healing
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
@@ -36,7 +36,7 @@ class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
     the request names one. healing: does what overflows again in full precision. readings: what texts became in earlier runs.
-    tiled: autoencoders work tile by tile. A context: at its end everything is put down."""
+    tiled: autoencoders work tile by tile. storage: how weights are kept. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -49,6 +49,7 @@ class Relay:
     healing: Healing = field(default_factory=Healing)
     readings: Readings = field(default_factory=Readings)
     tiled: bool = False
+    storage: Storage = "full"
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
@@ -76,7 +77,7 @@ class Relay:
         """The checkpoint whose turn it is, loaded. Raises BadModelFile, Unsupported."""
         if self._loaded is None or self._at_work is not self.turn:
             self.put_down()
-            self._loaded = self.bent(self.models.load(self.turn, self.precision))
+            self._loaded = self.bent(self.models.load(self.turn, self.precision, self.storage))
             self._at_work = self.turn
             if self.tiled:
                 self.tile()

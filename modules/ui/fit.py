@@ -23,6 +23,7 @@ COUNTING = (
     "batched",
     "cfg_scale",
     "precision",
+    "storage",
     "vae_full",
     "vae_tiled",
     "hires.enabled",

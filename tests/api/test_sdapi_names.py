@@ -15,6 +15,7 @@ NOT_A1111S = {
     "vae_tiled",
     "batched",
     "precision",
+    "storage",
     "embeddings",
     "loras",
     "companions",

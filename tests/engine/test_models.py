@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,7 @@ from modules.core.options import DeviceOptions, Placement
 from modules.engine.generate import Engine
 from modules.engine.models import weight
 from modules.memory.device import is_out_of_memory
-from tests.engine.conftest import Draw
+from tests.engine.conftest import Draw, pixels
 
 
 def test_a_model_is_read_once_and_its_weights_can_be_adapted(engine: Engine) -> None:
@@ -78,3 +79,23 @@ def test_of_a_batch_only_the_broken_picture_is_left_out(engine: Engine, draw: Dr
 def test_the_attention_kernel_is_a_recorded_fact(engine: Engine) -> None:
     split = dataclasses.replace(engine, options=DeviceOptions(attention="split"))
     assert (engine.facts()["attention"], split.facts()["attention"]) == ("sdpa", "split")
+
+
+@pytest.mark.parametrize("where", ["resident", "group", "lowvram"])
+def test_weights_kept_in_fp8_take_a_quarter_and_draw_nearly_the_same(engine: Engine, draw: Draw, where: Placement) -> None:
+    full = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").model.parts["unet"]
+    card = engine.shelf.hashed(engine.shelf.checkpoint("tiny"))
+    packed = engine.models.load(card, "fp32", "fp8")
+    large = [tensor for tensor in packed.model.parts["unet"].parameters() if tensor.dtype == torch.float8_e4m3fn]
+    assert sum(tensor.numel() for tensor in large) > 0.8 * sum(tensor.numel() for tensor in full.parameters())
+    packed.placed.move(where)
+    try:
+        first = draw(storage="fp8").pictures[0]
+        again = draw(storage="fp8").pictures[0]
+    finally:
+        packed.placed.move("resident")
+    assert first.request.storage == "fp8" and "Weights kept in: fp8" in first.infotext
+    assert pixels(again).tolist() == pixels(first).tolist() == pixels(draw(storage="fp8").pictures[0]).tolist()
+    difference = np.abs(pixels(first).astype(float) - pixels(draw().pictures[0]))
+    assert 0 < difference.mean() < 12
+    assert sum(tensor.dtype == torch.float8_e4m3fn for tensor in packed.model.parts["unet"].parameters()) == len(large)
