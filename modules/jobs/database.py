@@ -1,6 +1,6 @@
 """One SQLite file that outlives crashes: opened when it is first needed, brought to the present schema, set aside when it is damaged or foreign.
 
-Write-ahead log with every commit flushed. One connection, one lock: the work is a few rows at a time, and other processes may write meanwhile.
+Write-ahead log with every commit flushed, but for those that only a crash of the process must not undo. One connection, one lock: the work is a few rows at a time, and other processes may write meanwhile.
 Knows no table. Every failure becomes OutputTrouble, and the next use tries again.
 """
 
@@ -55,10 +55,12 @@ class Database:
             yield self._open()
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk when it is left, or nothing."""
+    def writing(self, flushed: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk when it is left, or nothing. flushed: a power cut cannot take it back, either; what comes
+        with the next one that is flushed need not wait for the disk itself."""
         with self._lock, _explained(self.path):
             connection = self._open()
+            connection.execute(f"PRAGMA synchronous = {'FULL' if flushed else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

@@ -151,7 +151,7 @@ class Queue:
             if self._closed or not waiting:
                 return None
             job = dataclasses.replace(self.get(waiting[0]), state=State.RUNNING, started=time.time())
-            self._write(job)
+            self._write(job, flushed=False)  # after a power cut it would wait again, and lose nothing
             self._board.start(job)
             return job
 
@@ -201,11 +201,11 @@ class Queue:
         self._board.end(job)
         self._tickets.settle(job.id, outcome)
 
-    def _write(self, job: Job) -> None:
+    def _write(self, job: Job, flushed: bool = True) -> None:
         """Writes a job, and before it what could not be written earlier."""
         self._behind[job.id] = job
         try:
-            self.store.put(self._behind.values())
+            self.store.put(self._behind.values(), flushed or len(self._behind) > 1)
             self._behind.clear()
         except OutputTrouble as trouble:
             logger.warning("%s", trouble)

@@ -47,9 +47,9 @@ class Store:
             (last,) = rows.execute("SELECT coalesce(max(position), 0) FROM jobs WHERE state = ?", (State.QUEUED.value,)).fetchone()
             write_job(rows, job, self._here().token, last + 1)
 
-    def put(self, jobs: Iterable[Job]) -> None:
-        """Jobs as they are now, with such of their pictures as are not yet there. Their place in the order stays."""
-        with self._database.writing() as rows:
+    def put(self, jobs: Iterable[Job], flushed: bool = True) -> None:
+        """Jobs as they are now, with such of their pictures as are not yet there. Their place in the order stays. flushed: as `Database.writing`."""
+        with self._database.writing(flushed) as rows:
             for job in jobs:
                 write_job(rows, job, self._here().token, 0)
                 for ordinal, record in enumerate(job.pictures):
