@@ -54,7 +54,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     def network(x: Tensor, sigma: Tensor, said: Batch, step: Step) -> Sequence[Tensor]:
         """x0 of each of the texts, as x is: [B, C, H, W]."""
         time, scales = table.at(sigma, quantize)
-        rows = _repeated(_as(x * scales.c_in, model.dtype), said.texts)
+        rows = _as(_repeated(x, said.texts) * scales.c_in, model.dtype)
         times = torch.full(rows.shape[:1], time, device=model.device)  # made where it is wanted: to copy it there, the host would wait for the device
         call = NetworkCall(rows, times, said.context, said.extra, negative=said.negative, blind=said.blind)
         for feature in bending:
@@ -90,12 +90,12 @@ def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _repeated(x: Tensor, times: int) -> Tensor:
     """[B, C, H, W] -> [B * times, C, H, W], picture by picture."""
-    return torch.cat([x] * times) if x.shape[0] == 1 else torch.cat([x] * times, dim=1).view(-1, *x.shape[1:])
+    return x.expand(times, -1, -1, -1) if x.shape[0] == 1 else x.repeat_interleave(times, dim=0)
 
 
 def _beside(x: Tensor, rows: Tensor) -> Tensor:
     """[B, C, H, W] for arithmetic with the rows of a call; that of one picture serves all of them as it is."""
-    return x if x.shape[0] == 1 else x.repeat_interleave(rows.shape[0] // x.shape[0], dim=0)
+    return x if x.shape[0] == 1 else _repeated(x, rows.shape[0] // x.shape[0])
 
 
 def _by_text(rows: Tensor, texts: int) -> Sequence[Tensor]:
