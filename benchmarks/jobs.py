@@ -126,7 +126,7 @@ def preview(ours: loop.Ours, models: Path, quads: int) -> None:
         shares = []
         for _ in range(quads):
             spent.clear()
-            whole = timed(partial(run, ours, replace(ours.request, steps=40)))
+            whole = timed(partial(run, ours, replace(ours.request, steps=100)))
             shares.append(sum(spent) / whole)
         share = statistics.median(shares)
         print(f"preview by {name}: {share:.3%} of the time ({min(shares):.3%} to {max(shares):.3%}), goal {goal:.1%}: {verdict(share <= goal)}", flush=True)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST = 8
+MOST = 4
 """Errands that may wait; each may hold a picture that is not saved yet."""
 
 
