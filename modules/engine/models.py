@@ -43,7 +43,7 @@ class Models:
 
     def load(self, card: Card, precision: Precision, storage: Storage = "full") -> Loaded:
         """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
-        key = f"{known_by(card, precision)}|{storage}"
+        key = known_by(card, precision, storage)
         held = self._held.get(key)
         if held is None:
             self._held.make_room(card.size + sum(one.size for one in card.companions.values()))
@@ -71,9 +71,9 @@ class Models:
         self._held.clear()
 
 
-def known_by(card: Card, precision: Precision) -> str:
+def known_by(card: Card, precision: Precision, storage: Storage) -> str:
     """Equal only for what loads as the same weights."""
-    return "|".join((str(card.path), card.sha256, precision, *(one.sha256 for one in card.companions.values())))
+    return "|".join((str(card.path), card.sha256, precision, storage, *(one.sha256 for one in card.companions.values())))
 
 
 def budget(machine: Machine, options: DeviceOptions) -> int:

@@ -104,7 +104,7 @@ class Relay:
         if key not in self._texts:
             acting = self._dressed(stage)
             worn = tuple(filter(None, (feature.on_texts for feature in (*self.features, *self._worn))))
-            encoder = known_by(self.turn, self.precision), worn, tuple(sorted(stage.request.embeddings.items()))
+            encoder = known_by(self.turn, self.precision, self.storage), worn, tuple(sorted(stage.request.embeddings.items()))
             reader, silent = self.readings.by(acting.family, encoder), silent_calls(stage)
             self._texts[key] = conditioning(reader, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
         return self._texts[key]

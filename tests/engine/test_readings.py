@@ -74,6 +74,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "the words": {"prompt": PROMPT.upper()},
     "the checkpoint": {"model": "other"},
     "the precision": {"precision": "bf16"},
+    "how weights are kept": {"storage": "fp8"},
     "clip skip": {"text": {"clip_skip": 2}},
     "emphasis": {"text": {"emphasis": "No norm"}},
     "a LoRA": {"prompt": f"{PROMPT} <lora:first:1>"},
