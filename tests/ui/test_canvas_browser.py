@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
@@ -74,6 +74,12 @@ def image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
+def inner(tab: Tab) -> tuple[int, int, int]:
+    """The mean colour of the shown picture where the strokes of `test_inpainting_with_the_mouse` lie."""
+    red, green, blue = ImageStat.Stat(image(tab.picture()).crop((50, 56, 78, 74))).mean
+    return round(red), round(green), round(blue)
+
+
 def test_inpainting_with_the_mouse(tab: Tab, photo: bytes) -> None:
     give(tab, "inpaint", photo)
     tab.page.locator(".easel-mode.on input.size").fill("20")
@@ -86,8 +92,12 @@ def test_inpainting_with_the_mouse(tab: Tab, photo: bytes) -> None:
     assert left >= 28 and top >= 38 and right <= 100 and bottom <= 92, "outside of the strokes and their blurred rim every pixel is as it was"
     inside = changed.crop((46, 56, 82, 74))
     assert sum(inside.histogram()[255:]) > 0.9 * inside.width * inside.height, "inside it was drawn anew"
-    red = image(tab.picture()).crop((50, 56, 78, 74)).resize((1, 1)).getpixel((0, 0))
-    assert isinstance(red, tuple) and red[0] < 180, "the red gave way"
+    red, green, blue = inner(tab)
+    assert green > red + 40 and green > blue + 25, "the red gave way to the cactus's green"
+    tab.fill(prompt="a banana on a blue background")
+    tab.until_shown(tab.generate())
+    red, green, blue = inner(tab)
+    assert min(red, green) > blue + 60, "and with another prompt to a banana's yellow"
     assert "Mask blur: 2" in tab.page.locator("#html_info_img2img").inner_text()
 
 
