@@ -218,7 +218,8 @@ class Library:
         self._others = [*beside, *(Listed(self._card(one, self._addition, used), one.inside) for one in walk(further, ADDITIONS, folders=False))]
         places = self.paths.annotator_folders()
         alone = (self._card(one, annotators.network_file, used) for one in walk(places, annotators.FILES, folders=False))
-        self._others += [Listed(card, card.path.name) for card in (*annotators.found(places), *alone) if card.kind == "annotator"]
+        maps = {card.path: Listed(card, card.path.name) for card in (*annotators.found(places), *alone) if card.kind == "annotator"}
+        self._others = [row for row in self._others if row.card.path not in maps] + list(maps.values())
         self._reports = ()
         self._lists = {}
         self._tables = Tables()

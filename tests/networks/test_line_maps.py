@@ -14,7 +14,10 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, instance_norm, interpolate, max_pool2d, pad, relu
 
 from modules.catalog.annotators import network_file
+from modules.catalog.hashes import HashCache
+from modules.catalog.scan import Library
 from modules.core.errors import BadModelFile
+from modules.core.paths import Paths
 from modules.networks import line_maps, pidinet
 from tests.networks import tiny_lines
 
@@ -173,6 +176,12 @@ def test_others_in_the_folder_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "torn.pth").write_bytes(b"\x80")
     torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "hand_pose_model.pth")
     assert {network_file(path).kind for path in tmp_path.iterdir()} == {"unknown"}
+
+
+def test_one_in_forges_folder_which_holds_other_networks_too_is_listed_once(tmp_path: Path) -> None:
+    path = tiny_lines.save(tmp_path / "models" / "ControlNetPreprocessor", "sk_model")
+    library = Library(Paths(data=tmp_path, models=tmp_path / "models"), HashCache(None))
+    assert [(card.kind, card.architecture, card.trouble) for card in library.files() if card.path == path] == [("annotator", "lineart", "")]
 
 
 def test_a_file_that_lacks_something_is_refused_by_name(tmp_path: Path) -> None:
