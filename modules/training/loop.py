@@ -132,9 +132,9 @@ class _Loop:
             seconds = time.monotonic() - began
             self._note({"step": self.done, "loss": loss, "rate": rate, "seconds": round(seconds, 3)})
             self._tell(f"loss {loss:.4f}")
-            if self._due(self.recipe.watching.save_every) and self.done < self.recipe.steps:
-                self._save()
             self._look()
+            if self._due(self.recipe.watching.save_every) and self.done < self.recipe.steps:
+                self._save()  # last of all: whoever goes on from here finds everything of this step in the curve
             stopped = self._asked()
         if self.done > done_before or not state.listed(self.place.folder / CHECKPOINTS):
             self._save()

@@ -119,9 +119,8 @@ class Trainer:
         with self._borrowed(request, card) as (borrowed, one):
             priors = self._priors(request, card, folder, report, cancel)
             views = Views(request.data, side, 8, request.seed)
-            material = Material(
-                *_split(entries, request.data.held_out, request.seed), priors, views, called(request), request.prior.weight, request.seed, one.see
-            )
+            trained_on, held = _split(entries, request.data.held_out, request.seed)
+            material = Material(trained_on, priors, held, views, called(request), request.prior.weight, request.seed, one.see)
             samples = Samples(folder / "samples", lambda: self._drawn(request, card, borrowed, cancel))
 
             def sampled(step: int) -> None:
