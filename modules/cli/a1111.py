@@ -25,7 +25,7 @@ _NEVER_FETCHED = "Easel never fetches anything but packages"
 
 WITHOUT_MEANING: tuple[Ignored, ...] = (
     *(Ignored(name, _ATTENTION) for name in (
-        "--xformers-flash-attention", "--reinstall-xformers", "--upcast-sampling", "--opt-channelslast")),
+        "--xformers-flash-attention", "--reinstall-xformers", "--upcast-sampling")),
     *(Ignored(name, _ATTENTION, True) for name in ("--sub-quad-q-chunk-size", "--sub-quad-kv-chunk-size", "--sub-quad-chunk-threshold")),
     *(Ignored(name, _AUTOMATIC) for name in (
         "--lowram", "--medvram-sdxl", "--disable-nan-check", "--no-hashing", "--no-half-controlnet", "--disable-safe-unpickle", "--skip-load-model-at-start", "--gradio-queue",

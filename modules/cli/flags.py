@@ -109,6 +109,9 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--attention", choices=ATTENTION, default="sdpa", help=f"how attention is computed. {kinds}")
     for kind, flags in ATTENTION_FLAGS.items():
         group.add_argument(*flags, dest="attention", action="store_const", const=kind, help=f"--attention {kind}")
+    compiling = "compile the network's blocks in the background, then draw faster (the whole network must fit on the device)"
+    group.add_argument("--compile", action="store_true", help=compiling)
+    group.add_argument("--opt-channelslast", action="store_true", help="keep convolutions channel by channel, as tensor cores read them")
     group.add_argument("--threads", metavar="N", default="0", help="CPU threads to compute with; 0 for PyTorch's choice")
     group = parser.add_argument_group("folders")
     group.add_argument("--data-dir", metavar="DIR", default="", help="where outputs, settings and history lie (here)")
@@ -183,7 +186,16 @@ def _device(found: argparse.Namespace) -> DeviceOptions:
     placement: Placement = "lowvram" if found.lowvram else "medvram" if found.medvram else found.placement
     no_half = found.no_half or getattr(found, "precision", None) == "full"
     threads = _number("--threads", found.threads, 1024)
-    return DeviceOptions(device=device, placement=placement, no_half=no_half, no_half_vae=found.no_half_vae, attention=found.attention, threads=threads)
+    return DeviceOptions(
+        device=device,
+        placement=placement,
+        no_half=no_half,
+        no_half_vae=found.no_half_vae,
+        attention=found.attention,
+        threads=threads,
+        compile=found.compile,
+        channels_last=found.opt_channelslast,
+    )
 
 
 def _serving(found: argparse.Namespace) -> ServeOptions:

@@ -16,13 +16,16 @@ AttentionKind = Literal["sdpa", "split", "slices", "flash", "xformers", "sage"]
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
     """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". no_half: fp32 where `auto` would say fp16.
-    attention: the kernel that computes it (`memory.attention`)."""
+    attention: the kernel that computes it (`memory.attention`). compile: repeated blocks through torch.compile (`memory.compiled`).
+    channels_last: weights of convolutions lie channel by channel, as tensor cores read them."""
 
     device: str = "auto"
     placement: Placement = "auto"
     no_half: bool = False
     no_half_vae: bool = False
     attention: AttentionKind = "sdpa"
+    compile: bool = False
+    channels_last: bool = False
     threads: int = 0
 
 

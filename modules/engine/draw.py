@@ -28,6 +28,7 @@ from modules.engine.controls import Controls
 from modules.engine.depths import estimated
 from modules.engine.feature import Feature
 from modules.engine.features import lora, shortcuts
+from modules.engine.features.compiling import Compiling
 from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
@@ -49,6 +50,7 @@ from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
 from modules.imaging.resize import Upscaler
+from modules.memory.compiled import Compilations
 from modules.memory.device import Machine
 from modules.memory.placement import rest
 
@@ -73,6 +75,7 @@ class Means(Protocol):
     control_networks: Warm
     previews: Previews
     first_passes: FirstPasses
+    compilations: Compilations | None
     readings: Readings
 
     @property
@@ -98,9 +101,11 @@ class Drawing:
     say: Callable[[str], None]
     pace: Pace = field(init=False)
     controls: Controls = field(init=False)
+    compiling: Compiling | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.means.looks().preview_interval)
+        self.compiling = Compiling(self.means.compilations) if self.means.compilations else None
 
     def takes(self) -> Iterator[Made]:
         """Take by take. Raises EaselError, and whatever torch raises when memory is short."""
@@ -112,7 +117,12 @@ class Drawing:
         for known in (self.card, refiner) if refiner else (self.card,):
             FAMILIES_BY_NAME[known.family].check(request)
         self.controls = Controls(request, shelf, self.means.control_networks, self.means.blobs)
-        features: list[Feature] = [*self.controls.standing(), *([Tiling()] if request.tiling else []), *shortcuts.standing(request)]
+        features: list[Feature] = [
+            *([self.compiling] if self.compiling else []),
+            *self.controls.standing(),
+            *([Tiling()] if request.tiling else []),
+            *shortcuts.standing(request),
+        ]
         if "guidance.distilled" not in FAMILIES_BY_NAME[self.card.family].record.lacks:
             features.append(DistilledGuidance(request.guidance.distilled))
         vectors = self.means.vectors(request)
@@ -168,7 +178,7 @@ class Drawing:
         """Samples and decodes the pictures that are evaluated together."""
         request, means = self.request, self.means
         requests = [single(request, index) for index in take]
-        kept = means.first_passes.find(stages, requests)
+        kept = None if self.compiling else means.first_passes.find(stages, requests)  # it may have been drawn the other way
         todo = stages[1:] if kept else stages
         total = sum(steps_of(stage) for stage in todo)
         self.report(Progress("sampling", take.start, request.pictures, 0, total))
@@ -226,6 +236,11 @@ class Drawing:
         if latents is None:
             return []
         decoded = relay.decode(latents)
+        facts = self.means.facts()
+        if self.compiling:
+            facts |= self.compiling.facts()
+            if trouble := self.compiling.trouble():
+                self.say(trouble)
         found: list[Drawn] = []
         broken, healed = 0, relay.healing.full and not requests[0].vae_full
         for place, (one, index) in enumerate(zip(requests, take, strict=True)):
@@ -234,7 +249,7 @@ class Drawing:
                 continue
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
             made = replace(one, vae_full=one.vae_full or healed, vae_tiled=relay.tiled)
-            found.append(partial(pictured, image, made, index, relay.lead, complete, self.keys, self.means.facts(), one))
+            found.append(partial(pictured, image, made, index, relay.lead, complete, self.keys, facts, one))
         if broken and not found:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         note = " ".join(

@@ -55,6 +55,7 @@ from modules.engine.texts import styled
 from modules.engine.upscalers import Upscalers, Watched
 from modules.engine.warm import Warm
 from modules.engine.weighing import weigh
+from modules.memory.compiled import Compilations
 from modules.memory.device import Machine, find, is_out_of_memory
 from modules.memory.placement import rest
 from modules.prompt.styles import Style
@@ -95,6 +96,7 @@ class Engine:
         self.autoencoders = Autoencoders(self.networks, self.options)
         self.previews = Previews(self.shelf, self.networks)
         self.first_passes = FirstPasses()
+        self.compilations = Compilations() if self.options.compile else None
         self.readings = Readings()
         self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 

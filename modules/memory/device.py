@@ -19,12 +19,13 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, 
 @dataclass(frozen=True)
 class Machine:
     """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here. half_vae: whether the
-    autoencoder may follow. attention: the kernel, which decides the last bits."""
+    autoencoder may follow. attention: the kernel, which decides the last bits, as the order of channels in memory does."""
 
     device: str
     half: bool
     half_vae: bool
     attention: AttentionKind = "sdpa"
+    channels_last: bool = False
 
     def precision(self, wanted: Precision) -> Precision:
         """`auto` made concrete."""
@@ -64,6 +65,7 @@ class Machine:
             "threads": str(torch.get_num_threads()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "attention": self.attention,
+            **({"channels": "last"} if self.channels_last else {}),
             "vae": str(self.vae_dtype(self.precision("auto"))).removeprefix("torch."),
             "system": f"{platform.system()} {platform.machine()}",
         }
@@ -86,7 +88,7 @@ def find(options: DeviceOptions) -> Machine:
     if name.startswith("cuda"):  # the same request, the same picture: fp32 is fp32, and the kernels do not depend on what ran before
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    return Machine(name, half, half and not options.no_half_vae, options.attention)
+    return Machine(name, half, half and not options.no_half_vae, options.attention, options.channels_last)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -102,10 +102,19 @@ def place(parts: Mapping[str, Any], options: DeviceOptions, machine: Machine, fo
     networks = {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
     for network in networks.values():
         attention.put_under(network, options.attention)
+        if options.channels_last:
+            _channels_last(network)
     sizes = {name: sum(tensor.nbytes for tensor in network.parameters()) for name, network in networks.items()}
     placed = Placed(networks, machine, folder)
     placed.move(chosen(options.placement, sizes, machine.free() + (sum(sizes.values()) if machine.device == "cpu" else 0)))
     return placed
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Pictures run through a network in the order of its convolutions' weights. Linear layers have no order."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def place_alone(network: nn.Module, options: DeviceOptions, machine: Machine, folder: Path) -> Placed:

@@ -79,8 +79,7 @@ def sharing_later_blocks(transformer: Any, memory: Memory, threshold: float) -> 
             moved = hidden - (given[0] if given else named["hidden_states"])
             kept = () if memory.fresh else memory.kept.get(memory.key, ())
             state["skip"] = bool(kept) and float((moved - kept[0]).abs().mean() / kept[0].abs().mean()) < threshold
-            if not state["skip"]:
-                state["moved"], state["first"] = moved, hidden
+            state["moved"], state["first"] = moved, hidden
             return beside, hidden
 
         return forward
@@ -89,7 +88,7 @@ def sharing_later_blocks(transformer: Any, memory: Memory, threshold: float) -> 
         def forward(*given: Any, **named: Any) -> Any:
             if state["skip"]:
                 beside, hidden = (named.get("encoder_hidden_states"), given[0] if given else named["hidden_states"])
-                return beside, hidden + memory.kept[memory.key][1] if closing else hidden
+                return beside, state["first"] + memory.kept[memory.key][1] if closing else hidden  # what a ControlNet added between the blocks stands in it
             beside, hidden = own(*given, **named)
             if closing:
                 memory.kept[memory.key] = (state.pop("moved"), hidden - state.pop("first"))

@@ -38,7 +38,7 @@ class Shortcuts:
             10,
             1,
             text="DeepCache interval",
-            hint="DeepCache: the inner layers compute once in so many steps, the outer ones always. 2 is nearly twice as fast, 5 loses details. 1: off.",
+            hint="DeepCache: the inner layers compute once in so many steps, the outer ones always. On the starter 2 takes half the time (42 dB), 3 takes 0.4 of it (35 dB). 1: off.",
         ),
     ] = 1
     first_block: Annotated[
