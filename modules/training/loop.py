@@ -20,7 +20,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list
 from torch import Tensor, nn
 
-from modules.core.errors import EaselError, InvalidRequest
+from modules.core.errors import EaselError, InvalidRequest, Unsupported
 from modules.core.result import Cancel, Progress
 from modules.core.training import TrainingRequest, fingerprint
 from modules.training import rates, state
@@ -87,6 +87,8 @@ class _Trained(nn.Module):
 
 def run(task: Task, data: Data, recipe: TrainingRequest, place: Run) -> Outcome:
     """Trains to the recipe's last step, or until somebody cancels; the module then has the weights to keep: the averages, where there are some. Raises EaselError; the last checkpoint stays whole whatever happens."""
+    if recipe.mixed == "fp16" and place.device == "cpu":
+        raise Unsupported("A processor does not compute in fp16.", "Choose bf16, or no mixed precision.", "mixed")
     AcceleratorState._reset_state(True)  # an earlier training of this process may have computed in other numbers
     accelerator = Accelerator(
         mixed_precision=recipe.mixed,

@@ -81,6 +81,9 @@ def test_dropped_captions_teach_what_is_without_a_text(train: Train, home: Path,
 def test_other_things_are_drawn_first_and_kept(train: Train, home: Path) -> None:
     result = train(name="kept", prior__prompts=["a cat", "a dog"], prior__share=0.5, steps=2)
     assert len(list((home / "training" / "kept" / "prior").glob("*.png"))) == 2 and result.request.prior.share == 0.5
+    train(name="alone", prior__share=0.5, steps=2)
+    assert losses(home, "kept") != losses(home, "alone"), "they are trained on"
+    assert not any(row.get("held_out") for row in rows(home / "training" / "kept" / "curve.jsonl")), "nobody is measured with them"
 
 
 def test_perceptual_distance() -> None:

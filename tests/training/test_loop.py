@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
+from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unsupported
 from modules.core.result import Cancel, Progress
 from modules.core.training import Learning
 from modules.training import loop, state
@@ -114,3 +114,10 @@ def test_only_two_checkpoints_are_kept(tmp_path: Path) -> None:
     loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path))
     assert state.listed(tmp_path / "checkpoints") == [9, 12]
     assert not list(tmp_path.rglob(".easel-*"))
+
+
+def test_bf16_learns_too_and_fp16_is_refused_on_a_processor(tmp_path: Path) -> None:
+    outcome = loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(steps=40, mixed="bf16"), loop.Run(tmp_path))
+    assert outcome.last["mse"] < outcome.first["mse"]
+    with pytest.raises(Unsupported, match="fp16"):
+        loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(mixed="fp16"), loop.Run(tmp_path / "other"))

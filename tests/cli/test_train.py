@@ -1,0 +1,64 @@
+"""`train --check`, and what is refused before torch is loaded. Whole trainings: tests/training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modules import cli
+from modules.cli import train
+from modules.core.errors import InvalidRequest
+from modules.core.training import TrainingRequest, check, fingerprint
+from tests.training.painting import folder
+
+
+def told(*words: str, home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = cli.main(["train", *words, "--data-dir", str(home)], lambda app, options: 0)
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def test_a_look_at_good_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = folder(tmp_path / "pictures", width=128, height=128)
+    code, said = told("lora", str(pictures), "--check", "--name", "thing", "--side", "128", "--flip", home=tmp_path, capsys=capsys)
+    assert code == 0 and "5 pictures can be trained on, 5 of them with captions" in said
+    assert (tmp_path / "training" / "thing" / train.SHEET).is_file() and "what-the-model-sees" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("lora", "EMPTY", "--check"), "There are no pictures"),
+        (("lora", "NOWHERE", "--check"), "There is no folder"),
+        (("lora", "EMPTY"), "has no name"),
+        (("lora", "EMPTY", "--name", "../x"), "no usable name"),
+        (("lora", "--name", "x"), "no pictures to train on"),
+        (("lora", "EMPTY", "--name", "x", "--steps", "0"), "steps"),
+        (("inversion", "EMPTY", "--name", "x", "--trigger", "y"), "name of its file"),
+        (("lora", "EMPTY", "--name", "x", "--variants", "3"), "random"),
+        (("lora", "EMPTY", "--name", "x", "--rnak", "3"), "--rank"),
+        (("nothing", "EMPTY", "--name", "x"), "invalid choice"),
+    ],
+)
+def test_bad_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], expected: str) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"EMPTY": str(tmp_path / "empty"), "NOWHERE": str(tmp_path / "nowhere")}
+    code, said = told(*(places.get(word, word) for word in words), home=tmp_path, capsys=capsys)
+    assert code == 2 and expected in said and "Traceback" not in said
+    assert not (tmp_path / "training").exists()
+
+
+def test_a_name_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "models" / "Lora").mkdir(parents=True)
+    (tmp_path / "models" / "Lora" / "x.safetensors").write_bytes(b"somebody's own")
+    code, said = told("lora", str(folder(tmp_path / "pictures")), "--name", "x", home=tmp_path, capsys=capsys)
+    assert code == 2 and "There is a model x.safetensors already" in said
+
+
+def test_what_a_resumed_run_may_change() -> None:
+    plain = TrainingRequest(name="x")
+    assert fingerprint(plain) != fingerprint(TrainingRequest(name="x", seed=2))
+    assert fingerprint(plain) == fingerprint(TrainingRequest(name="x", resume=True))
+    with pytest.raises(InvalidRequest):
+        check(plain)
