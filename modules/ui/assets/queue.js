@@ -39,7 +39,7 @@
 
     const row = (job, place, waiting) => {
         const picture = job.thumb ? easel.make("img", { src: easel.url(job.thumb), alt: "", width: 48, height: 48, loading: "lazy" }) : easel.make("span", { class: "blank", "aria-hidden": "true" });
-        const facts = [WORDS[job.state], job.wanted > 1 ? `${job.made} of ${job.wanted} pictures` : "", ...(job.details || []), job.finished ? moment.format(job.finished * 1000) : ""].filter(Boolean).join(" · ");
+        const facts = [WORDS[job.state], job.wanted > 1 ? `${Math.min(job.made, job.wanted)} of ${job.wanted} pictures` : "", ...(job.details || []), job.finished ? moment.format(job.finished * 1000) : ""].filter(Boolean).join(" · ");
         const words = easel.make("div", { class: "words" }, easel.make("p", { class: "prompt" }, job.prompt || "(empty prompt)"), easel.make("p", { class: "facts" }, facts), job.error ? easel.make("p", { class: "error" }, job.error) : null);
         const tools = easel.make("div", { class: "tools" });
         if (job.own && job.state === "queued") {
