@@ -1,15 +1,14 @@
-"""The autoencoder at work: a file's in place of the checkpoint's own, and in full precision where half of it overflows. Knows no sampler."""
+"""A file's autoencoder in place of the checkpoint's own. Knows no sampler."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from modules.catalog.card import Card
 from modules.core.options import DeviceOptions
@@ -17,19 +16,12 @@ from modules.core.request import GenerationRequest
 from modules.engine.models import Loaded
 from modules.engine.plan import Stage
 from modules.engine.warm import Warm
-from modules.families.family import Family, Model
+from modules.families.family import Model
 from modules.memory.budget import decoding
-from modules.memory.placement import Placed, in_full, place_alone
+from modules.memory.placement import Placed, place_alone
 from modules.networks import vae, vae_file, vae_tiles
 
-T = TypeVar("T")
-HEALED = "The VAE overflowed in half precision, so it worked in fp32 for this picture. --no-half-vae does so from the start."
-
 TILED = "Memory would have been short, so the VAE worked in tiles."
-
-
-class Overflowed(Exception):
-    """The autoencoder gave what is no number, and something of this picture had come through it before: it must all be done again in full precision."""
 
 
 @dataclass(frozen=True)
@@ -73,37 +65,3 @@ def tiles(request: GenerationRequest, stages: Sequence[Stage], model: Model, fre
         return request.vae_tiled
     side = vae.factor(model.parts["vae"])
     return request.vae_tiled or decoding(widths, height * side, width * side, model.vae_dtype.itemsize) > free
-
-
-@dataclass
-class Healing:
-    """Of one picture, or of those that are evaluated together. full: whether the autoencoder works in fp32."""
-
-    full: bool = False
-    _passed: bool = False
-
-    def begin(self, full: bool) -> None:
-        self.full, self._passed = full, False
-
-    def drawn(self, full: bool, draw: Callable[[], T]) -> T:
-        """What `draw` gives; drawn once more where its autoencoder overflowed after something had come through it. full: from the start."""
-        self.begin(full)
-        try:
-            return draw()
-        except Overflowed:
-            self.begin(True)
-            return draw()
-
-    def through(self, family: Family, model: Model, given: Tensor, work: Callable[[Family, Model, Tensor], Tensor]) -> Tensor:
-        """Latents or pixels through the autoencoder. What comes out as not-a-number from numbers is done again in fp32. Raises Overflowed."""
-        half = model.vae_dtype != torch.float32
-        if not half or not self.full:
-            made = work(family, model, given)
-            if not half or made.isfinite().all() or not given.isfinite().all():
-                self._passed = True
-                return made
-            self.full = True
-            if self._passed:
-                raise Overflowed
-        with in_full(model.parts["vae"]):
-            return work(family, replace(model, vae_dtype=torch.float32), given)

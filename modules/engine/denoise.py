@@ -47,6 +47,8 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         if skips:
             return [_batch(conds, pictures, model)]
         against = (negative,) * guiding.against
+        if request.guidance.apart:
+            return [*(_batch((cond,), pictures, model) for cond in conds), _batch(against, pictures, model, len(against))]
         if len(negative.context) == len(conds[0].context):
             return [_batch((*conds, *against), pictures, model, len(against))]
         return [_batch(conds, pictures, model), _batch(against, pictures, model, len(against))]

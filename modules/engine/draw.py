@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report
 from modules.engine import inversions, upscaler_names, wide
-from modules.engine.autoencoders import HEALED, TILED, Autoencoders, tiles
+from modules.engine.autoencoders import TILED, Autoencoders, tiles
 from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
 from modules.engine.depths import estimated
@@ -33,6 +33,7 @@ from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
 from modules.engine.first_passes import FirstPasses
+from modules.engine.healing import Again, Healing
 from modules.engine.models import Loaded, Models
 from modules.engine.plan import Stage, plan, takes
 from modules.engine.previews import Previews
@@ -43,6 +44,7 @@ from modules.engine.resolve import Shelf
 from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.engine.tell import pictured
+from modules.engine.upscaler_names import Upscaling
 from modules.engine.upscalers import Upscalers, Watched
 from modules.engine.vae_names import doubted, of_refiner, vae_of
 from modules.engine.warm import Warm
@@ -50,6 +52,7 @@ from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
 from modules.imaging.resize import Upscaler
+from modules.memory import ladder
 from modules.memory.compiled import Compilations
 from modules.memory.device import Machine
 from modules.memory.placement import rest
@@ -71,6 +74,7 @@ class Means(Protocol):
     machine: Machine
     models: Models
     autoencoders: Autoencoders
+    networks: Warm
     upscalers: Upscalers
     control_networks: Warm
     previews: Previews
@@ -108,10 +112,14 @@ class Drawing:
         self.compiling = Compiling(self.means.compilations) if self.means.compilations else None
 
     def takes(self) -> Iterator[Made]:
-        """Take by take. Raises EaselError, and whatever torch raises when memory is short."""
-        if self.card.family == "pipeline":
-            yield from self._wide()
-            return
+        """Take by take. Raises EaselError, and what torch raises when memory is short beside the drawing. Afterwards everything lies where it was."""
+        try:
+            yield from self._wide() if self.card.family == "pipeline" else self._deep()
+        finally:
+            self.means.models.as_asked()
+
+    def _deep(self) -> Iterator[Made]:
+        """Through the family's own functions."""
         request, shelf = self.request, self.means.shelf
         refiner = refiner_of(request, shelf)
         for known in (self.card, refiner) if refiner else (self.card,):
@@ -140,65 +148,110 @@ class Drawing:
         with Relay(
             self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings, storage=request.storage
         ) as relay:
-            stages = plan(request, relay.record, self.card.native)
-            if tiles(request, stages, relay.acting.model, self.means.machine.free()):
-                relay.tile()
-            for sentence in inversions.unfitting(relay.acting.model, vectors) if vectors else ():
+            healing = relay.healing = Healing(
+                request, lambda: self._room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
+            )
+            acting = healing.attempt("loading", lambda: relay.acting)
+            if tiles(request, plan(request, relay.record, self.card.native), acting.model, self.means.machine.free()):
+                healing.tiled("" if request.vae_tiled else TILED)
+            for sentence in inversions.unfitting(acting.model, vectors) if vectors else ():
                 self.say(sentence)
+            del acting
             self.report(Progress("encoding", 0, request.pictures))
-            for stage in stages:
-                relay.texts(stage)
-            for take in takes(request):
+            for stage in plan(request, relay.record, self.card.native):
+                healing.attempt("reading", partial(relay.texts, stage))
+            left = takes(request)
+            while left:
                 if self.cancel() is Cancel.STOP:
                     yield [], Cancel.STOP
                     return
-                made, how = relay.healing.drawn(request.vae_full, partial(self._take, relay, stages, take))
+                take = left.pop(0)
+                found = self._healed(relay, take)
+                if found is None:
+                    left = [range(index, index + 1) for index in range(take.start, request.pictures)]
+                    continue
                 relay.rest()
-                yield made, how
-                if how is Cancel.STOP:
+                yield found
+                if found[1] is Cancel.STOP:
                     return
+
+    def _healed(self, relay: Relay, take: range) -> Made | None:
+        """Whatever a take needs so that it is made. None where its pictures are to be drawn one by one, and all after them."""
+        healing = relay.healing
+        healing.begin()
+        while True:
+            try:
+                return self._take(relay, take)
+            except Again:
+                healing.restart()
+            if len(take) > 1 and not healing.request.batched:
+                return None
 
     def _wide(self) -> Iterator[Made]:
         """As `takes`, through the model's own pipeline."""
         means, request = self.means, self.request
-        loaded = means.models.load(self.card, request.precision, request.storage)
+        healing = Healing(
+            request, partial(self._room, None), lambda: None, lambda: None, means.machine.device, FAMILIES_BY_NAME[self.card.family].record.lacks, self.say
+        )
+        loaded = healing.attempt("loading", lambda: means.models.load(self.card, request.precision, request.storage))
+        healing.room, healing.frugal = partial(self._room, loaded.placed), partial(means.models.frugal, loaded.placed)
         told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
         with ExitStack() as standing:
             for feature in lora.of_stage(request, means.shelf, self.say, loaded.model, means.models.converted):
                 standing.enter_context(feature.attach(loaded.model))
             for index in range(request.pictures):
                 one = single(request, index)
-                image, how = wide.drawn(loaded.model, one, (index, request.pictures), means.blobs, self.report, self.cancel, means.looks())
+                healing.begin()
+                draw = partial(wide.drawn, loaded.model, one, (index, request.pictures), means.blobs, self.report, self.cancel, means.looks())
+                image, how = healing.attempt("sampling", draw)
                 rest(loaded.placed)
                 yield [(partial(pictured, image, one, index, self.card, how is Cancel.NONE, told, means.facts()), "")] if image else [], how
                 if how is Cancel.STOP:
                     return
 
-    def _take(self, relay: Relay, stages: Sequence[Stage], take: range) -> Made:
-        """Samples and decodes the pictures that are evaluated together."""
-        request, means = self.request, self.means
+    def _take(self, relay: Relay, take: range) -> Made:
+        """Samples and decodes the pictures that are evaluated together. Raises Again, EaselError."""
+        means, healing = self.means, relay.healing
+        request = healing.request
         requests = [single(request, index) for index in take]
+        relay.become(request.precision)
+        stages = plan(request, relay.record, self.card.native)
         kept = None if self.compiling else means.first_passes.find(stages, requests)  # it may have been drawn the other way
         todo = stages[1:] if kept else stages
         total = sum(steps_of(stage) for stage in todo)
         self.report(Progress("sampling", take.start, request.pictures, 0, total))
         relay.turn = relay.lead
+        healing.attempt("loading", lambda: relay.bare)
         how, done = Cancel.NONE, 0
-        upscaler = self._upscaler(lambda pieces, of: self.report(Progress("enlarging", take.start, request.pictures, done, total)))
+
+        upscaler = self._upscaler(healing, lambda pieces, of: self.report(Progress("enlarging", take.start, request.pictures, done, total)))
+
+        def begun() -> Canvas:
+            depths = partial(estimated, shelf=means.shelf, networks=means.control_networks)
+            return prepare(relay, stages[0], requests, means.blobs, upscaler, depths)
+
+        def further(canvas: Canvas, stage: Stage, latents: Tensor, turn: Card) -> Canvas:
+            relay.turn = turn
+            return canvas.onward(canvas, stage, latents, relay)
+
+        def drawn(canvas: Canvas, stage: Stage, latents: Tensor | None) -> Tensor:
+            relay.turn = relay.lead
+            watch = self._watch(relay.bare, take, done, total)
+            bending = [*relay.features, *canvas.features, *self.controls.acting(relay, stage, requests[0]), watch]
+            return canvas.settle(_stage(stage, relay, requests, bending, latents))
+
         try:
-            canvas = prepare(relay, stages[0], requests, means.blobs, upscaler, partial(estimated, shelf=means.shelf, networks=means.control_networks))
+            canvas = healing.attempt("starting", begun)
             latents = canvas.latents
             if kept:
                 latents = kept.latents.to(relay.bare.device)
                 relay.turn = relay.refiner if kept.refined and relay.refiner else relay.lead
             for stage in todo:
                 if stage is not stages[0] and latents is not None:
-                    canvas = canvas.onward(canvas, stage, latents, relay)
+                    canvas = healing.attempt("enlarging", partial(further, canvas, stage, latents, relay.turn), once=request.outpaints)
                     latents = canvas.latents
-                relay.turn = relay.lead
-                watch = self._watch(relay.bare, take, done, total)
-                bending = [*relay.features, *canvas.features, *self.controls.acting(relay, stage, requests[0]), watch]
-                latents = canvas.settle(_stage(stage, relay, requests, bending, latents))
+                latents = healing.attempt("sampling", partial(drawn, canvas, stage, latents))
+                healing.drew(latents, relay.bare)
                 means.first_passes.keep(stage, requests, latents, relay.turn is relay.refiner)
                 done += steps_of(stage)
         except Stopped as stop:
@@ -207,20 +260,26 @@ class Drawing:
                 return [], how
             latents = stop.latents
         self.report(Progress("decoding", take.start, request.pictures, total, total))
-        return self._pictures(relay, requests, take, canvas, latents, how is Cancel.NONE), how
+        return self._pictures(relay, take, canvas, latents, how is Cancel.NONE), how
+
+    def _room(self, placed: Any) -> None:
+        """Every network that is not at work leaves the memory. placed: of the model that is; None for none."""
+        self.means.models.only(placed)
+        self.means.networks.unload()
+        self.means.control_networks.unload()
 
     def _own(self, stage: Stage, model: Model) -> Sequence[Feature]:
         """What a model wears in one stage only."""
         worn = lora.of_stage(stage.request, self.means.shelf, self.say, model, self.means.models.converted)
         return (*worn, *shortcuts.of_stage(stage))
 
-    def _upscaler(self, told: Callable[[int, int], None]) -> Upscaler | None:
+    def _upscaler(self, healing: Healing, told: Callable[[int, int], None]) -> Upscaler | None:
         """What enlarges this request's pictures as pictures: its start picture, or its first pass's."""
-        request, shelf = self.request, self.means.shelf
+        request, means = self.request, self.means
         for place, name, plain in upscaler_names.names_of(request):
             if name not in LATENT_UPSCALERS:
-                found = upscaler_names.find(name, shelf, place, plain, request.enlarging.networks.get(name, ""))
-                return self.means.upscalers.function(found, request.enlarging, request.precision, Watched(told, self.cancel))
+                found = upscaler_names.find(name, means.shelf, place, plain, request.enlarging.networks.get(name, ""))
+                return healing.enlarging(partial(_function, means.upscalers, found, Watched(told, self.cancel)))
         return None
 
     def _watch(self, model: Model, take: range, done: int, total: int) -> Watch:
@@ -229,33 +288,32 @@ class Drawing:
         decoded = self.means.previews.of(model) if self.pace.interval else None
         return Watch(self.report, self.cancel, take.start, self.request.pictures, done, total, self.pace, preview, side, decoded)
 
-    def _pictures(
-        self, relay: Relay, requests: Sequence[GenerationRequest], take: range, canvas: Canvas, latents: Tensor | None, complete: bool
-    ) -> list[tuple[Drawn, str]]:
+    def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, complete: bool) -> list[tuple[Drawn, str]]:
         """Decoded and finished. One that came out as not-a-number is left out and said; the others stand."""
         if latents is None:
             return []
         decoded = relay.decode(latents)
-        facts = self.means.facts()
+        facts, healing = self.means.facts(), relay.healing
         if self.compiling:
             facts |= self.compiling.facts()
             if trouble := self.compiling.trouble():
                 self.say(trouble)
-        found: list[Drawn] = []
-        broken, healed = 0, relay.healing.full and not requests[0].vae_full
-        for place, (one, index) in enumerate(zip(requests, take, strict=True)):
-            if not torch.isfinite(decoded[place]).all():
-                broken += 1
-                continue
+
+        def finished(place: int, index: int) -> Drawn:
             image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
-            made = replace(one, vae_full=one.vae_full or healed, vae_tiled=relay.tiled)
-            found.append(partial(pictured, image, made, index, relay.lead, complete, self.keys, facts, one))
-        if broken and not found:
+            made, asked = single(healing.request, index), single(self.request, index)
+            tell = partial(pictured, image, made, index, relay.lead, complete, self.keys, facts, asked)
+            return partial(ladder.patiently, tell, partial(ladder.exhausted, "finishing", healing.device, image.size))
+
+        sound = [(place, index) for place, index in enumerate(take) if torch.isfinite(decoded[place]).all()]
+        if not sound:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
-        note = " ".join(
-            ([f"{NAN} {NAN_REMEDY}"] if broken else []) + ([HEALED] if healed else []) + ([TILED] if relay.tiled and not requests[0].vae_tiled else [])
-        )
-        return [(picture, note) for picture in found]
+        note = f"{NAN} {NAN_REMEDY}" if len(sound) < len(take) else ""
+        return [(healing.attempt("finishing", partial(finished, *one), once=self.request.outpaints), note) for one in sound]
+
+
+def _function(upscalers: Upscalers, found: Upscaling, watched: Watched, request: GenerationRequest) -> Upscaler | None:
+    return upscalers.function(found, request.enlarging, request.precision, watched)
 
 
 def _stage(stage: Stage, relay: Relay, requests: list[GenerationRequest], features: Sequence[Feature], latents: Tensor | None) -> Tensor:

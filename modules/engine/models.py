@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import torch
 
 from modules.catalog.card import Card
-from modules.core.options import DeviceOptions
+from modules.core.errors import OutputTrouble
+from modules.core.options import DeviceOptions, Placement
 from modules.core.request import Precision, Storage
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
 from modules.memory.cache import ByteCache
-from modules.memory.device import DTYPES, Machine
+from modules.memory.device import DTYPES, Machine, is_out_of_memory
 from modules.memory.packing import pack
 from modules.memory.placement import Placed, emptied, place
 from modules.networks import pickles
@@ -37,6 +39,8 @@ class Models:
     options: DeviceOptions
     converted: Path
     _held: ByteCache[Loaded] = field(init=False)
+    _placement: Placement | None = field(default=None, init=False)
+    _moved: dict[int, tuple[Placed, Placement | None]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._held = ByteCache(budget(self.machine, self.options), lambda: emptied(self.machine))
@@ -52,7 +56,10 @@ class Models:
                 model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
                 if storage == "fp8":
                     pack(model.parts, DTYPES[precision])
-                held = Loaded(family, model, place(model.parts, self.options, self.machine, self.converted))
+                options = replace(self.options, placement=self._placement or self.options.placement)
+                held = Loaded(family, model, place(model.parts, options, self.machine, self.converted))
+            if self._placement:
+                self._moved[id(held.placed)] = (held.placed, None)
             self._held.put(key, held, weight(model))
         return held
 
@@ -65,6 +72,48 @@ class Models:
     def held(self) -> int:
         """Bytes of the models that are loaded."""
         return self._held.size
+
+    def only(self, placed: Placed | None) -> None:
+        """Lets go of every model but the one that is placed so; of all for None."""
+        self._held.only(lambda loaded: loaded.placed is placed)
+
+    def drop(self, placed: Placed) -> None:
+        """Lets go of a model; it is read again when it is asked for."""
+        self._held.only(lambda loaded: loaded.placed is not placed)
+
+    def frugal(self, placed: Placed | None) -> Placement | None:
+        """-> the next placement that holds less where the work is: of a model that is loaded, and of all that will be until `as_asked`. None where there is none."""
+        asked = self._placement or self.options.placement
+        now = placed.where if placed else "resident" if asked == "auto" else asked
+        order = get_args(Placement)
+        to = next(iter(order[order.index(now) + 1 :]), None)
+        if to is None or placed and not self._moved_to(placed, to):
+            return None
+        self._placement = to
+        return to
+
+    def as_asked(self) -> None:
+        """What `frugal` put elsewhere goes back to where it was. What was loaded since is read again when it is asked for."""
+        moved, self._moved, self._placement = self._moved, {}, None
+        for placed, where in moved.values():
+            if where is None:
+                self.drop(placed)
+            else:
+                self._moved_to(placed, where)
+        self._moved = {}
+
+    def _moved_to(self, placed: Placed, to: Placement) -> bool:
+        """Whether there is room for what waits. A model for which memory was short halfway is dropped."""
+        self._moved.setdefault(id(placed), (placed, placed.where))
+        try:
+            placed.move(to)
+        except OutputTrouble:
+            return False
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self.drop(placed)
+        return True
 
     def unload(self) -> None:
         """Lets go of every model."""

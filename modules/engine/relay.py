@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from modules.catalog.card import Card
+from modules.core.options import Placement
 from modules.core.records.families import FamilyRecord
 from modules.core.request import Precision, Storage
-from modules.engine.autoencoders import Healing
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
 from modules.engine.feature import Feature
 from modules.engine.handover import due, handing_over
+from modules.engine.healing import Healing
 from modules.engine.levels import levels_of
 from modules.engine.models import Loaded, Models, known_by
 from modules.engine.plan import Stage
@@ -26,7 +27,8 @@ from modules.engine.readings import Readings
 from modules.engine.sample import silent_calls
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
-from modules.memory.placement import rest
+from modules.memory.device import is_out_of_memory
+from modules.memory.placement import Placed, rest
 from modules.sampling.parameterization import Table
 from modules.sampling.step import Denoise
 
@@ -35,7 +37,7 @@ from modules.sampling.step import Denoise
 class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
-    the request names one. healing: does what overflows again in full precision. readings: what texts became in earlier runs.
+    the request names one. healing: what is done where memory is short or half precision overflows. readings: what texts became in earlier runs.
     tiled: autoencoders work tile by tile. storage: how weights are kept. A context: at its end everything is put down."""
 
     models: Models
@@ -56,7 +58,7 @@ class Relay:
     _standing: ExitStack = field(default_factory=ExitStack, init=False)
     _worn: Sequence[Feature] = field(default=(), init=False)
     _wearing: ExitStack = field(default_factory=ExitStack, init=False)
-    _texts: dict[tuple[str, tuple[int, int], str], Conditioning] = field(default_factory=dict, init=False)
+    _texts: dict[tuple[str, tuple[int, int], str, str], Conditioning] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.turn = self.lead
@@ -100,7 +102,7 @@ class Relay:
         """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
         multiple, (_, height, width) = self.record.multiple, stage.latent
         size = stage.enlarged[:2] if any(stage.enlarged[:2]) else (width * multiple, height * multiple)
-        key = stage.name, size, self.turn.sha256
+        key = stage.name, size, self.turn.sha256, self.precision
         if key not in self._texts:
             acting = self._dressed(stage)
             worn = tuple(filter(None, (feature.on_texts for feature in (*self.features, *self._worn))))
@@ -119,11 +121,28 @@ class Relay:
 
     def decode(self, latents: Tensor) -> Tensor:
         """By the autoencoder of whoever drew last, as `Family.decode`."""
-        return self.healing.through(self.acting.family, self.acting.model, latents, lambda family, model, given: family.decode(model, given))
+        return self.healing.through(lambda: self.acting, latents, lambda family, model, given: family.decode(model, given))
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """By the autoencoder of the acting checkpoint, as `Family.encode_image`."""
-        return self.healing.through(self.acting.family, self.acting.model, pixels, lambda family, model, given: family.encode_image(model, given))
+        return self.healing.through(lambda: self.acting, pixels, lambda family, model, given: family.encode_image(model, given))
+
+    def become(self, precision: Precision) -> None:
+        """From here on all checkpoints work in this precision."""
+        if precision != self.precision:
+            self.put_down()
+            self.precision = precision
+
+    def alone(self) -> Placed | None:
+        """How the acting model is placed, after what of it need not be on the device left that; None while none is loaded."""
+        self.rest()
+        return self._loaded.placed if self._loaded else None
+
+    def frugal(self) -> Placement | None:
+        """Has the checkpoints of this run hold less where the work is, by one step. -> how they lie now; None where nothing less is left."""
+        placed = self._loaded.placed if self._loaded else None
+        self.put_down()
+        return self.models.frugal(placed)
 
     def rest(self) -> None:
         """Between two pictures: nothing of the acting model stays on the device that need not."""
@@ -131,11 +150,18 @@ class Relay:
             rest(self._loaded.placed)
 
     def put_down(self) -> None:
-        """The run's features come off the acting model, which this object holds no longer."""
-        self._undress()
-        self._standing.close()
-        self.rest()
-        self._loaded = self._at_work = None
+        """The run's features come off the acting model, which this object holds no longer. One for which memory is short then is read again next time."""
+        loaded, self._loaded, self._at_work = self._loaded, None, None
+        try:
+            with ExitStack() as last:
+                if loaded is not None:
+                    last.callback(rest, loaded.placed)
+                last.callback(self._standing.close)
+                self._undress()
+        except (MemoryError, RuntimeError) as error:
+            if loaded is None or not is_out_of_memory(error):
+                raise
+            self.models.drop(loaded.placed)
 
     def _taken_over(self, refiner: Card, stage: Stage, features: Sequence[Feature]) -> Denoise:
         self.turn = refiner
@@ -159,5 +185,5 @@ class Relay:
         return acting
 
     def _undress(self) -> None:
-        self._wearing.close()
         self._worn = ()
+        self._wearing.close()

@@ -46,13 +46,13 @@ def prepare(
         return Canvas(features=beside.nothing(relay, stage.latent, depth_of(request, blobs)), onward=enlarging(upscaler))
     if stage.window:
         return outpaint.begun(relay, stage, stage.window, requests, blobs)
-    family, model = relay.acting.family, relay.acting.model
+    model = relay.bare
     source = flatten(opened(blobs.get(request.init.image, "init.image")), request.init.background)
     where = region(request, source, blobs)
     seen = masks.network_picture(source, where, upscaler) if where else fitted(request, source, upscaler)
     if where and request.mask.content != "original":
         seen = fill.fill(seen, where.latent)
-    start = family.encode_image(model, pixels.to_tensor([seen]))
+    start = relay.encode_image(pixels.to_tensor([seen]))
     if request.init.resize_mode == "Just resize (latent upscale)" and not (where and where.crop):
         start = latents.resize(start, *stage.latent[1:])
     start = start.expand(len(requests), -1, -1, -1)

@@ -36,6 +36,11 @@ class ByteCache(Generic[Value]):
         """Bytes that are held."""
         return sum(size for _, size in list(self._held.values()))
 
+    def only(self, wanted: Callable[[Value], bool]) -> None:
+        """Lets go of the others."""
+        self._held = OrderedDict((key, held) for key, held in self._held.items() if wanted(held[0]))
+        self._dropped()
+
     def clear(self) -> None:
         """Lets go of all."""
         self._held.clear()

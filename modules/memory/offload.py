@@ -84,12 +84,12 @@ class Weights:
         """Its weights arrive in fp32."""
         modules = list(network.modules())
         small = [(tensor, tensor.data) for module in modules for tensor in _own(module) if tensor not in self._kept and tensor.is_floating_point()]
-        self._wide |= {id(module) for module in modules}
-        for module in modules:
-            self.away(module)
-        for tensor, numbers in small:
-            tensor.data = numbers.float()
         try:
+            self._wide |= {id(module) for module in modules}
+            for module in modules:
+                self.away(module)
+            for tensor, numbers in small:
+                tensor.data = numbers.float()
             yield
         finally:
             self._wide -= {id(module) for module in modules}

@@ -132,7 +132,7 @@ def in_full(network: nn.Module) -> Iterator[None]:
     kept = next(network.parameters()).dtype
     with torch.inference_mode(False):  # as in `move`
         if waiting is None:
-            network.to(torch.float32)
+            _in(torch.float32, network, kept)
         else:
             widening = waiting.widened(network)
             widening.__enter__()
@@ -144,6 +144,15 @@ def in_full(network: nn.Module) -> Iterator[None]:
                 network.to(kept)
             else:
                 widening.__exit__(None, None, None)
+
+
+def _in(dtype: torch.dtype, network: nn.Module, kept: torch.dtype) -> None:
+    """All of it, or none of it where memory is short."""
+    try:
+        network.to(dtype)
+    except BaseException:
+        network.to(kept)
+        raise
 
 
 def rest(placed: Placed) -> None:

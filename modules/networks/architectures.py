@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import BadModelFile, Unsupported
+from modules.memory.device import is_out_of_memory
 
 NAMES = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
 
@@ -61,6 +62,8 @@ def recognised(tensors: dict[str, Tensor], name: str) -> Any:
     except spandrel.UnsupportedModelError:
         raise BadModelFile(f"{name} is no upscaler of an architecture that Easel knows.", "Take one that works in AUTOMATIC1111 or chaiNNer.") from None
     except Exception as error:  # the architectures' own code raises whatever odd sizes lead to
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BadModelFile(f"{name} cannot be loaded: {reason}", "Download it again.") from error
     if not isinstance(found, spandrel.ImageModelDescriptor):

@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 from modules.networks.sources import Source
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -95,6 +96,8 @@ def _made(what: str, config: Mapping[str, Any], make: Callable[[], Network]) -> 
         with torch.device("meta"):
             return make()
     except Exception as error:  # the libraries raise whatever a wrong value leads to: TypeError, KeyError, their own
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BadModelFile(f"The config of the {what} describes no network: {reason}", "Download or copy the model again.") from error
 

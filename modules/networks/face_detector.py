@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 from modules.networks.retinaface import STRIDES, RetinaFace
 from modules.networks.upscalers import Pause, interruptible
 from modules.networks.weights import DTYPES, INTEGERS, Weights
@@ -109,6 +110,8 @@ def load(path: Path, device: str, name: str = "") -> Detector:
         network = RetinaFace(width, _depths(tensors), channels)
         network.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0][:200]
         raise BadModelFile(f"{name} is no RetinaFace network on a ResNet-50: {reason}", "Take detection_Resnet50_Final.pth.") from None
     return Detector(network.to(device, torch.float32).eval().requires_grad_(False), device)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from modules.catalog import upscalers as catalog
 from modules.catalog.header import Header
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 from modules.networks.architectures import recognised
 from modules.networks.codeformer import CodeFormer
 from modules.networks.upscalers import Pause, interruptible
@@ -65,6 +66,8 @@ def _codeformer(tensors: dict[str, Tensor], name: str) -> tuple[nn.Module, Draw,
         network = CodeFormer({key: tuple(tensor.shape) for key, tensor in tensors.items()})
         network.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError, ValueError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BadModelFile(f"{name} is no CodeFormer network: {str(error).splitlines()[0][:200]}", "Take codeformer.pth.") from None
     return network, network, network.side
 

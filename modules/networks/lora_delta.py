@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 
 Parts = Mapping[str, Tensor]
 """The tensors of one layer in the file, float32, by the names in `KINDS`."""
@@ -34,6 +35,8 @@ def delta(parts: Parts, weight: Tensor, dyn: int = 0) -> Tensor:
         added = KINDS[kind][1](parts, weight, dyn).reshape(weight.shape)
         return _decomposed(parts["dora_scale"], weight, added) if "dora_scale" in parts else added
     except (RuntimeError, IndexError, ValueError) as error:  # of torch, for shapes that do not go together
+        if is_out_of_memory(error):
+            raise
         raise BadModelFile(f"its tensors ({kind}) do not fit a layer of {' x '.join(map(str, weight.shape))}") from error
 
 

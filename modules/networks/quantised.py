@@ -21,6 +21,7 @@ from torch import Tensor
 
 from modules.catalog import naming
 from modules.core.errors import BadModelFile
+from modules.memory.device import is_out_of_memory
 from modules.networks.sources import Shape, Source
 from modules.networks.weights import DTYPES, INTEGERS, Weights
 
@@ -117,7 +118,9 @@ class FourBits:
                 absmax = _blocks(nested, held[f"{name}.nested_absmax"], int(state["nested_blocksize"])) + float(state["nested_offset"])
             values = held[f"{name}.quant_map"][torch.stack([packed >> 4, packed & 15], 1).reshape(-1).long()]
             return _blocks(values[:count].float(), absmax.float(), state["blocksize"]).reshape(state["shape"])
-        except (KeyError, IndexError, RuntimeError, TypeError, ValueError):
+        except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
             raise BadModelFile(f"The four-bit tensor {name} is damaged.", "Download or copy the model again.") from None
 
 
@@ -146,6 +149,8 @@ class Gguf:
                 if field.startswith("comfy.gguf.orig_shape.")
             }
         except Exception as error:  # the package raises whatever a wrong byte leads to
+            if is_out_of_memory(error):
+                raise
             raise BadModelFile(f"{path.name} is no GGUF file that can be read: {str(error)[:200]}.", "Download or copy the model again.") from error
         self.shapes |= {name: shape for name, shape in self._kept.items() if name in self.shapes and math.prod(shape) == math.prod(self.shapes[name])}
 

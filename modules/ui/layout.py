@@ -136,7 +136,7 @@ ACCORDIONS: Accordions = (
     ),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
     ("VAE / Text encoders", "vae", (("vae",), ("vae_full", "vae_tiled"), ("companions",))),
-    ("Computing", "computing", (("noise_source", "precision"), ("storage",), ("batched",), ("enlarging.tile", "enlarging.overlap"))),
+    ("Computing", "computing", (("noise_source", "precision"), ("storage",), ("batched", "guidance.apart"), ("enlarging.tile", "enlarging.overlap"))),
 )
 
 

@@ -29,6 +29,7 @@ NOT_A1111S = {
     "guidance.interval_low",
     "shortcuts.deep_steps",
     "shortcuts.first_block",
+    "guidance.apart",
     "refiner.checkpoint_hash",
     "refiner.vae",
     "refiner.vae_hash",

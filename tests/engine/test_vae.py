@@ -21,8 +21,9 @@ from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Result
 from modules.engine import vae_names
-from modules.engine.autoencoders import HEALED, TILED
+from modules.engine.autoencoders import TILED
 from modules.engine.generate import Engine
+from modules.engine.healing import VAE_FULL
 from modules.engine.save import Outputs
 from modules.infotext.read import read_text
 from modules.memory.device import Machine
@@ -235,7 +236,7 @@ def half(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
 def test_an_overflow_is_drawn_again_in_full_precision_and_said(engine: Engine, half: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     result = drawn(half, model="loudly")
     (made,) = result.pictures
-    assert HEALED in result.notes and made.request.vae_full and "VAE upcast: True" in made.infotext
+    assert VAE_FULL in result.notes and made.request.vae_full and "VAE upcast: True" in made.infotext
     assert read_text(made.infotext).request.vae_full
     assert pixels(made).std() > 5, "no black picture"
     assert np.array_equal(picture(half, model="loudly", vae_full=True), pixels(made)), "what its record says makes it again"
@@ -252,7 +253,7 @@ def test_what_had_come_through_before_the_overflow_is_done_again_too(half: Engin
     start = kept(half, painting.ramp(64, 64))
     values: dict[str, Any] = {"model": "loudly", "init__image": start, "init__strength": 0.5}
     result = drawn(half, **values)
-    assert HEALED in result.notes and result.pictures[0].request.vae_full
+    assert VAE_FULL in result.notes and result.pictures[0].request.vae_full
     assert np.array_equal(picture(half, vae_full=True, **values), pixels(result.pictures[0]))
 
 

@@ -146,4 +146,7 @@ class Guidance:
             hint="Of models that learnt guidance (FLUX dev): how strictly the prompt is followed.",
         ),
     ] = 3.5
+    apart: Annotated[
+        bool, Param("Prompt and negative one by one", hint="Through the network one after the other: takes less memory and more time. Changes last bits.")
+    ] = False
     pad_conds: Annotated[bool, Param("Pad conds", text="Pad conds", hint="Prompt and negative prompt are brought to one length.")] = False

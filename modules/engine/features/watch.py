@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from modules.core.result import Cancel, Progress, Tally
 from modules.engine.feature import Feature
 from modules.imaging.latents import principal
 from modules.sampling.step import Denoise, Denoised, Step
+
+log = logging.getLogger(__name__)
 
 LARGEST = 8
 """Times by which latents are enlarged at most: a preview is no larger than its picture."""
@@ -86,16 +89,24 @@ class Watch(Feature):
             self._last = answer.x0
             if self.pace.due():
                 began = time.monotonic()
-                if self.decoded:
-                    image = small(self.decoded(answer.x0[0], self.side), self.side, 1)
-                else:
-                    image = rgb(answer.x0, self.preview or principal(answer.x0), self.side)
+                image = self._shown(answer.x0)
                 self.pace.spent(time.monotonic() - began)
                 tally.done = min(self.done + step.index + 1, self.total)
                 self.report(progress.now._replace(preview=image))
             return answer
 
         return watched
+
+    def _shown(self, latents: Tensor) -> bytes | None:
+        """A preview is no reason to draw nothing: after one that cannot be made, for want of memory or of numbers, the run goes on without."""
+        try:
+            if self.decoded:
+                return small(self.decoded(latents[0], self.side), self.side, 1)
+            return rgb(latents, self.preview or principal(latents), self.side)
+        except (MemoryError, RuntimeError, ValueError) as error:
+            log.warning("no more previews of this run: %s", type(error).__name__)
+            self.pace.interval = 0
+            return None
 
 
 def rgb(latents: Tensor, matrix: tuple[tuple[float, float, float], ...], side: int) -> bytes:
