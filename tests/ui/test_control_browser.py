@@ -117,3 +117,5 @@ def test_the_map_of_a_network_is_previewed(tab: Tab, square: Path) -> None:
         if shown.is_visible():
             break
     expect(shown).to_be_visible()
+    unit.get_by_role("combobox", name="Preprocessor", exact=True).select_option("softedge_hedsafe")
+    expect(shown).to_be_hidden()

@@ -226,6 +226,7 @@
         canvasPlace.className = "easel-control-canvas";
         const preview = make("button", { type: "button", class: "tool wide", onclick: async () => {
             preview.disabled = true;
+            const asked = values.module;
             try {
                 const size = { width: Number(here.panel.number("width").value), height: Number(here.panel.number("height").value) };
                 const answer = await fetch(easel.url("control/map"), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ unit: values, ...size }) });
@@ -236,7 +237,8 @@
                 if (map.src) URL.revokeObjectURL(map.src);
                 map.src = URL.createObjectURL(await answer.blob());
                 map.alt = "What the preprocessor makes of the picture";
-                map.hidden = false;
+                map.dataset.module = asked;
+                map.hidden = map.dataset.module !== values.module;
             } catch (error) {
                 easel.say(error.message, "error", "No preview");
             } finally {
@@ -299,6 +301,7 @@
             const picture = kindOf(values.model) === IP;
             hint.textContent = [known.hint, known.missing].filter(Boolean).map((text) => easel.translated(text)).join(" ");
             missing.hidden = desk.models.length > 0;
+            if (map.dataset.module !== values.module) map.hidden = true; // what another preprocessor made
             preview.hidden = !values.image || known.name === "none" || known.missing || picture;
             injection.hidden = !picture;
             union.hidden = kindOf(values.model) !== UNION;
