@@ -108,7 +108,10 @@ class Weights:
     def _copy(self, home: Tensor, dtype: torch.dtype | None) -> Tensor:
         with torch.inference_mode(False), torch.no_grad():  # tensors made inside of inference mode could never be adapted or trained later
             moved = home.to(self.device, dtype or home.dtype, non_blocking=True)
-            return moved.clone() if moved is home else moved
+            if moved is home:
+                moved = home.clone()
+                self.waiting.read(home)
+            return moved
 
 
 class Standing(Protocol):

@@ -23,6 +23,9 @@ class Waiting(Protocol):
     def soon(self, kept: Tensor) -> None:
         """A kept tensor is about to be read."""
 
+    def read(self, kept: Tensor) -> None:
+        """A kept tensor was read, and will not be for a while."""
+
 
 class InMemory:
     """pinned: in pages that a GPU fetches by itself, beside its work."""
@@ -36,6 +39,9 @@ class InMemory:
 
     def soon(self, kept: Tensor) -> None:
         """They are there."""
+
+    def read(self, kept: Tensor) -> None:
+        """They stay there."""
 
 
 class OnDisk:
@@ -72,6 +78,11 @@ class OnDisk:
         view = self._maps.get(kept.data_ptr())
         if view is not None and hasattr(mmap, "MADV_WILLNEED"):
             view.madvise(mmap.MADV_WILLNEED)
+
+    def read(self, kept: Tensor) -> None:
+        view = self._maps.get(kept.data_ptr())
+        if view is not None and hasattr(mmap, "MADV_DONTNEED"):
+            view.madvise(mmap.MADV_DONTNEED)  # what was never written comes from the file again
 
 
 def _full(folder: Path, error: OSError) -> OutputTrouble:
