@@ -24,6 +24,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", DIFFUSERS_VERBOSITY="error")
+if "--tiny" in sys.argv:  # work this small is lost between threads
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import gc
