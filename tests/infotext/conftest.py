@@ -66,9 +66,9 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.lists(st.fixed_dictionaries({"model": model}, optional={name: inner[name] for name in inner if name != "model"}), max_size=2)
     if typing.get_origin(field.type) is tuple:
         return st.lists(st.text(max_size=8), max_size=3).map(tuple)
-    if field.name in ("model", "refiner.checkpoint", "vae"):
+    if field.name in ("model", "refiner.checkpoint", "vae", "refiner.vae"):
         return st.from_regex(r"[A-Za-z0-9_\-.]{0,3}[\w ,:()'\"+-]{0,20}\w{2}", fullmatch=True)
-    if field.name in ("model_hash", "refiner.checkpoint_hash", "vae_hash"):
+    if field.name.endswith("_hash"):
         return st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)
     if field.name in ("embeddings", "loras", "companions", "enlarging.networks"):
         return st.dictionaries(st.from_regex(r"[a-z][a-z0-9 _-]{0,8}[a-z]", fullmatch=True), st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3)
