@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST = 4
+MOST = 2
 """Errands that may wait; each may hold a picture that is not saved yet."""
 
 

@@ -3,6 +3,8 @@
 (() => {
     const easel = window.easel;
     const drawn = new Map();
+    const FIRST = 8; // rows of the past that come with the tab; the others follow when the page has nothing else to do
+    let whole = false;
 
     const act = async (path, body) => {
         try {
@@ -87,7 +89,14 @@
             const over = jobs.filter((job) => job.state !== "running" && job.state !== "queued");
             fill(place.querySelector(".active"), active);
             fill(place.querySelector(".waiting"), waiting);
-            fill(place.querySelector(".over"), over);
+            fill(place.querySelector(".over"), whole ? over : over.slice(0, FIRST));
+            if (!whole && over.length > FIRST) {
+                const idle = window.requestIdleCallback || ((todo) => setTimeout(todo, 50)); // Safari has none
+                idle(() => {
+                    whole = true;
+                    easel.queue.render(easel.jobs());
+                });
+            }
             place.querySelector(".none").hidden = active.length + waiting.length > 0;
             place.querySelector(".lately").hidden = !over.length;
             for (const id of drawn.keys()) if (!jobs.some((job) => job.id === id)) drawn.delete(id);
