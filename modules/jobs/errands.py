@@ -9,8 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST = 2
-"""Errands that may wait; each may hold a picture that is not saved yet."""
+MOST = 3
+"""Errands that are under way or wait: a file, the end of its job, and the next one's file. Each may hold a picture that is not saved yet."""
 
 
 class Errands:
