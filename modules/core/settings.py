@@ -27,7 +27,7 @@ from modules.core.saving import Gallery, Saving, SavingDirectories, SavingImages
 
 LONGEST = 1000
 """Characters of each text of a list."""
-MOST = 100
+MOST = 200
 """Texts of a list."""
 
 Theme = Literal["system", "light", "dark"]

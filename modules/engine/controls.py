@@ -95,7 +95,7 @@ class Controls:
 
     def _feature(self, unit: Unit, relay: Relay, stage: Stage, one: GenerationRequest) -> Feature:
         model = relay.acting.model
-        if not suits(unit.card, model.card):
+        if {unit.card.family, model.record.name} & set(joint_control.CLASSES) and not suits(unit.card, model.card):  # UNets tell by their widths, when it is loaded
             what = f"{unit.card.name} was made for {spoken(unit.card)}; the checkpoint {relay.lead.name} is {spoken(model.card)}."
             raise Unsupported(what, "Choose a ControlNet of the checkpoint's own family.", "control")
         if model.record.name in joint_control.CLASSES and unit.card.kind == "controlnet":

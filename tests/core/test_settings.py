@@ -79,7 +79,7 @@ def test_values_are_typed(path: Path) -> None:
         ("hidden_tabs", "Queue"),
         ("hidden_tabs", [1]),
         ("hidden_tabs", ["x" * 1001]),
-        ("hidden_tabs", ["x"] * 101),
+        ("hidden_tabs", ["x"] * 201),
         ("hidden_tabs", ["\ud800"]),
         ("sd_model_checkpoint", "x" * 401),
         ("sd_model_checkpoint", "\ud800"),

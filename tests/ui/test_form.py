@@ -62,6 +62,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.sets(st.floats(LOWEST, HIGHEST), max_size=4).map(lambda found: tuple(sorted(found, reverse=True)))
     if field.type is str:
         return st.text(st.characters(exclude_categories=["Cs"]), max_size=min(40, field.param.max_length or 40))
+    if fields.is_files(field):
+        return st.dictionaries(st.from_regex(r"[a-z][a-z0-9 _.-]{0,12}[a-z0-9]", fullmatch=True), st.from_regex(r"([0-9a-f]{10})?", fullmatch=True), max_size=3)
     if fields.is_several(field):
         return st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=3).map(tuple)
     low, high = field.param.minimum, field.param.maximum
