@@ -95,7 +95,8 @@ class Controls:
 
     def _feature(self, unit: Unit, relay: Relay, stage: Stage, one: GenerationRequest) -> Feature:
         model = relay.acting.model
-        if {unit.card.family, model.record.name} & set(joint_control.CLASSES) and not suits(unit.card, model.card):  # UNets tell by their widths, when it is loaded
+        joint = {unit.card.family, model.record.name} & set(joint_control.CLASSES)  # a UNet's widths tell when its guide is loaded
+        if joint and not suits(unit.card, model.card):
             what = f"{unit.card.name} was made for {spoken(unit.card)}; the checkpoint {relay.lead.name} is {spoken(model.card)}."
             raise Unsupported(what, "Choose a ControlNet of the checkpoint's own family.", "control")
         if model.record.name in joint_control.CLASSES and unit.card.kind == "controlnet":
