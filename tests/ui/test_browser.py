@@ -28,13 +28,16 @@ def test_first_picture(tab: Tab, data: Path) -> None:
     tab.page.keyboard.type(PROMPT, delay=10)
     assert [url for url in tab.asked if "/easel/" not in url] == [], "typing asks Gradio for nothing"
     tab.until("() => Number(document.querySelector('#txt2img_token_counter .counter').textContent.split('/')[0]) > 3")
-    tab.fill(steps=100)
-    job = tab.generate()
+    tab.fill(steps=150, batch_count=LONG)
+    tab.generate()
     tab.until("() => document.querySelector('.easel-stage').classList.contains('previewing')")
     tab.until(at.STEPPING)
-    tab.until_shown(job)
+    tab.page.keyboard.press("Escape")
+    tab.until(at.IDLE)
+    tab.fill(steps=20, batch_count=1)
+    tab.until_shown(tab.generate())
     info = tab.page.locator("#html_info_txt2img").inner_text()
-    assert PROMPT in info and "Steps: 100" in info
+    assert PROMPT in info and "Steps: 20" in info
     assert "Time taken" in tab.page.locator("#html_log_txt2img").inner_text()
     first = tab.picture()
     assert first in [file.read_bytes() for file in data.rglob("*.png")], "what is shown is the saved file, byte for byte"
@@ -66,7 +69,7 @@ def test_interrupt(tab: Tab) -> None:
 
 
 def test_skip_goes_on_with_the_next_picture(tab: Tab) -> None:
-    tab.fill(prompt=PROMPT, steps=100, batch_count=4, seed=40)
+    tab.fill(prompt=PROMPT, steps=400, width=64, height=64, batch_count=4, seed=40)  # long enough that the page sees it and can skip one
     id = tab.generate()
     tab.until(at.STEPPING)
     tab.page.keyboard.press("Alt+Enter")
@@ -162,7 +165,7 @@ def test_a_prompt_that_is_too_long(tab: Tab) -> None:
 
 
 def test_reload_and_second_page_while_running(browser: Browser, address: str, tab: Tab) -> None:
-    tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=120, seed=77)
+    tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=600, width=64, height=64, seed=77)
     job = tab.generate()
     tab.until(at.STEPPING)
     tab.page.reload()
@@ -171,7 +174,7 @@ def test_reload_and_second_page_while_running(browser: Browser, address: str, ta
     for one in (tab, second):
         one.until("() => document.querySelector('.easel-progress').classList.contains('on') || (window.easel.shown && window.easel.shown.seed === '77')")
     tab.until("() => document.querySelector('#txt2img_prompt textarea').value === 'a cactus in a desert'")
-    tab.until_values(neg_prompt="a car", steps=120, seed=77)  # a reload loses nothing
+    tab.until_values(neg_prompt="a car", steps=600, seed=77)  # a reload loses nothing
     assert second.value("prompt") == ""
     for one in (tab, second):
         one.until_shown(job)
@@ -335,12 +338,15 @@ def test_nothing_sticks_out(browser: Browser, address: str, width: int) -> None:
 
 def test_nothing_jumps(tab: Tab) -> None:
     places = "() => ['#txt2img_generate_box', '#txt2img_tools', '#txt2img_columns', '.easel-stage', '#image_buttons_txt2img', '#html_info_txt2img'].map((s) => Math.round(document.querySelector(s).getBoundingClientRect().top + scrollY))"
-    tab.fill(prompt=PROMPT, steps=30, seed=2, batch_count=3)
+    tab.fill(prompt=PROMPT, steps=150, seed=2, batch_count=LONG)
     before = tab.page.evaluate(places)
-    job = tab.generate()
+    tab.generate()
     tab.until(at.STEPPING)
     assert tab.page.evaluate(places) == before
-    tab.until_shown(job)
+    tab.page.keyboard.press("Escape")
+    tab.until(at.IDLE)
+    tab.fill(steps=20, batch_count=3)
+    tab.until_shown(tab.generate())
     assert tab.page.evaluate(places) == before
 
 

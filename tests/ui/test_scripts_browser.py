@@ -41,7 +41,7 @@ def test_a_plot_is_drawn_stopped_and_gone_on_with(tab: Tab, data: Path) -> None:
     expect(tab.page.locator(f"{PLOT}_size")).to_have_text("3 × 2 = 6 cells.")
 
     tab.page.fill("#txt2img_prompt textarea", "a rocket under a night sky")
-    tab.fill(steps=150)  # of which some are still to be made when two are seen
+    tab.fill(steps=250)  # of which some are still to be made when two are seen
     tab.generate()
     tab.until("() => document.querySelectorAll('#txt2img_gallery .easel-strip button').length >= 2")
     tab.page.keyboard.press("Escape")
