@@ -251,8 +251,8 @@ class Drawing:
                     canvas = healing.attempt("enlarging", partial(further, canvas, stage, latents, relay.turn), once=request.outpaints)
                     latents = canvas.latents
                 latents = healing.attempt("sampling", partial(drawn, canvas, stage, latents))
-                healing.drew(latents, relay.bare)
-                means.first_passes.keep(stage, requests, latents, relay.turn is relay.refiner)
+                healing.attempt("sampling", partial(healing.drew, latents, relay.bare))
+                healing.attempt("finishing", partial(means.first_passes.keep, stage, requests, latents, relay.turn is relay.refiner))
                 done += steps_of(stage)
         except Stopped as stop:
             how = stop.how
@@ -305,7 +305,10 @@ class Drawing:
             tell = partial(pictured, image, made, index, relay.lead, complete, self.keys, facts, asked)
             return partial(ladder.patiently, tell, partial(ladder.exhausted, "finishing", healing.device, image.size))
 
-        sound = [(place, index) for place, index in enumerate(take) if torch.isfinite(decoded[place]).all()]
+        def whole() -> list[tuple[int, int]]:
+            return [(place, index) for place, index in enumerate(take) if torch.isfinite(decoded[place]).all()]
+
+        sound = healing.attempt("finishing", whole)
         if not sound:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         note = f"{NAN} {NAN_REMEDY}" if len(sound) < len(take) else ""
