@@ -111,9 +111,9 @@ def preview(ours: loop.Ours, models: Path, quads: int) -> None:
     spent: list[float] = []
     pace_spent = Pace.spent
 
-    def counted(pace: Pace, seconds: float) -> None:
+    def counted(pace: Pace, seconds: float, decoded: bool = False) -> None:
         spent.append(seconds)
-        pace_spent(pace, seconds)
+        pace_spent(pace, seconds, decoded)
 
     Pace.spent = counted  # type: ignore[method-assign]
     ours.engine.looks = lambda: Looks(preview_interval=1.0, preview_side=384)

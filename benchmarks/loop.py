@@ -60,8 +60,8 @@ Pair = tuple[float, float]
 """(wall, processor) seconds."""
 
 REQUESTS = {
-    "starter": GenerationRequest(prompt="a red panda on a teal background", negative_prompt="blurry", sampler="Euler", steps=12, seed=7, width=128, height=128),
-    "medium": GenerationRequest(prompt="a red panda on a teal background", negative_prompt="blurry", sampler="Euler", steps=6, seed=7, width=192, height=192),
+    "starter": GenerationRequest(prompt="a red panda on a teal background", negative_prompt="blurry", sampler="Euler", steps=20, seed=7, width=128, height=128),
+    "medium": GenerationRequest(prompt="a red panda on a teal background", negative_prompt="blurry", sampler="Euler", steps=20, seed=7, width=192, height=192),
 }
 
 

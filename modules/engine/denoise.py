@@ -16,7 +16,7 @@ from modules.core.request import GenerationRequest
 from modules.engine.conditioning import Conditioning, Span, fitted
 from modules.engine.feature import Feature
 from modules.families.family import Cond, Family, Model, NetworkCall
-from modules.sampling.guidance import combine, guide, skips_uncond, unguided
+from modules.sampling.guidance import combine, guide, may_skip, skips_uncond, unguided
 from modules.sampling.parameterization import Table, x0_from
 from modules.sampling.step import Denoise, Denoised, Step
 
@@ -38,7 +38,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     quantize = request.spacing.quantize
     guiding, plain = guide(texts.weights, request.cfg_scale, picture_scale(request, model)), unguided(texts.weights)
     bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
-    distilled = "cfg_scale" in model.record.lacks
+    distilled, skipping = "cfg_scale" in model.record.lacks, may_skip(request.guidance)
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -65,7 +65,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         return _by_text(x0_from(model.prediction, out, _beside(x, out), scales), said.texts)
 
     def denoise(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
-        skips = distilled or skips_uncond(request.guidance, step, sigma)
+        skips = distilled or skipping and skips_uncond(request.guidance, step, sigma)
         answers = [x0 for said in batches(texts.at(step.call), skips, x.shape[0]) for x0 in network(x, sigma, said, step)]
         guided = plain if skips else guiding
         return Denoised(combine(answers, guided), answers[guided.start], x)

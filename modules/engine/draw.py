@@ -108,7 +108,7 @@ class Drawing:
     compiling: Compiling | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.means.looks().preview_interval)
+        self.pace = Pace(self.means.looks().preview_interval, self.means.previews.costs)
         self.compiling = Compiling(self.means.compilations) if self.means.compilations else None
 
     def takes(self) -> Iterator[Made]:

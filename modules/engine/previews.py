@@ -38,10 +38,11 @@ class Shelf(Protocol):
 
 @dataclass
 class Previews:
-    """networks: where the decoders stay warm."""
+    """networks: where the decoders stay warm. costs: what the last previews took (`features.watch.Pace`)."""
 
     shelf: Shelf
     networks: Warm
+    costs: dict[bool, float] = field(default_factory=dict, init=False)
     _refused: set[str] = field(default_factory=set, init=False)
 
     def of(self, model: Model) -> Show | None:

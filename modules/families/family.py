@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -40,8 +41,7 @@ class Setting:
 PLAIN = Setting()
 
 
-@dataclass(frozen=True)
-class NetworkCall:
+class NetworkCall(NamedTuple):
     """One call of the denoising network: x [N, C, H, W] already scaled to the network's input, timesteps [N], context [N, T, D].
     extra: what features and families add (ControlNet residuals, pooled text), as keyword arguments of the network.
     beside: further input channels [N, c, H, W] for a network that takes them; others leave them aside.
@@ -50,7 +50,7 @@ class NetworkCall:
     x: Tensor
     timesteps: Tensor
     context: Tensor
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
     beside: Tensor | None = None
     negative: tuple[bool, ...] = ()
     blind: tuple[bool, ...] = ()

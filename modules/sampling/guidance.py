@@ -52,6 +52,11 @@ def combine(answers: Sequence[Tensor], guide: Guide) -> Tensor:
     return found
 
 
+def may_skip(guidance: Guidance) -> bool:
+    """Whether any call might leave out the negative prompt; asked once, for most requests want none of it."""
+    return any(limit > 0 for limit in (guidance.skip_early, guidance.interval_low, guidance.interval_high, guidance.min_sigma))
+
+
 def skips_uncond(guidance: Guidance, step: Step, sigma: Tensor) -> bool:
     """Whether this denoiser call leaves out the negative prompt: early in a stage, outside of an interval of noise levels (Kynkäänniemi et al. 2024), or at
     every second call below a noise level."""

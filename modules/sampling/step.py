@@ -34,8 +34,7 @@ class Denoised(NamedTuple):
     x: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """call: denoiser calls so far in this stage, from 0 (A1111's prompt schedules and NGMS go by it); calls: expected in all.
     index of total: schedule step, for progress. offset: steps of the passes before this one (hires)."""
 

@@ -121,3 +121,11 @@ def test_previews_take_three_hundredths_of_the_time_at_most(monkeypatch: pytest.
     assert not pace.due(), "and no more often than is wanted"
     clock = 142.1
     assert pace.due()
+
+    pace.spent(0.6, decoded=True)
+    begun = Pace(1.0, pace.costs)
+    assert not begun.due(decoded=True), "a run that may be over before a slow one has its share"
+    clock = 142.5
+    assert begun.due(), "the others were fast"
+    clock = 162.2
+    assert begun.due(decoded=True)

@@ -7,7 +7,7 @@ The first and last step: diffusers' ControlNet pipelines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -59,7 +59,7 @@ class Control(Feature):
         scales = [self.unit.weight * (FALLOFF ** (len(said) - 1 - place) if layered else 1.0) for place in range(len(said))]
         said = [spread(output * scale, rows, len(call.x)) for output, scale in zip(said, scales, strict=True)]
         extra = {DOWN: summed(call.extra.get(DOWN), said[:-1]), MIDDLE: summed([call.extra[MIDDLE]] if MIDDLE in call.extra else None, said[-1:])[0]}
-        return replace(call, extra={**call.extra, **extra})
+        return call._replace(extra={**call.extra, **extra})
 
 
 class AdapterControl(Feature):
@@ -82,7 +82,7 @@ class AdapterControl(Feature):
             row = (level + 1) * ROWS / levels - 1
             scale = self.unit.weight * (FALLOFF ** (ROWS - row) if layered else 1.0)
             said.append(spread((feature.to(call.x.device, call.x.dtype) * scale).expand(len(rows), -1, -1, -1), rows, len(call.x)))
-        return replace(call, extra={**call.extra, LEVELS: summed(call.extra.get(LEVELS), said)})
+        return call._replace(extra={**call.extra, LEVELS: summed(call.extra.get(LEVELS), said)})
 
 
 def positive_rows(call: NetworkCall) -> list[int]:
@@ -109,4 +109,4 @@ def _rows_of(call: NetworkCall, rows: Sequence[int]) -> NetworkCall:
         return call
     index = list(rows)
     told = {name: call.extra[name][index] for name in TOLD if name in call.extra}
-    return replace(call, x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra=told)
+    return call._replace(x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra=told)

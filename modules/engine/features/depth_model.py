@@ -6,7 +6,7 @@ user's (`engine.depths`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class DepthChannel(Feature):
     beside: Tensor
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
-        return replace(call, beside=self.beside.expand(len(call.x), -1, -1, -1))
+        return call._replace(beside=self.beside.expand(len(call.x), -1, -1, -1))
 
 
 def shown(image: Image.Image, height: int, width: int) -> tuple[DepthChannel, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -18,4 +18,4 @@ class DistilledGuidance(Feature):
     scale: float
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
-        return replace(call, extra={**call.extra, "guidance": torch.full((len(call.x),), self.scale, device=call.x.device)})
+        return call._replace(extra={**call.extra, "guidance": torch.full((len(call.x),), self.scale, device=call.x.device)})

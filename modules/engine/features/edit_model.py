@@ -31,7 +31,7 @@ class EditChannels(Feature):
         beside = self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0)
         if any(call.blind):
             beside = beside * (1 - torch.tensor(call.blind, dtype=beside.dtype)).view(-1, 1, 1, 1)
-        return replace(call, beside=beside)
+        return call._replace(beside=beside)
 
 
 def shown(relay: Relay, pixels: Tensor) -> tuple[EditChannels, ...]:

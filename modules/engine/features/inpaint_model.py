@@ -7,7 +7,7 @@ Rule: A1111's. Where nothing is known, as in txt2img, all is masked and the pict
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ class InpaintChannels(Feature):
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """A picture's rows stand side by side, one for each conditioning."""
-        return replace(call, beside=self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0))
+        return call._replace(beside=self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0))
 
 
 def blank(relay: Relay, latent: tuple[int, int, int]) -> tuple[InpaintChannels, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,14 +46,14 @@ class JointControl(Feature):
         if not rows:
             return call
         told = {name: call.extra[name][rows] for name in TOLD if name in call.extra}
-        part = replace(call, x=call.x[rows], timesteps=call.timesteps[rows], context=call.context[rows], extra=told)
+        part = call._replace(x=call.x[rows], timesteps=call.timesteps[rows], context=call.context[rows], extra=told)
         extra = dict(call.extra)
         for name, outputs in (self._flux(part) if self.network.family == "flux" else self._sd3(part)).items():
             layered, last = self.unit.mode != "Balanced", len(outputs) - 1
             scales = [self.unit.weight * (FALLOFF ** ((last - place) * ROWS / len(outputs)) if layered else 1.0) for place in range(len(outputs))]
             said = [spread(output * scale, rows, len(call.x)) for output, scale in zip(outputs, scales, strict=True)]
             extra[name] = summed(extra.get(name), said)
-        return replace(call, extra=extra)
+        return call._replace(extra=extra)
 
     def _flux(self, call: NetworkCall) -> dict[str, list[Tensor]]:
         x = whole_tokens(call.x)

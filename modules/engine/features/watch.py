@@ -36,25 +36,27 @@ class Stopped(Exception):
 
 @dataclass
 class Pace:
-    """When the next preview is due, over all pictures of a run. interval: seconds, 0 for never."""
+    """When the next preview is due, over all pictures of a run. interval: seconds, 0 for never. costs: seconds that the last one took, by whether it was
+    decoded; where it outlives a run, the first preview of the next one waits for its share, too, and a short run shows none by a slow decoder."""
 
     interval: float
-    _due: float = 0.0
+    costs: dict[bool, float] = field(default_factory=dict)
+    _next: float = 0.0
     _began: float = 0.0
     _spent: float = 0.0
 
-    def due(self) -> bool:
+    def due(self, decoded: bool = False) -> bool:
         now = time.monotonic()
         self._began = self._began or now
-        if not self.interval or now < self._due:
+        if not self.interval or now < self._next or now - self._began < (self._spent + self.costs.get(decoded, 0.0)) / SHARE:
             return False
-        self._due = now + self.interval
+        self._next = now + self.interval
         return True
 
-    def spent(self, seconds: float) -> None:
-        """A preview took so long. The next one waits until it has its share of the time, too: a slow decoder shows fewer of them."""
+    def spent(self, seconds: float, decoded: bool = False) -> None:
+        """A preview took so long. The next one waits until it has its share of the time: a slow decoder shows fewer of them."""
         self._spent += seconds
-        self._due = max(self._due, self._began + (self._spent + seconds) / SHARE)
+        self.costs[decoded] = seconds
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Watch(Feature):
         tally = Tally(self.done)
         progress = Progress("sampling", self.picture, self.pictures, self.done, self.total, None, tally)
         self.report(progress)
+        decoded = self.decoded is not None
 
         def watched(x: Tensor, sigma: Tensor, step: Step) -> Denoised:
             how = self.cancel()
@@ -87,10 +90,10 @@ class Watch(Feature):
             tally.done = min(self.done + step.index, self.total)
             answer = denoise(x, sigma, step)
             self._last = answer.x0
-            if self.pace.due():
+            if self.pace.due(decoded):
                 began = time.monotonic()
                 image = self._shown(answer.x0)
-                self.pace.spent(time.monotonic() - began)
+                self.pace.spent(time.monotonic() - began, decoded)
                 tally.done = min(self.done + step.index + 1, self.total)
                 self.report(progress.now._replace(preview=image))
             return answer
