@@ -34,7 +34,8 @@ class Denoised(NamedTuple):
     x: Tensor
 
 
-class Step(NamedTuple):
+@dataclass(slots=True)  # one is made for each call, and a frozen one takes five times as long
+class Step:
     """call: denoiser calls so far in this stage, from 0 (A1111's prompt schedules and NGMS go by it); calls: expected in all.
     index of total: schedule step, for progress. offset: steps of the passes before this one (hires)."""
 
