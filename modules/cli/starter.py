@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.generate import INTERRUPTED
 from modules.cli.parser import BadWords, Parser
 from modules.core.paths import PROJECT
@@ -18,6 +19,7 @@ from modules.training.starter.presets import PRESETS
 LEFT = 3
 """What the process answers that left off before the end."""
 MOST_MINUTES = 60 * 24 * 30
+MOST_PROCESSES = 256
 
 
 def run(words: Sequence[str]) -> int:
@@ -26,23 +28,27 @@ def run(words: Sequence[str]) -> int:
     )
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu", help="cpu: 128 pixels, fewer things; gpu: 256 pixels, all of them")
     parser.add_argument("--minutes", type=float, default=0.0, metavar="N", help="leave off after so many, with a checkpoint to go on from; 0: to the end")
-    parser.add_argument("--run", type=Path, default=PROJECT / "training" / "starter", metavar="FOLDER", help="of checkpoints, curves and samples")
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="of checkpoints, curves and samples; usual is training/starter")
     parser.add_argument("--data", type=Path, default=package.PACKAGE, metavar="FILE", help="a data package, or a folder of cut-outs named by what they show")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; usual is easel-starter in the run's folder")
-    parser.add_argument("--device", default="", help="cpu, cuda, ...; usual is the preset's own")
     parser.add_argument("--processes", type=int, default=0, metavar="N", help="that draw scenes beside the one that learns")
     parser.add_argument("--pieces", action="store_true", help="keep the checkpoint in pieces of at most 16 MiB, too, and go on from such pieces")
     parser.add_argument("--make-data", type=Path, metavar="TARBALL", help=f"only make the data package, from {package.TARBALL} of the npm registry")
+    add_running(parser)
+    add_serving(parser, shown=False)
     found = parser.read(words)
-    if not 0 <= found.minutes <= MOST_MINUTES or not 0 <= found.processes <= 256:
-        raise BadWords("--minutes and --processes are numbers from 0 on.")
+    options = options_of(found)
+    if not 0 <= found.minutes <= MOST_MINUTES or not 0 <= found.processes <= MOST_PROCESSES:
+        raise BadWords(f"--minutes goes from 0 to {MOST_MINUTES}, --processes from 0 to {MOST_PROCESSES}.")
     if found.make_data:
         return made(found.make_data, found.data)
     package.read(found.data, PRESETS[found.preset].objects)  # refused before torch is loaded
+    folder = found.run or options.paths.training / "starter"
+    device = options.device.device
     told = {
-        "preset": found.preset, "minutes": str(found.minutes), "run": str(found.run.absolute()), "data": str(found.data.absolute()),
-        "name": str((found.out or found.run / "easel-starter").absolute()), "device": found.device or {"gpu": "cuda"}.get(found.preset, "cpu"),
-        "processes": str(found.processes), "pieces": "yes" if found.pieces else "",
+        "preset": found.preset, "minutes": str(found.minutes), "run": str(folder.absolute()), "data": str(found.data.absolute()),
+        "name": str((found.out or folder / "easel-starter").absolute()), "processes": str(found.processes), "pieces": "yes" if found.pieces else "",
+        "device": device if device != "auto" else "cuda" if found.preset == "gpu" else "cpu", "threads": str(options.device.threads),
     }  # fmt: skip
     return learnt(told)
 

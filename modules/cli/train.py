@@ -33,10 +33,13 @@ SHEET = "what-the-model-sees.png"
 
 
 def run(words: Sequence[str]) -> int:
-    if list(words[:1]) == ["starter"]:
-        return starter.run(words[1:])
     kinds = literal_names(named(TrainingRequest, "what").type)
-    parser = Parser(f"train {{{','.join(kinds)}}} FOLDER --name NAME", "Learns from a folder of pictures. `train starter --help`: the model that comes with Easel.")
+    if "starter" in words and not set(kinds) & set(words):  # flags of COMMANDLINE_ARGS may stand before it
+        place = list(words).index("starter")
+        return starter.run([*words[:place], *words[place + 1 :]])
+    parser = Parser(
+        f"train {{{','.join(kinds)}}} FOLDER --name NAME", "Learns from a folder of pictures. `train starter --help`: the model that comes with Easel."
+    )
     parser.add_argument("what", choices=kinds, help="what is trained")
     parser.add_argument("folder", nargs="?", default="", metavar="FOLDER", help="pictures, with captions in metadata.csv, metadata.jsonl or .txt files")
     parser.add_argument("--check", action="store_true", help="only look at the pictures: what is wrong with them, and a sheet of what the model will see")

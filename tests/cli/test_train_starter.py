@@ -29,9 +29,9 @@ def test_make_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("--data", "nowhere.zip"), "nowhere.zip is no package of cut-outs"),
         (("--preset", "tpu"), "invalid choice: 'tpu'"),
-        (("--minutes", "-1"), "numbers from 0 on"),
-        (("--minutes", "nan"), "numbers from 0 on"),
-        (("--processes", "9999"), "numbers from 0 on"),
+        (("--minutes", "-1"), "--minutes goes from 0"),
+        (("--minutes", "nan"), "--minutes goes from 0"),
+        (("--processes", "9999"), "--minutes goes from 0"),
         (("--make-data", "nowhere.tgz"), "nowhere.tgz cannot be read"),
         (("more",), "one word too many"),
     ],

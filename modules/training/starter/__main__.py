@@ -16,7 +16,9 @@ from pathlib import Path
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", DIFFUSERS_VERBOSITY="error")
 
-from modules.core.errors import EaselError
+import torch
+
+from modules.core.errors import EaselError, Unsupported
 from modules.core.result import Cancel, Progress
 from modules.training.starter.export import export, single_file
 from modules.training.starter.package import read
@@ -51,6 +53,10 @@ def main(words: dict[str, str]) -> int:
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: stopped.append(number))
+    if words["device"].startswith("cuda") and not torch.cuda.is_available():
+        raise Unsupported("There is no CUDA device here.", "Choose --preset cpu, or another --device.", "device")
+    if threads := int(words["threads"]):
+        torch.set_num_threads(threads)
     preset, path, folder = PRESETS[words["preset"]], Path(words["data"]), Path(words["run"])
     package = read(path, preset.objects)
     minutes = float(words["minutes"])
