@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,14 +32,15 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="of checkpoints, curves and samples; usual is training/starter")
     parser.add_argument("--data", type=Path, default=package.PACKAGE, metavar="FILE", help="a data package, or a folder of cut-outs named by what they show")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; usual is easel-starter in the run's folder")
-    parser.add_argument("--processes", type=int, default=0, metavar="N", help="that draw scenes beside the one that learns")
+    parser.add_argument("--processes", type=int, metavar="N", help="that draw scenes beside the one that learns; usual is 0, for a GPU all cores but two")
     parser.add_argument("--pieces", action="store_true", help="keep the checkpoint in pieces of at most 16 MiB, too, and go on from such pieces")
     parser.add_argument("--make-data", type=Path, metavar="TARBALL", help=f"only make the data package, from {package.TARBALL} of the npm registry")
     add_running(parser)
     add_serving(parser, shown=False)
     found = parser.read(words)
     options = options_of(found)
-    if not 0 <= found.minutes <= MOST_MINUTES or not 0 <= found.processes <= MOST_PROCESSES:
+    processes = found.processes if found.processes is not None else max(0, (os.cpu_count() or 1) - 2) if found.preset == "gpu" else 0
+    if not 0 <= found.minutes <= MOST_MINUTES or not 0 <= processes <= MOST_PROCESSES:
         raise BadWords(f"--minutes goes from 0 to {MOST_MINUTES}, --processes from 0 to {MOST_PROCESSES}.")
     if found.make_data:
         return made(found.make_data, found.data)
@@ -47,7 +49,7 @@ def run(words: Sequence[str]) -> int:
     device = options.device.device
     told = {
         "preset": found.preset, "minutes": str(found.minutes), "run": str(folder.absolute()), "data": str(found.data.absolute()),
-        "name": str((found.out or folder / "easel-starter").absolute()), "processes": str(found.processes), "pieces": "yes" if found.pieces else "",
+        "name": str((found.out or folder / "easel-starter").absolute()), "processes": str(processes), "pieces": "yes" if found.pieces else "",
         "device": device if device != "auto" else "cuda" if found.preset == "gpu" else "cpu", "threads": str(options.device.threads),
     }  # fmt: skip
     return learnt(told)

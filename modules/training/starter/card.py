@@ -75,7 +75,7 @@ Stable Diffusion's betas, a tokenizer whose tokens are CLIP's, 32 norm groups ev
 **Data and licence.** See `LICENSE`. Scenes were composed from {len(package.cutouts)} cut-outs (data package {package.sha256[:16]}); of the package that comes with Easel those are
 Microsoft's Fluent Emoji 3D under the MIT licence. No other pictures were used, and no weights of another model.
 
-**How it was trained.** `python launch.py train starter --preset {preset.name}`: an autoencoder on {preset.autoencoder.samples:,} pieces of {preset.scenes:,} scenes, then UNet
+**How it was trained.** `python launch.py train starter --preset {preset.name}`: an autoencoder on {preset.autoencoder.samples:,} pieces of as many scenes, then UNet
 and text encoder together on {preset.denoiser.samples:,} samples of {preset.latents:,} scenes, captions left out one time in ten. No thing was ever shown on one of the twelve
 colours, another one for each, so that it can be measured what the model puts together by itself.
 """

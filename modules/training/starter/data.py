@@ -1,6 +1,6 @@
 """Scenes as the loop asks for them: pictures for the autoencoder, and latents with sentences for the denoiser. Both are endless, and decided by their numbers.
 
-Scenes are as good in their own order as in any other, so numbers are walked in order and begin again where the supply ends.
+Scenes are as good in their own order as in any other, so numbers are walked in order; those of the denoiser begin again where the supply of latents ends.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ def step_of(draw: Draw) -> int:
 
 @dataclass
 class Crops:
-    """For the autoencoder. scenes: how many different ones. crop: side of a piece in pixels. steps: of the whole training."""
+    """For the autoencoder: a piece of each scene, and no scene twice. crop: side of a piece in pixels. steps: of the whole training."""
 
     studio: Studio
-    scenes: int
     crop: int
     steps: int
     own: int = 0
@@ -63,8 +62,8 @@ class Crops:
         side, crop = self.studio.side, self.studio.side if whole else self.crop
         pieces = []
         for draw in draws:
-            scene = self.studio.scene(draw.entry % self.scenes)
-            picture = self.studio.picture(draw.entry % self.scenes)
+            scene = self.studio.scene(draw.entry)
+            picture = self.studio.picture(draw.entry)
             dice = np.random.default_rng(draw.seed)
             thing = scene.things[dice.integers(len(scene.things))]  # most pieces see some of a thing; flat ground is soon learnt
             away = dice.uniform(-0.5, 0.5, 2) * (thing.size if dice.random() < 0.8 else 2)

@@ -34,13 +34,12 @@ class Stage:
 @dataclass(frozen=True)
 class Preset:
     """objects: things it learns, 0 for all. side: native size in pixels. crop: side of what the autoencoder sees of a scene, until its last part, which is whole
-    scenes. scenes, latents: how many different ones there are. vae, unet: widths. text: (width, layers, heads). short: tokens of a text until the last part."""
+    scenes. latents: how many different scenes the denoiser sees. vae, unet: widths. text: (width, layers, heads). short: tokens of a text until the last part."""
 
     name: str
     objects: int
     side: int
     crop: int
-    scenes: int
     latents: int
     vae: tuple[int, ...]
     unet: tuple[int, ...]
@@ -98,12 +97,12 @@ SCHEDULER: Mapping[str, Any] = {
 
 PRESETS: Mapping[str, Preset] = {
     "gpu": Preset(
-        "gpu", 0, 256, 128, scenes=24_576, latents=131_072, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
+        "gpu", 0, 256, 128, latents=131_072, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
         autoencoder=Stage(1_200_000, 64, 8e-4, 0.999), denoiser=Stage(6_000_000, 256, 8e-4, 0.9995), short=77, mixed="bf16",
         watching=Watching(measure_every=500, sample_every=2500, save_every=1000),
     ),
     "cpu": Preset(
-        "cpu", 48, 128, 64, scenes=12_288, latents=65_536, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
+        "cpu", 48, 128, 64, latents=65_536, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
         autoencoder=Stage(160_000, 32, 8e-4, 0.998), denoiser=Stage(600_000, 32, 8e-4, 0.999),
     ),
 }  # fmt: skip

@@ -71,8 +71,7 @@ class Making:
         plurals = {one.name: one.plural for one in self.package.cutouts}
         if not (self.folder / "tokenizer" / "tokenizer.json").is_file():
             vocabulary.write(self.folder / "tokenizer", words(plurals))
-        chunks = -(-self.preset.scenes // self.preset.chunk)
-        with Studio(self.path, self.package, self.preset.side, self.preset.seed, self.processes, self.preset.chunk, chunks) as studio:
+        with Studio(self.path, self.package, self.preset.side, self.preset.seed, self.processes, self.preset.chunk) as studio:
             vae = self._autoencoder(studio)
         if vae is None:
             return None
@@ -83,7 +82,7 @@ class Making:
         preset = self.preset
         vae = fresh.vae(preset.vae_config(), preset.seed)
         task = Sharp(vae, preset.autoencoder.rate, self.device)
-        data = Crops(studio, preset.scenes, preset.crop, preset.autoencoder.steps)
+        data = Crops(studio, preset.crop, preset.autoencoder.steps)
         return vae if self._learnt(AUTOENCODER, task, data, lambda: self._reconstructed(studio, vae)) else None
 
     def _denoiser(self, studio: Studio, vae: nn.Module) -> Weights | None:
