@@ -20,6 +20,7 @@ import torch
 
 from modules.core.errors import EaselError, Unsupported
 from modules.core.result import Cancel, Progress
+from modules.training.starter import parts
 from modules.training.starter.export import export, single_file
 from modules.training.starter.package import read
 from modules.training.starter.presets import PRESETS
@@ -64,14 +65,18 @@ def main(words: dict[str, str]) -> int:
         preset, package, path, folder, words["device"], int(words["processes"]), Teller(),
         time.monotonic() + minutes * 60 if minutes else float("inf"), lambda: Cancel.STOP if stopped else Cancel.NONE, words["pieces"] == "yes",
     )  # fmt: skip
-    weights = making.run()
+    began = time.monotonic()
+    try:
+        weights = making.run()
+    finally:
+        parts.note(folder, words["device"], time.monotonic() - began)
     if weights is None:
         print(f"Left before the end; the same command goes on. What there is so far is in {folder}.", file=sys.stderr, flush=True)
         return LEFT
     grids = sorted((folder / DENOISER / "samples").glob("*.png"))
     target = Path(words["name"])
     if not target.exists():
-        export(weights, preset, package, path, target, samples=grids[-1].read_bytes() if grids else b"")
+        export(weights, preset, package, path, target, story=parts.told(parts.parts(folder)), samples=grids[-1].read_bytes() if grids else b"")
     single = target.with_name(f"{target.name}.safetensors")
     if not single.exists():
         single_file(target, single)

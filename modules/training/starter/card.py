@@ -48,8 +48,8 @@ def licence(of_the_data: str) -> str:
     )
 
 
-def card(preset: Preset, package: Package, size: int, numbers: Mapping[str, int], measured: str, pictured: bool) -> str:
-    """size: bytes of the folder. numbers: of each network. measured: a table, "" for none. pictured: whether samples.png lies beside."""
+def card(preset: Preset, package: Package, size: int, numbers: Mapping[str, int], measured: str, story: str, pictured: bool) -> str:
+    """size: bytes of the folder. numbers: of each network. measured: a table, "" for none. story: what it was computed on. pictured: whether samples.png lies beside."""
     names = ", ".join(one.name for one in package.cutouts)
     counts = ", ".join(f"{what} {count / 1e6:.1f} M" for what, count in numbers.items())
     places = ", ".join(phrase for phrase, _, _ in PLACES.values())
@@ -77,6 +77,6 @@ Microsoft's Fluent Emoji 3D under the MIT licence. No other pictures were used, 
 
 **How it was trained.** `python launch.py train starter --preset {preset.name}`: an autoencoder on {preset.autoencoder.samples:,} pieces of as many scenes, then UNet
 and text encoder together on {preset.denoiser.samples:,} samples of {preset.latents:,} scenes, captions left out one time in ten. No thing was ever shown on one of the twelve
-colours, another one for each, so that it can be measured what the model puts together by itself.
+colours, another one for each, so that it can be measured what the model puts together by itself. {story}
 """
     return "\n".join(line if line.startswith(("|", "!", "#")) else textwrap.fill(line, 170) if len(line) > 170 else line for line in text.splitlines()) + "\n"

@@ -36,8 +36,8 @@ FITTED = 24
 TABLE = "embeddings.token_embedding.weight"
 
 
-def export(weights: Weights, preset: Preset, package: Package, path: Path, target: Path, measured: str = "", samples: bytes = b"") -> Path:
-    """target: a folder that is not there yet. measured: a table for the card, in Markdown. samples: a PNG. Raises OutputTrouble."""
+def export(weights: Weights, preset: Preset, package: Package, path: Path, target: Path, measured: str = "", story: str = "", samples: bytes = b"") -> Path:
+    """target: a folder that is not there yet. measured: a table for the card, in Markdown. story: what it was computed on. samples: a PNG. Raises OutputTrouble."""
     make_folder(target.parent)
     temporary = target.with_name(f".easel-{secrets.token_hex(8)}")
     try:
@@ -52,7 +52,7 @@ def export(weights: Weights, preset: Preset, package: Package, path: Path, targe
         size = sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
         _write(temporary / "easel.json", advice(weights, preset, package, path))
         _write(temporary / "starter.json", {"preset": preset.name, "objects": len(package.cutouts), "package": package.sha256})
-        (temporary / "README.md").write_text(card(preset, package, size, counted(weights), measured, bool(samples)), "utf-8")
+        (temporary / "README.md").write_text(card(preset, package, size, counted(weights), measured, story, bool(samples)), "utf-8")
         (temporary / "LICENSE").write_text(licence(package.licence), "utf-8")
         if samples:
             (temporary / "samples.png").write_bytes(samples)
