@@ -32,6 +32,8 @@ from modules.training.starter.studio import Studio
 from modules.training.starter.tasks import Painting, Sharp
 
 AUTOENCODER, DENOISER = "autoencoder", "denoiser"
+PIECES, FINISHED = "pieces", "finished"
+"""Folders of small pieces: of the newest checkpoint, and of weights that have learnt."""
 SCALED_BY = 1024
 """Scenes whose latents decide by what latents are scaled, to a spread of one."""
 SHOWN = 32
@@ -116,11 +118,13 @@ class Making:
     def _learnt(self, what: str, task: loop.Task, data: loop.Data, drawn: Callable[[], bytes]) -> bool:
         """Whether it is finished; the task's module has the weights to keep then."""
         folder, kept = self.folder / what, self.folder / f"{what}.safetensors"
+        if self.pieced:
+            pieces.join(folder / FINISHED, self.folder)
         if kept.is_file():
             task.module.load_state_dict(load_file(kept))
             return True
-        if self.pieced:
-            pieces.join(folder / pieces.FOLDER, folder / CHECKPOINTS)
+        if self.pieced and not state.listed(folder / CHECKPOINTS):
+            pieces.join(folder / PIECES, folder / CHECKPOINTS)
         recipe = self.preset.recipe(what, self.package.sha256, bool(state.listed(folder / CHECKPOINTS)))
 
         def sampled(step: int) -> None:
@@ -130,9 +134,11 @@ class Making:
         outcome = loop.run(task, data, recipe, place)
         if outcome.stopped is not Cancel.NONE or outcome.steps < recipe.steps:
             if self.pieced:
-                pieces.split(folder / CHECKPOINTS, folder / pieces.FOLDER)
+                pieces.split(folder / CHECKPOINTS / state.name_of(state.listed(folder / CHECKPOINTS)[-1]), folder / PIECES)
             return False
         replace(kept, save({name: tensor.detach().cpu().contiguous() for name, tensor in task.module.state_dict().items()}))
+        if self.pieced:
+            pieces.split(kept, folder / FINISHED)
         return True
 
     def _asked(self) -> Cancel:
