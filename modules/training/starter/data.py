@@ -79,7 +79,7 @@ def _batch(pictures: Sequence[np.ndarray], draws: Sequence[Draw], weight: float 
 
 def pixels(pictures: np.ndarray) -> Tensor:
     """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 in -1..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.tensor(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Latents:
         with torch.no_grad():
             for first in range(0, len(pictures), self.at_once):
                 rows.append(self.encode(pixels(pictures[first : first + self.at_once])).half().cpu())
-        return torch.cat(rows)
+        return torch.cat(rows).contiguous()
 
     def _batch(self, draws: Sequence[Draw]) -> Batch:
         rows, captions = [], []

@@ -151,7 +151,8 @@ def taught(drawing: Drawing, names: Sequence[str], samples: int, seed: int = 1, 
         optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
         rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps, pct_start=min(0.2, max(0.05, 2 / steps)))
         net.train()
-        number, waiting = 0, []
+        number = 0
+        waiting: list[Seen] = []
         for _ in range(steps):
             while len(waiting) < batch:
                 waiting += rendered(drawing, names, number, seed)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-Floats = np.ndarray
+Floats = NDArray[np.float32]
 
 
 class Land(NamedTuple):
@@ -33,14 +34,14 @@ def draw(kind: str, side: int, dice: np.random.Generator) -> Floats:
     """-> [side, side, 3] float32, 0..255."""
     land = LANDS[kind]
     height = dice.uniform(*land.horizon)
-    rows = (np.arange(side, dtype=np.float32) + 0.5) / side
+    rows: Floats = (np.arange(side, dtype=np.float32) + 0.5) / np.float32(side)
     columns = rows
     line = np.full(side, height, np.float32)
     if kind in ("meadow", "desert", "snow"):  # hills
         line += 0.018 * np.sin(columns * dice.uniform(4, 9) + dice.uniform(0, 6.28)).astype(np.float32)
     shift = dice.uniform(-9, 9, (2, 3)).astype(np.float32)
-    sky = _shade(land.sky, rows / height) + shift[0]
-    ground = _shade(land.ground, (rows - height) / (1 - height)) + shift[1]
+    sky = _shade(land.sky, rows / np.float32(height)) + shift[0]
+    ground = _shade(land.ground, (rows - np.float32(height)) / np.float32(1 - height)) + shift[1]
     below = np.clip((rows[:, None] - line[None, :]) * side + 0.5, 0, 1)[..., None].astype(np.float32)
     canvas = sky[:, None, :] * (1 - below) + ground[:, None, :] * below
     if kind == "night":
@@ -61,7 +62,7 @@ def _stars(canvas: Floats, height: int, dice: np.random.Generator) -> None:
     large = max(1, side // 128)
     for y, x, light in zip(dice.integers(0, height, STARS), dice.integers(0, side, STARS), dice.uniform(0.45, 1, STARS), strict=True):
         spot = canvas[y : y + large, x : x + large]
-        spot += (np.float32((255, 250, 232)) - spot) * np.float32(light)
+        spot += (np.array((255, 250, 232), np.float32) - spot) * np.float32(light)
 
 
 def _waves(canvas: Floats, kind: str, height: float, side: int, dice: np.random.Generator) -> None:
@@ -69,8 +70,8 @@ def _waves(canvas: Floats, kind: str, height: float, side: int, dice: np.random.
     top = int(height * side)
     if kind == "beach":
         depth = max(2, int(side * 0.09))
-        canvas[top - depth : top] = np.float32((62, 140, 206)) + dice.uniform(-8, 8, 3).astype(np.float32)
-        canvas[top : top + max(1, side // 128)] = np.float32((238, 244, 246))
+        canvas[top - depth : top] = np.array((62, 140, 206), np.float32) + dice.uniform(-8, 8, 3).astype(np.float32)
+        canvas[top : top + max(1, side // 128)] = np.array((238, 244, 246), np.float32)
         return
     for _ in range(7):
         y, x, long = dice.integers(top + 1, side), dice.integers(0, side), dice.integers(side // 12, side // 5)

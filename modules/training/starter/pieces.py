@@ -17,7 +17,8 @@ SIZE = 2**24
 def split(source: Path, target: Path, size: int = SIZE) -> list[Path]:
     """target: a folder for the pieces, in place of older ones there. Raises OutputTrouble."""
     make_folder(target)
-    written, hashes = [], []
+    written: list[Path] = []
+    hashes: list[str] = []
     with open(source, "rb") as file:
         while data := file.read(size):
             path = target / f"{source.stem}-{len(written):03d}.piece"

@@ -34,7 +34,8 @@ class Stage:
 @dataclass(frozen=True)
 class Preset:
     """objects: things it learns, 0 for all. side: native size in pixels. crop: side of what the autoencoder sees of a scene, until its last part, which is whole
-    scenes. latents: how many different scenes the denoiser sees. vae, unet: widths. text: (width, layers, heads). short: tokens of a text until the last part."""
+    scenes. latents: how many different scenes the denoiser sees. vae, unet: widths. text: (width, layers, heads). short: tokens of a text until the last part. shown: pictures of a
+    grid, at least four."""
 
     name: str
     objects: int
@@ -50,6 +51,7 @@ class Preset:
     mixed: Mixed = "no"
     seed: int = 1
     chunk: int = 512
+    shown: int = 32
     watching: Watching = field(default_factory=lambda: Watching(measure_every=500, sample_every=2000, save_every=500))
 
     def recipe(self, what: str, package: str, resume: bool) -> TrainingRequest:

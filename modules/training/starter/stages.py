@@ -23,6 +23,7 @@ from modules.prompt.vocabulary import Vocabulary
 from modules.sampling.parameterization import Table
 from modules.training import loop, state
 from modules.training.loop import CHECKPOINTS, Run
+from modules.training.material import Data
 from modules.training.starter import grids, pieces, vocabulary
 from modules.training.starter.data import Crops, Latents
 from modules.training.starter.package import Package
@@ -36,8 +37,6 @@ PIECES, FINISHED = "pieces", "finished"
 """Folders of small pieces: of the newest checkpoint, and of weights that have learnt."""
 SCALED_BY = 1024
 """Scenes whose latents decide by what latents are scaled, to a spread of one."""
-SHOWN = 32
-"""Pictures of a grid."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,11 @@ class Making:
         data.scale = 1 / float(torch.cat([data.latents(chunk) for chunk in range(needed)]).float().std())
         unet = fresh.unet(preset.unet_config(), preset.seed)
         text = fresh.text_encoder(preset.text_config(len(words), words.bos, words.eos), preset.seed)
-        nn.init.constant_(text.get_submodule("final_layer_norm").bias, NORM_BIAS)  # type: ignore[arg-type]
+        nn.init.constant_(text.get_parameter("final_layer_norm.bias"), NORM_BIAS)
         alphas = alphas_cumprod(SCHEDULER)
         both = nn.ModuleDict({"unet": unet, "text_encoder": text})
         task = Painting(both, words, alphas, preset.denoiser.rate, preset.denoiser.steps, preset.short, 0.1, self.device)
-        prompts = prompts_of(self.package)
+        prompts = prompts_of(self.package, preset.shown)
 
         def drawn() -> bytes:
             return grids.grid(grids.pictures(prompts, task.context, unet, vae, Table(alphas), data.scale, preset.side, self.device))
@@ -115,7 +114,7 @@ class Making:
             return None
         return Weights(vae.cpu(), unet.cpu(), text.cpu(), data.scale, self.folder / "tokenizer")
 
-    def _learnt(self, what: str, task: loop.Task, data: loop.Data, drawn: Callable[[], bytes]) -> bool:
+    def _learnt(self, what: str, task: loop.Task, data: Data, drawn: Callable[[], bytes]) -> bool:
         """Whether it is finished; the task's module has the weights to keep then."""
         folder, kept = self.folder / what, self.folder / f"{what}.safetensors"
         if self.pieced:
@@ -150,12 +149,12 @@ class Making:
         return grids.reconstructed(from_scenes, vae, self.device)
 
 
-def prompts_of(package: Package) -> list[str]:
+def prompts_of(package: Package, shown: int) -> list[str]:
     """For grids: all kinds of ground, many things."""
     names = [one.name for one in package.cutouts]
     grounds = [f"on {article(colour)} {colour} background" for colour in COLOURS] + list(LANDSCAPES.values())
     found = []
-    for number in range(SHOWN):
+    for number in range(shown):
         name = names[number * 7 % len(names)]
         found.append(f"{article(name)} {name} {grounds[number % len(grounds)]}")
     other = names[1 % len(names)]

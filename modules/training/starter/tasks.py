@@ -70,8 +70,7 @@ class Painting:
         self.alphas_cumprod, self.steps, self.short, self.dropout = alphas_cumprod.to(device), steps, short, dropout
         self._rows = lru_cache(maxsize=200_000)(lambda text, length: rows([text], vocabulary, length)[0])
         module.requires_grad_(True)
-        norm = module["text_encoder"].get_submodule("final_layer_norm")
-        norm.bias.requires_grad_(False)  # type: ignore[union-attr]
+        module["text_encoder"].get_parameter("final_layer_norm.bias").requires_grad_(False)  # A1111's emphasis divides by the mean that it holds off nought
 
     def groups(self) -> list[dict[str, Any]]:
         return [{"params": [weight for weight in self.module.parameters() if weight.requires_grad], "rate": self.rate}]

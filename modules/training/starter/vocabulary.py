@@ -79,16 +79,17 @@ def whole_table(table: Tensor, vocabulary: Vocabulary, tokens: Mapping[str, int]
     """The embeddings [n, D] of a vocabulary as those of CLIP's whole one, [49408, D]: tokens that it lacks are the mean of the pieces that it has.
     tokens: its own numbers."""
     clip, _ = _clip()
-    whole = table.new_zeros(len(clip), table.shape[1])
+    into: list[int] = []
+    found: list[int] = []
     for token, number in clip.items():
-        if token in tokens:
-            whole[number] = table[tokens[token]]
-            continue
         letters = token.removesuffix(END)
-        pieces = [*letters[:-1], letters[-1] + (END if letters != token else "")]
-        ids = [tokens[piece] for piece in pieces if piece in tokens]
-        whole[number] = table[ids].float().mean(0).to(table.dtype) if ids else table[vocabulary.eos]
-    return whole
+        pieces = [token] if token in tokens else [*letters[:-1], letters[-1] + (END if letters != token else "")]
+        ids = [tokens[piece] for piece in pieces if piece in tokens] or [vocabulary.eos]
+        into += [number] * len(ids)
+        found += ids
+    counts = torch.bincount(torch.tensor(into), minlength=len(clip))[:, None]
+    sums = torch.zeros(len(clip), table.shape[1], dtype=torch.float64).index_add_(0, torch.tensor(into), table[found].double())
+    return (sums / counts).to(table.dtype)
 
 
 def numbers_of(folder: Path) -> dict[str, int]:

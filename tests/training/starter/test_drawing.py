@@ -27,7 +27,7 @@ def package(path: Path) -> Package:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_ground_has_its_colour_and_the_thing_is_in_its_box(package: Package, colour: str) -> None:
-    made = Scene((Thing("cross", 0.3, 0.7, 0.4),), Ground("plain", (colour,)), 5)
+    made = Scene((Thing("tip", 0.3, 0.7, 0.4),), Ground("plain", (colour,)), 5)
     picture = Drawing(package.cutouts, 64).draw(made).astype(float)
     rim = np.median(picture[:6].reshape(-1, 3), axis=0)
     assert min(COLOURS, key=lambda name: float(np.linalg.norm(np.array(COLOURS[name]) - rim))) == colour

@@ -27,7 +27,7 @@ def test_sentences_are_cut_as_clip_cuts_them(place: Path) -> None:
     own, clip = Vocabulary.from_folder(place), Vocabulary.from_folder(CLIP_VOCABULARY)
     for word in WORDS:
         assert [own.piece(token) for token in own.encode(word)] == [clip.piece(token) for token in clip.encode(word)]
-    assert len(own) < 1600 and own.comma >= 0
+    assert len(own) < 1700 and own.comma >= 0
 
 
 @pytest.mark.parametrize("text", ["", "snowman", "ein Käse, 12 €!", "🙂", "a\u0301 \ud800"])
