@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import hypothesis
@@ -27,6 +27,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not torch.cuda.is_available():
             for item in wanting:
                 item.add_marker(pytest.mark.skip(reason="no GPU here"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What failed the first time is told in full, although it passed the second time."""
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        config.option.rerun_show_tracebacks = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """The last words name each test that was tried again."""
+    yield
+    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", ())})
+    if again:
+        terminalreporter.write_sep("=", "tried a second time: each is a defect to be mended (docs/decisions/0020)", yellow=True, bold=True)
+        for name in again:
+            terminalreporter.write_line(name)
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -209,9 +209,9 @@ def test_first_start_installs_second_start_does_not_and_a_half_made_one_is_made_
     fourth = start(project)
     assert "packages that changed" in fourth.stdout
     assert fourth.returncode == 7, fourth.stdout + fourth.stderr
-    assert subprocess.run([project / ".venv/bin/python", "-c", "import needy"], timeout=60).returncode == 0
+    assert subprocess.run([project / ".venv/bin/python", "-c", "import needy"], timeout=300).returncode == 0
 
-    asked_from_inside = subprocess.run([project / ".venv/bin/python", project / "launch.py"], capture_output=True, text=True, timeout=60, env=environment())
+    asked_from_inside = subprocess.run([project / ".venv/bin/python", project / "launch.py"], capture_output=True, text=True, timeout=300, env=environment())
     assert asked_from_inside.stdout.startswith("handed over []")
 
 
@@ -219,12 +219,12 @@ def test_first_start_installs_second_start_does_not_and_a_half_made_one_is_made_
 def test_killed_while_it_installs_it_repairs_itself(project: Path) -> None:
     command = [base_python(), str(project / "launch.py")]
     child = subprocess.Popen(command, env=environment(**NOTHING_TO_INSTALL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not (project / ".venv" / "easel-unfinished").exists() and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(0.3)
     os.killpg(child.pid, signal.SIGKILL)
-    child.wait(10)
+    child.wait(100)
     again = start(project)
     assert again.returncode == 7, again.stdout + again.stderr
     assert "making .venv anew" in again.stdout
@@ -234,7 +234,7 @@ def test_killed_while_it_installs_it_repairs_itself(project: Path) -> None:
 def test_two_starts_at_once_install_once(project: Path) -> None:
     command = [base_python(), str(project / "launch.py")]
     children = [subprocess.Popen(command, env=environment(**NOTHING_TO_INSTALL), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    outputs = [child.communicate(timeout=120)[0] for child in children]
+    outputs = [child.communicate(timeout=400)[0] for child in children]
     assert [child.returncode for child in children] == [7, 7], outputs
     assert sum("1 of 3" in output for output in outputs) == 1
 

@@ -72,7 +72,7 @@ class Engine:
     """The runner that `jobs` drives. shelf: the catalog. outputs: where pictures go. blobs: where the pictures lie that requests refer to.
     styles: by name. saving: how pictures become files, with a job's own values laid over. kept: by `core.result.digest`, a picture of an earlier run.
     note: is told the infotext of what is begun. prepare: the extensions' turn with the request of each picture. converted: where pickles lie that became
-    safetensors. others: who runs further kinds of requests, by their types."""
+    safetensors; beside the blobs when it is left out. others: who runs further kinds of requests, by their types."""
 
     shelf: Catalog
     outputs: Saver
@@ -84,10 +84,12 @@ class Engine:
     kept: Callable[[str], Kept | None] = lambda digest: None
     note: Callable[[str], None] = lambda infotext: None
     prepare: Prepare = lambda request, note: request
-    converted: Path = field(default_factory=lambda: Paths().converted)
+    converted: Path = Path()
     others: dict[type, Callable[..., Result]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.converted == Path():
+            self.converted = Paths(data=self.blobs.folder.parent).converted
         self.machine: Machine = find(self.options)
         self.networks = Warm(self.shelf, self.machine, self.converted)
         self.upscalers = Upscalers(self.networks)

@@ -19,7 +19,8 @@ from modules.serve.address import BARE_PORT
 from modules.serve.ending import Ending
 from modules.serve.plan import Plan, plan
 
-START_SECONDS = 20.0
+START_SECONDS = 120.0
+"""Never a measure of speed: a server that cannot start ends at once, and a busy machine may take long."""
 
 
 def serve(app: App, options: Options) -> int:

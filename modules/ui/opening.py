@@ -36,7 +36,7 @@ def build(blocks: gr.Blocks, parts: Sequence[Part]) -> None:
     for part in parts:
         button = gr.Button("", elem_id=f"easel_fill_{part.name}", visible="hidden")
         filled = button.click(_only(part), kept, list(dict.fromkeys(part.boxes)), js=KEPT, **QUIET)
-        filled.then(None, None, None, js="() => window.easel.gather(...Object.values(window.easel.panels))", show_progress="hidden")
+        filled.then(None, None, None, js="() => window.easel.filled()", show_progress="hidden")
 
     def on_load(noted: str) -> str:
         return json.dumps([part.name for part in parts if part.fill(noted) != built[part.name]])

@@ -39,7 +39,7 @@ def id_of(client: TestClient, name: str) -> str:
 
 
 def ended(client: TestClient, id: str) -> dict:
-    for _ in range(600):
+    for _ in range(4000):
         task = client.get(f"/v1/tasks/{id}").json()
         if task["state"] not in ("waiting", "running"):
             return dict(task)

@@ -136,7 +136,7 @@ def test_progress_runs_through_both_passes_once(draw: Draw) -> None:
         if isinstance(event, Progress) and event.phase == "sampling":
             seen.append(event)
 
-    draw(report=report, steps=4, hires={"enabled": True, "steps": 2})
+    draw(report=report, steps=4, prompt="a first pass that no other test has drawn", hires={"enabled": True, "steps": 2})
     shares = [event.share for event in seen]
     assert shares == sorted(shares) and seen[-1].steps == 6
 

@@ -114,7 +114,7 @@ def test_torchvision_is_there_for_spandrel_alone() -> None:
         "assert architectures.spandrel.__version__\n"
         "import diffusers\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from modules.app import App
+from modules.core.errors import InvalidRequest
 from modules.core.options import Options, ServeOptions
 from modules.core.paths import Paths
 from modules.serve import bare, page
@@ -31,15 +32,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def started(folder: Path, module: Any, **serving: Any) -> tuple[App, Any, Any]:
+    """On another port when a program takes the first one between our look and the start. -> app, server, plan."""
+    for tries_left in reversed(range(5)):
+        options = Options(paths=Paths(data=folder), serve=ServeOptions(port=free_port(), **serving))
+        app = App(options)
+        try:
+            chosen = plan(options.serve, 7860)
+            return app, module.launch(app, options, chosen), chosen
+        except InvalidRequest:
+            app.stop()
+            if not tries_left:
+                raise
+    raise AssertionError
+
+
 @contextmanager
 def running(folder: Path, module: Any = page, **serving: Any) -> Iterator[tuple[httpx.Client, Any]]:
     """The real page and API on a real port; only the worker is not started, so no torch is loaded. -> a client, and the plan."""
-    options = Options(paths=Paths(data=folder), serve=ServeOptions(port=free_port(), **serving))
-    app = App(options)
-    chosen = plan(options.serve, 7860)
-    server = module.launch(app, options, chosen)
+    app, server, chosen = started(folder, module, **serving)
     try:
-        with httpx.Client(base_url=chosen.url.removesuffix(options.serve.subpath), trust_env=False, verify=False, timeout=30) as client:
+        with httpx.Client(base_url=chosen.url.removesuffix(chosen.options.subpath), trust_env=False, verify=False, timeout=120) as client:
             yield client, chosen
     finally:
         app.stop()

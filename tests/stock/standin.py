@@ -111,7 +111,7 @@ class Hub:
                     to.close_connection = True
                     return
                 if place >= half:
-                    self.gate.wait(60)
+                    self.gate.wait(600)
                 to.wfile.write(data[place : place + PIECE])
         except OSError:
             to.close_connection = True

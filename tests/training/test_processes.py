@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from torch.distributed import TCPStore
 
 from modules.training import loop
 from modules.training.curve import rows
@@ -17,10 +17,9 @@ from tests.training import toy
 
 
 def test_two_processes_take_the_way_of_one(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # they meet at a port that is ours already, as torchrun's do at its agent's
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    shared = {**os.environ, **meeting, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     pair = [
         subprocess.Popen([sys.executable, "-m", "tests.training.several", str(tmp_path / "two")], cwd=PROJECT, stderr=subprocess.PIPE, text=True, env={**shared, "RANK": rank, "LOCAL_RANK": rank})
         for rank in ("0", "1")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from tests.ui.tab import Tab
 
 PATIENCE = 60.0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests in a browser, and no others, are tried a second time when they fail; that is told at the end (docs/decisions/0020)."""
+    if not config.pluginmanager.hasplugin("rerunfailures") or config.getoption("reruns") == 0:
+        return
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 class DrawnApp(App):
@@ -114,6 +124,23 @@ def address(browser: Browser, data: Path) -> Iterator[str]:
 @pytest.fixture
 def tab(browser: Browser, address: str) -> Iterator[Tab]:
     """A page of its own, in a profile of its own; afterwards nothing runs, and nothing went wrong in it."""
-    from tests.ui.tab import checked
+    from tests.ui.tab import Tab
 
-    yield from checked(browser, address)
+    found = Tab(browser, address)
+    yield found
+    found.finish()
+
+
+@pytest.fixture
+def another(browser: Browser, address: str) -> Iterator[Callable[..., Tab]]:
+    """Opens further pages, each in a profile of its own; what holds for `tab` holds for each: another(query, held=, viewport=, ...)."""
+    from tests.ui.tab import Tab
+
+    with contextlib.ExitStack() as pages:
+
+        def opened(query: str = "", **more: Any) -> Tab:
+            found = Tab(browser, address, query, **more)
+            pages.callback(found.finish)
+            return found
+
+        yield opened

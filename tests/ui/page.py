@@ -21,6 +21,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = 180.0
 """Seconds. Never a measure of speed: a busy machine may take long."""
 
+PORTS_TRIED = 5
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
     "--headless",
@@ -38,7 +40,7 @@ BUSY = "() => document.querySelector('#txt2img_generate_box').classList.contains
 IDLE = "() => !document.querySelector('#txt2img_generate_box').classList.contains('busy')"
 SHOWN = "() => { const image = document.querySelector('#txt2img_gallery img.shown'); return !image.hidden && image.complete && image.naturalWidth > 0; }"
 STEPPING = "() => /step [1-9]/i.test((document.querySelector('#txt2img_gallery .doing') || {}).textContent || '')"
-READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.panels"
+READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.panels && window.easel.filling === 0"
 
 
 def find_chromium() -> str | None:
@@ -59,37 +61,54 @@ def free_port() -> int:
 @contextlib.contextmanager
 def serving(data: Path, *flags: str) -> Iterator[str]:
     """Starts Easel as a person does, on a data folder. -> its address, once it answers."""
-    port = free_port()
-    command = [sys.executable, "launch.py", "--skip-install", "--port", str(port), "--data-dir", str(data), *flags]
     log = data / "server.log"
-    with log.open("w") as out:
-        server = subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "COMMANDLINE_ARGS": ""})
+    for _ in range(PORTS_TRIED):
+        port = free_port()
+        command = [sys.executable, "launch.py", "--skip-install", "--port", str(port), "--data-dir", str(data), *flags]
+        with log.open("w") as out:
+            server = subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "COMMANDLINE_ARGS": ""})
         try:
             address = f"http://127.0.0.1:{port}"
-            _until_it_answers(address, server, log)
+            if not _answers(address, server, log):
+                continue
             yield address
+            return
         finally:
-            server.terminate()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            _ended(server)
+    raise RuntimeError(f"others were quicker with {PORTS_TRIED} ports:\n{log.read_text()}")
 
 
-def _until_it_answers(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _answers(address: str, server: subprocess.Popen[bytes], log: Path) -> bool:
+    """-> once it does; False when another program took the port between our look and its start."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
+        said = log.read_text()
         if server.poll() is not None:
-            raise RuntimeError(f"the server ended at once:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(address + "/easel/live", timeout=5):
-                return
-        except urllib.error.HTTPError:  # it wants a login, so it is there
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+            if "cannot be used" in said:
+                return False
+            raise RuntimeError(f"the server ended at once:\n{said}")
+        if "Running on local URL:" in said:  # else who answers is somebody else
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                return _asked(address)
+        time.sleep(0.1)
     raise RuntimeError(f"the server does not answer:\n{log.read_text()}")
+
+
+def _asked(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address + "/easel/live", timeout=30):
+            return True
+    except urllib.error.HTTPError:  # it wants a login, so it is there
+        return True
+
+
+def _ended(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 @contextlib.contextmanager

@@ -10,13 +10,12 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from modules.core.extras import ExtrasRequest
 from modules.infotext import files
 from modules.infotext.read import read
-from tests.ui import page as at
-from tests.ui.tab import SUBMITTED, Tab
+from tests.ui.tab import SUBMITTED, Another, Tab
 
 pytestmark = pytest.mark.browser
 
@@ -74,19 +73,18 @@ def test_from_txt2img_through_extras_and_png_info_back(tab: Tab) -> None:
     expect(page.locator("#extras_gallery .easel-strip button")).to_have_count(2)
     tab.until_all_done()
 
-    page.reload()
-    at.ready(page)
+    tab.reload()
     page.click("#tab_extras-button")
     expect(page.locator("#extras_mode_batch")).to_have_attribute("aria-pressed", "true")
     expect(tab.box("upscaler_1")).to_have_value("2x-small")
 
 
-def test_a_folder_with_the_keyboard_alone_at_a_phone_s_width(browser: Browser, address: str, data: Path, tmp_path: Path) -> None:
+def test_a_folder_with_the_keyboard_alone_at_a_phone_s_width(another: Another, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("b", "a"):
         Image.new("RGB", (16, 16), "teal").save(folder / f"{name}.png")
-    tab = Tab(browser, address, viewport={"width": 390, "height": 844})
+    tab = another(viewport={"width": 390, "height": 844})
     page = tab.page
     page.locator("#tab_extras-button").focus()
     page.keyboard.press("Enter")
@@ -99,8 +97,6 @@ def test_a_folder_with_the_keyboard_alone_at_a_phone_s_width(browser: Browser, a
     tab.until_all_done()
     assert {"a.png", "b.png"} <= {path.name for path in (data / "outputs" / "extras-images").rglob("*.png")}
     assert sorted(path.name for path in folder.iterdir()) == ["a.png", "b.png"], "nothing is written there"
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    tab.until_fits()
     unnamed = "() => [...document.querySelectorAll('#tab_extras :is(button, input, textarea, select)')].filter((e) => e.offsetParent && !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length || e.title)).map((e) => e.outerHTML.slice(0, 120))"
     assert page.evaluate(unnamed) == []
-    assert tab.wrong == []
-    page.context.close()

@@ -13,7 +13,6 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from modules.core.records.samplers import SAMPLERS
-from tests.ui import page as at
 from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
@@ -26,8 +25,8 @@ def test_an_entry_that_does_not_work_says_why_and_cannot_be_chosen(tab: Tab) -> 
     tab.page.route(
         "**/easel/lacks", lambda route: route.fulfill(json={"lacks": {}, "unsuited": {MENU[1:]: {"why": "Does not work with FLUX.1.", "places": places}}})
     )
-    tab.page.reload()
-    tab.page.wait_for_function("() => window.easel && window.easel.panels && document.querySelector('#txt2img_sampling input')")
+    tab.reload()
+    tab.settle()
     before = tab.page.input_value(f"{MENU} input")
     tab.page.click(f"{MENU} input")
     dead = tab.page.locator(f"{MENU} .easel-unsuited")
@@ -47,8 +46,7 @@ def test_a_depth_map_has_its_place_while_the_checkpoint_draws_after_one(tab: Tab
     """The starter is no such checkpoint, so the answer for another one stands in for its own."""
     page, said = tab.page, {"variant": "depth"}
     page.route("**/easel/lacks", lambda route: route.fulfill(json={"lacks": {}, "unsuited": {}, **said}))
-    page.reload()
-    at.ready(page)
+    tab.reload()
     page.click("#tab_img2img-button")
     place, box = page.locator("#img2img_depth"), page.locator("#img2img_init_depth textarea")
     expect(place.get_by_role("button", name="Drop a depth map here")).to_be_visible()
@@ -59,8 +57,7 @@ def test_a_depth_map_has_its_place_while_the_checkpoint_draws_after_one(tab: Tab
     place.get_by_role("button", name="Remove the picture").click()
     expect(box).to_have_value("")
     said["variant"] = ""
-    page.reload()
-    at.ready(page)
+    tab.reload()
     page.click("#tab_img2img-button")
     expect(page.locator("#img2img_canvas_img2img").get_by_role("button", name="Drop a picture here")).to_be_visible()
     expect(place).to_be_hidden()

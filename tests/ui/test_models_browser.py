@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.catalog import files
 from tests.stock.standin import REPOSITORY, Hub
 from tests.ui import page as at
-from tests.ui.tab import Tab, checked
+from tests.ui.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -72,96 +72,91 @@ def card(page: Page, name: str) -> str:
     return "#easel_models .card"
 
 
-def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(browser: Browser, address: str) -> None:
-    for tab in checked(browser, address):
-        tab.fill(prompt="a heron")
-        page = opened(tab)
-        expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 5))
-        assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
-        page.click(f"{card(page, 'style 0777')} .pick")
-        tab.until_values(prompt="a heron, style 0777")
-        page.click("#easel_models .card .pick")
-        tab.until_values(prompt="a heron")
+def test_search_insert_take_out_and_walk_by_keys_to_the_very_last(tab: Tab) -> None:
+    tab.fill(prompt="a heron")
+    page = opened(tab)
+    expect(page.locator("#easel_models .kinds button", has_text="All")).to_contain_text(str(MANY + 5))
+    assert page.locator("#easel_models .card").count() < 120, "only what is in sight is on the page"
+    page.click(f"{card(page, 'style 0777')} .pick")
+    tab.until_values(prompt="a heron, style 0777")
+    page.click("#easel_models .card .pick")
+    tab.until_values(prompt="a heron")
 
-        page.fill("#models_search", "")
-        expect(page.locator("#easel_models .card").nth(9)).to_be_visible()
-        page.locator("#models_search").press("ArrowDown")
-        page.keyboard.press("End")
-        expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
-        expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
-        page.keyboard.press("Enter")
-        tab.until_values(prompt=f"a heron, style {MANY - 1:04}")
-        page.keyboard.press("Home")
-        expect(page.locator("#easel_models .card:focus-within b")).to_have_text("clear")
-
-
-def test_a_line_names_missing_loras_and_offers_what_few_steps_need(browser: Browser, address: str) -> None:
-    for tab in checked(browser, address):
-        line = tab.page.locator("#txt2img_prompt_container .easel-loras")
-        tab.fill(prompt="a cat <lora:lcm-lora-sdv1:0.7>")
-        expect(line).to_contain_text("There is no LoRA of this name: lcm-lora-sdv1")
-        line.get_by_role("button", name="lcm-lora-sdv1-5").click()
-        expect(tab.box("prompt")).to_have_value("a cat <lora:lcm-lora-sdv1-5:0.7>")
-        expect(line).to_contain_text("draws in few steps (LCM)")
-        line.get_by_role("button", name="Use LCM").press("Enter")
-        for name, value in {"sampling": "LCM", "scheduler": "SGM Uniform", "steps": "6", "cfg_scale": "1.5"}.items():
-            expect(tab.box(name)).to_have_value(value)
-        tab.fill(prompt="a cat")
-        expect(line).to_be_hidden()
+    page.fill("#models_search", "")
+    expect(page.locator("#easel_models .card").nth(9)).to_be_visible()
+    page.locator("#models_search").press("ArrowDown")
+    page.keyboard.press("End")
+    expect(page.locator("#easel_models .card:focus-within b")).to_have_text(f"style {MANY - 1:04}")
+    expect(page.locator("#easel_models .card:focus-within img")).to_be_visible()
+    page.keyboard.press("Enter")
+    tab.until_values(prompt=f"a heron, style {MANY - 1:04}")
+    page.keyboard.press("Home")
+    expect(page.locator("#easel_models .card:focus-within b")).to_have_text("clear")
 
 
-def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(browser: Browser, address: str, data: Path) -> None:
-    for tab in checked(browser, address):
-        page = opened(tab)
-        broken = card(page, "cut short")
-        expect(page.locator(f"{broken} .mark")).to_have_text("cannot be used")
-        page.click(f"{broken} .pick")
-        expect(page.locator("#easel_model .error")).to_contain_text("is cut short")
-        page.keyboard.press("Escape")
-        assert tab.value("prompt") == ""
-
-        page.hover(card(page, "style 0003"))
-        page.get_by_role("button", name="Details of style 0003").click()
-        page.get_by_label("Activation text").fill("by the brook")
-        page.get_by_role("button", name="Save notes").click()
-        expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
-        assert json.loads((data / "models" / "embeddings" / "style 0003.json").read_text()) == {"activation text": "by the brook"}
-        page.locator("#easel_model .pages button", has_text="Tensors").click()
-        expect(page.locator("#easel_model tbody tr")).to_have_text("emb_paramsF161 × 768")
-        page.keyboard.press("Escape")
-        page.click("#easel_models .card .pick")
-        tab.until_values(prompt="style 0003, by the brook")
-        expect(page.locator("#easel_models .card .further").first).to_have_text("“by the brook”")
-
-        page.click("#tab_txt2img-button")
-        page.click("#txt2img_extra_networks")
-        expect(page.locator('#easel_models .kinds [data-group="lora"]')).to_have_attribute("aria-pressed", "true")
-        page.click('#easel_models .kinds [data-group="checkpoint"]')
-        page.fill("#models_search", "starter")
-        page.click("#easel_models .card .pick")
-        expect(page.locator("#easel_models .card")).to_have_class("card current")
-        page.click('#easel_models .kinds [data-group="vae"]')
-        page.click(f"{card(page, 'clear')} .pick")
-        expect(page.locator("#easel_messages")).to_contain_text("VAE of txt2img")
+def test_a_line_names_missing_loras_and_offers_what_few_steps_need(tab: Tab) -> None:
+    line = tab.page.locator("#txt2img_prompt_container .easel-loras")
+    tab.fill(prompt="a cat <lora:lcm-lora-sdv1:0.7>")
+    expect(line).to_contain_text("There is no LoRA of this name: lcm-lora-sdv1")
+    line.get_by_role("button", name="lcm-lora-sdv1-5").click()
+    expect(tab.box("prompt")).to_have_value("a cat <lora:lcm-lora-sdv1-5:0.7>")
+    expect(line).to_contain_text("draws in few steps (LCM)")
+    line.get_by_role("button", name="Use LCM").press("Enter")
+    for name, value in {"sampling": "LCM", "scheduler": "SGM Uniform", "steps": "6", "cfg_scale": "1.5"}.items():
+        expect(tab.box(name)).to_have_value(value)
+    tab.fill(prompt="a cat")
+    expect(line).to_be_hidden()
 
 
-def test_what_a_file_does_not_say_a_person_may(browser: Browser, address: str, data: Path) -> None:
-    for tab in checked(browser, address):
-        page = opened(tab)
-        page.hover(card(page, "plain"))
-        page.get_by_role("button", name="Details of plain").click()
-        said = page.get_by_label("Prediction", exact=True)
-        expect(said.locator("option:checked")).to_have_text("Noise (eps), guessed")
-        said.select_option("Velocity (v)")
-        expect(page.locator("#easel_messages")).to_contain_text("Noted beside the model")
-        page.get_by_label("Preferred VAE").select_option("clear.safetensors")
-        page.get_by_role("button", name="Save notes").click()
-        expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
-        place = data / "models" / "Stable-diffusion"
-        assert json.loads((place / "plain.json").read_text()) == {"vae": "clear.safetensors"}
-        assert json.loads((place / "plain.easel.json").read_text()) == {"prediction": "v"}
-        page.get_by_role("button", name="Select this checkpoint").click()
-        expect(page.locator("#easel_models .card")).to_have_class("card current")
+def test_inspect_notes_a_broken_file_and_a_checkpoint_selected(tab: Tab, data: Path) -> None:
+    page = opened(tab)
+    broken = card(page, "cut short")
+    expect(page.locator(f"{broken} .mark")).to_have_text("cannot be used")
+    page.click(f"{broken} .pick")
+    expect(page.locator("#easel_model .error")).to_contain_text("is cut short")
+    page.keyboard.press("Escape")
+    assert tab.value("prompt") == ""
+
+    page.hover(card(page, "style 0003"))
+    page.get_by_role("button", name="Details of style 0003").click()
+    page.get_by_label("Activation text").fill("by the brook")
+    page.get_by_role("button", name="Save notes").click()
+    expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
+    assert json.loads((data / "models" / "embeddings" / "style 0003.json").read_text()) == {"activation text": "by the brook"}
+    page.locator("#easel_model .pages button", has_text="Tensors").click()
+    expect(page.locator("#easel_model tbody tr")).to_have_text("emb_paramsF161 × 768")
+    page.keyboard.press("Escape")
+    page.click("#easel_models .card .pick")
+    tab.until_values(prompt="style 0003, by the brook")
+    expect(page.locator("#easel_models .card .further").first).to_have_text("“by the brook”")
+
+    page.click("#tab_txt2img-button")
+    page.click("#txt2img_extra_networks")
+    expect(page.locator('#easel_models .kinds [data-group="lora"]')).to_have_attribute("aria-pressed", "true")
+    page.click('#easel_models .kinds [data-group="checkpoint"]')
+    page.click(f"{card(page, 'starter')} .pick")
+    expect(page.locator("#easel_models .card")).to_have_class("card current")
+    page.click('#easel_models .kinds [data-group="vae"]')
+    page.click(f"{card(page, 'clear')} .pick")
+    tab.until_said("VAE of txt2img")
+
+
+def test_what_a_file_does_not_say_a_person_may(tab: Tab, data: Path) -> None:
+    page = opened(tab)
+    page.hover(card(page, "plain"))
+    page.get_by_role("button", name="Details of plain").click()
+    said = page.get_by_label("Prediction", exact=True)
+    expect(said.locator("option:checked")).to_have_text("Noise (eps), guessed")
+    said.select_option("Velocity (v)")
+    tab.until_said("Noted beside the model")
+    page.get_by_label("Preferred VAE").select_option("clear.safetensors")
+    page.get_by_role("button", name="Save notes").click()
+    expect(page.locator("#easel_model .said")).to_have_text("Saved beside the model.")
+    place = data / "models" / "Stable-diffusion"
+    assert json.loads((place / "plain.json").read_text()) == {"vae": "clear.safetensors"}
+    assert json.loads((place / "plain.easel.json").read_text()) == {"prediction": "v"}
+    page.get_by_role("button", name="Select this checkpoint").click()
+    expect(page.locator("#easel_models .card")).to_have_class("card current")
 
 
 def get(page: Page) -> None:
@@ -172,30 +167,29 @@ def get(page: Page) -> None:
     page.get_by_role("button", name="Get watercolour.safetensors").click()
 
 
-def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(browser: Browser, address: str, hub: Hub) -> None:
-    for tab in checked(browser, address):
-        page = opened(tab)
+def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(tab: Tab, hub: Hub) -> None:
+    page = opened(tab)
 
-        assert hub.asked == [], "nothing is asked of the hub before a person does"
-        hub.gate.clear()
-        get(page)
-        line = page.locator("#easel_models .tasks li")
-        expect(line.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
-        line.get_by_role("button", name="Cancel").click()
-        expect(line).to_contain_text("gone on with")
-        hub.gate.set()
-        assert page.locator("#easel_models .kinds [data-group=lora]").inner_text().endswith("1"), "the half-fetched one is not listed"
+    assert hub.asked == [], "nothing is asked of the hub before a person does"
+    hub.gate.clear()
+    get(page)
+    line = page.locator("#easel_models .tasks li")
+    expect(line.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
+    line.get_by_role("button", name="Cancel").click()
+    expect(line).to_contain_text("gone on with")
+    hub.gate.set()
+    assert page.locator("#easel_models .kinds [data-group=lora]").inner_text().endswith("1"), "the half-fetched one is not listed"
 
-        get(page)
-        done = page.locator("#easel_models .tasks li.done")
-        expect(done).to_contain_text("watercolour.safetensors is in")
-        assert "range" in hub.asked[-1][1]
-        page.click("#easel_models .kinds [data-group=lora]")
-        page.click(f"{card(page, 'watercolour')} .pick")
-        tab.until_values(prompt="<lora:watercolour:1>")
-        page.hover("#easel_models .card")
-        page.get_by_role("button", name="Details of watercolour").click()
-        page.get_by_role("button", name="Move this model").click()
-        expect(page.locator("#easel_models .card")).to_have_count(0)
-        page.get_by_role("button", name="Undo").click()
-        expect(page.locator("#easel_models .card b")).to_have_text("watercolour")
+    get(page)
+    done = page.locator("#easel_models .tasks li.done")
+    expect(done).to_contain_text("watercolour.safetensors is in")
+    assert "range" in hub.asked[-1][1]
+    page.click("#easel_models .kinds [data-group=lora]")
+    page.click(f"{card(page, 'watercolour')} .pick")
+    tab.until_values(prompt="<lora:watercolour:1>")
+    page.hover("#easel_models .card")
+    page.get_by_role("button", name="Details of watercolour").click()
+    page.get_by_role("button", name="Move this model").click()
+    expect(page.locator("#easel_models .card")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#easel_models .card b")).to_have_text("watercolour")

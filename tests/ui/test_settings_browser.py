@@ -11,7 +11,7 @@ import yaml
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from modules.core.paths import PROJECT
 from tests.ui.page import opened, serving
@@ -39,8 +39,8 @@ def page(browser: Browser, address: str) -> Page:
     return opened(browser, address)
 
 
-def shown(page: Page) -> list[str]:
-    return [str(text) for text in page.locator("#settings_sections .easel-section:visible h3").all_text_contents()]
+def shown(page: Page) -> Locator:
+    return page.locator("#settings_sections .easel-section:visible h3")
 
 
 def test_tabs_stand_as_they_were_chosen_and_the_first_is_open(page: Page) -> None:
@@ -53,25 +53,25 @@ def test_the_header_holds_what_was_chosen(page: Page) -> None:
     expect(page.locator("#quicksettings_more input[aria-label*='Clip skip']").first).to_be_visible()
     expect(page.locator("#quicksettings_more #setting_samples_format")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
     page.set_viewport_size({"width": 1400, "height": 900})
 
 
 def test_one_section_at_a_time_and_a_search_over_all(page: Page) -> None:
     page.click("#tab_settings-button")
     page.click("#settings_nav button[data-section=settings_live_previews]")
-    assert shown(page) == ["Live-Vorschau"]
+    expect(shown(page)).to_have_text(["Live-Vorschau"])
     page.fill("#settings_search", "jpeg_quality")
     expect(page.locator("#settings_found")).to_have_text("1 gefunden")
-    assert shown(page) == ["Speichern von Bildern/Rastern"]
+    expect(shown(page)).to_have_text(["Speichern von Bildern/Rastern"])
     page.fill("#settings_search", "outdir_save")
     expect(page.locator("#setting_outdir_save")).to_be_visible()
     page.fill("#settings_search", "no such setting")
     expect(page.locator("#settings_found")).to_have_text("So heißt nichts.")
     page.press("#settings_search", "Escape")
-    assert shown(page) == ["Live-Vorschau"]
+    expect(shown(page)).to_have_text(["Live-Vorschau"])
     page.click("#settings_nav button[data-section=settings_]")
-    assert len(shown(page)) > 7
+    expect(shown(page).nth(7)).to_be_visible()
     page.click("#settings_nav button[data-section=settings_defaults]")
     expect(page.locator("#settings_submit")).to_be_hidden()
     expect(page.locator("#ui_defaults_view")).to_be_visible()

@@ -203,7 +203,9 @@
         if (!kinds) return;
         const count = (group) => models.all.filter((row) => !group || row.group === group).length;
         const entries = [{ id: "", label: "All" }, ...models.groups.filter((group) => count(group.id) || WORKING.includes(group.id))];
-        kinds.replaceChildren(...entries.map(({ id, label }) => easel.make("button", { type: "button", "aria-pressed": String(chosen.group === id), "data-group": id, onclick: () => models.show(id) }, easel.make("span", {}, label), easel.make("small", {}, String(count(id))))));
+        const look = JSON.stringify(entries.map(({ id }) => [id, count(id), chosen.group === id]));
+        if (kinds.dataset.look !== look) kinds.replaceChildren(...entries.map(({ id, label }) => easel.make("button", { type: "button", "aria-pressed": String(chosen.group === id), "data-group": id, onclick: () => models.show(id) }, easel.make("span", {}, label), easel.make("small", {}, String(count(id))))));
+        kinds.dataset.look = look;
         const folders = [...new Set(models.all.filter((row) => !chosen.group || row.group === chosen.group).flatMap((row) => row.folder.split("/").map((_, depth, parts) => parts.slice(0, depth + 1).join("/"))))].filter(Boolean).sort(collator.compare);
         if (chosen.folder && !folders.includes(chosen.folder)) chosen.folder = "";
         models.part("#models_folder").replaceChildren(...["", ...folders].map((folder) => easel.make("option", { value: folder, selected: folder === chosen.folder }, folder || "All folders")));

@@ -47,6 +47,13 @@
         return element;
     };
 
+    // Brings the children of a place to these elements. Those that stay are left where they are: a button that is taken away while it is pressed loses the click, and its focus.
+    easel.arrange = (place, elements) => {
+        const stays = new Set(elements);
+        for (const child of [...place.children]) if (!stays.has(child)) child.remove();
+        elements.forEach((element, at) => { if (place.children[at] !== element) place.insertBefore(element, place.children[at] || null); });
+    };
+
     // Messages stay until read: ten seconds, longer while the pointer is on them.
     easel.say = (text, kind = "note", title = "") => {
         let place = easel.byId("easel_messages");

@@ -167,10 +167,17 @@
             easel.gather();
         }, true);
     }
-    // After a load: the parts that are to be filled anew (ui/opening.py).
+    // After a load: the parts that are to be filled anew (ui/opening.py). filling: how many are still to come; null before that is known.
+    easel.filling = null;
     easel.opened = (parts) => {
-        for (const part of JSON.parse(parts || "[]")) easel.byId(`easel_fill_${part}`).click();
+        const wanted = JSON.parse(parts || "[]");
+        easel.filling = wanted.length;
+        for (const part of wanted) easel.byId(`easel_fill_${part}`).click();
         easel.gather();
+    };
+    easel.filled = () => {
+        easel.filling -= 1;
+        easel.gather(...Object.values(easel.panels));
     };
 
     document.addEventListener("input", (event) => {

@@ -67,7 +67,13 @@
             const old = drawn.get(job.id);
             if (old && old.look === look) return old.element;
             const element = row(job, place, waiting);
-            drawn.set(job.id, { look, element });
+            if (old && old.state === "running" && job.state === "running") {
+                // It only went on: its button stays, so that no click on it is lost.
+                for (const [at, part] of [...element.children].slice(0, 2).entries()) old.element.children[at].replaceWith(part);
+                old.look = look;
+                return old.element;
+            }
+            drawn.set(job.id, { look, element, state: job.state });
             if (old && old.element.contains(document.activeElement)) {
                 const name = document.activeElement.getAttribute("aria-label");
                 requestAnimationFrame(() => {
@@ -77,7 +83,7 @@
             }
             return element;
         });
-        if (rows.length !== list.children.length || rows.some((element, at) => list.children[at] !== element)) list.replaceChildren(...rows);
+        easel.arrange(list, rows);
     };
 
     easel.queue = {

@@ -20,20 +20,45 @@
         }
         models.watch();
     };
-    const line = (task) => {
+    const told = (task) => task.state === "failed" ? [task.error.detail, task.error.remedy].join(" ").trim() : task.state === "cancelled" ? (task.left ? "Cancelled. What is there is gone on with when it is fetched again." : "Cancelled") : task.state === "waiting" ? "Waiting" : task.said;
+    const full = (task) => {
         const over = OVER.includes(task.state);
-        const state = task.state === "failed" ? [task.error.detail, task.error.remedy].join(" ").trim() : task.state === "cancelled" ? (task.left ? "Cancelled. What is there is gone on with when it is fetched again." : "Cancelled") : task.state === "waiting" ? "Waiting" : task.said;
-        const bar = over ? null : make("div", { class: "bar", role: "progressbar", "aria-label": task.title, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(task.share * 100)) }, make("div", { style: `width: ${task.share * 100}%` }));
+        const bar = over ? null : make("div", { class: "bar", role: "progressbar", "aria-label": task.title, "aria-valuemin": "0", "aria-valuemax": "100" }, make("div", {}));
         const end = over ? button("×", "Put this line away", () => act(`stock/tasks/${task.id}/forget`), "tool") : button("Cancel", `Cancel: ${task.title}`, () => act(`stock/tasks/${task.id}/cancel`));
         const left = task.left ? button("Delete what is there", `Delete what is there of ${task.title}`, () => act(`stock/tasks/${task.id}/discard`)) : null;
         const look = task.state === "done" && task.made ? button("Show", `Show ${task.title}`, () => models.find(task.made)) : null;
-        return make("li", { class: task.state, "data-task": task.id }, make("div", { class: "words" }, make("b", {}, task.title), make("span", { class: "said" }, state), bar), left, look, end);
+        return make("li", { class: task.state, "data-task": task.id }, make("div", { class: "words" }, make("b", {}, task.title), make("span", { class: "said" }), bar), left, look, end);
+    };
+    // A task that only goes on keeps its line, so that its buttons can be pressed.
+    const lines = new Map();
+    const line = (task) => {
+        const kind = JSON.stringify([task.state, task.left, task.made, task.title]);
+        let kept = lines.get(task.id);
+        if (!kept || kept.kind !== kind) lines.set(task.id, kept = { kind, element: full(task) });
+        const said = kept.element.querySelector(".said");
+        if (said.textContent !== told(task)) said.textContent = told(task);
+        const bar = kept.element.querySelector(".bar");
+        if (bar) {
+            bar.setAttribute("aria-valuenow", String(Math.round(task.share * 100)));
+            bar.firstElementChild.style.width = `${task.share * 100}%`;
+        }
+        return kept.element;
+    };
+    const put = (notice) => {
+        const away = () => {
+            notices.splice(notices.indexOf(notice), 1);
+            paint();
+        };
+        const { text, label, undo } = notice;
+        notice.element ||= make("li", {}, make("div", { class: "words" }, make("span", {}, text)), button(label, label, () => { away(); undo(); }), button("×", "Put this line away", away, "tool"));
+        return notice.element;
     };
     const paint = () => {
         const place = models.part(".tasks");
         if (!place) return;
         const held = document.activeElement && place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : "";
-        place.replaceChildren(...notices.map(({ text, label, undo }, at) => make("li", {}, make("div", { class: "words" }, make("span", {}, text)), button(label, label, () => { notices.splice(at, 1); paint(); undo(); }), button("×", "Put this line away", () => { notices.splice(at, 1); paint(); }, "tool"))), ...tasks.map(line));
+        easel.arrange(place, [...notices.map(put), ...tasks.map(line)]);
+        for (const id of lines.keys()) if (!tasks.some((task) => task.id === id)) lines.delete(id);
         const again = held && [...place.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === held);
         if (again) again.focus();
     };
