@@ -35,13 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.rerun_show_tracebacks = True
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
     """The last words name each test that was tried again."""
     yield
     again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", ())})
     if again:
-        terminalreporter.write_sep("=", "tried a second time: each is a defect to be mended (docs/decisions/0020)", yellow=True, bold=True)
+        terminalreporter.write_sep("=", "tried a second time: each is a defect to be mended (docs/decisions/0021)", yellow=True, bold=True)
         for name in again:
             terminalreporter.write_line(name)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from modules.training import loop
 from modules.training.curve import rows

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests in a browser, and no others, are tried a second time when they fail; that is told at the end (docs/decisions/0020)."""
+    """Tests in a browser, and no others, are tried a second time when they fail; that is told at the end (docs/decisions/0021)."""
     if not config.pluginmanager.hasplugin("rerunfailures") or config.getoption("reruns") == 0:
         return
     for item in items:

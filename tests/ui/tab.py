@@ -88,8 +88,9 @@ class Tab:
         self.page: Page = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context}).new_page()
         self.page.set_default_timeout(at.PATIENCE * 1000)
         self.asked: list[str] = []
+        self.hosts: set[str] = set()
         self.wrong: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("request", lambda request: self._noted(request.url))
         self.open: set[Any] = set()
         self.page.on("request", lambda request: self.open.add(request) if answered(request.url) else None)
         for end in ("requestfinished", "requestfailed"):
@@ -105,6 +106,12 @@ class Tab:
         at.ready(self.page)
         if not held:
             self.page.wait_for_function("() => window.easel.jobs() !== null")
+
+    def _noted(self, url: str) -> None:
+        self.asked.append(url)
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws"):
+            self.hosts.add(parts.netloc)
 
     def release(self) -> None:
         """What was held goes on."""
@@ -123,8 +130,7 @@ class Tab:
             self.until_all_done()
         finally:
             self.page.context.close()
-        hosts = {urlsplit(url).netloc for url in self.asked if urlsplit(url).scheme in ("http", "https", "ws")}
-        assert hosts <= {host}, f"the page asked another host: {hosts}"
+        assert self.hosts <= {host}, f"the page asked another host: {self.hosts}"
         assert self.faults == [], "\n".join(self.faults)
 
     def reload(self) -> None:

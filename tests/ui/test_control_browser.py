@@ -12,7 +12,6 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.sync_api import expect
 
 from tests.engine import control_studio
-from tests.ui import page as at
 from tests.ui.tab import Another, Tab
 
 

@@ -1,4 +1,4 @@
-"""What is tried a second time: tests in a browser, once, and told at the end; nothing else (docs/decisions/0020)."""
+"""What is tried a second time: tests in a browser, once, and told at the end; nothing else (docs/decisions/0021)."""
 
 from __future__ import annotations
 
