@@ -129,7 +129,7 @@ def compiled(bench: Bench, steps: int, pictures: int, least: float, quads: int) 
         with blocks.within():
             return theirs()
 
-    with feature.attach(own.model):  # type: ignore[attr-defined]
+    with feature.attach(own.model):
         for draw in (own, other):  # the first time plain, and made ready meanwhile
             draw()
             blocks.wait()

@@ -82,6 +82,17 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Own:
+    """Easel's loop over a model."""
+
+    model: Model
+    draw: Callable[[], Tensor]
+
+    def __call__(self) -> Tensor:
+        return self.draw()
+
+
 @dataclass
 class Bench:
     """One architecture on one device. pictures: drawn together."""
@@ -110,7 +121,7 @@ class Bench:
         self.texts = [torch.randn(tokens, width) for _ in range(2)]
         self.vectors = [torch.randn(self.pooled) for _ in range(2)] if self.pooled else []
 
-    def ours(self, steps: int, pictures: int, features: tuple[Feature, ...] = ()) -> Callable[[], Tensor]:
+    def ours(self, steps: int, pictures: int, features: tuple[Feature, ...] = ()) -> Own:
         """-> draws them with Easel's loop."""
         record = FAMILIES.get(self.architecture.family)
         request = GenerationRequest(sampler="Euler", steps=steps, width=self.side, height=self.side, seed=1, batch_size=pictures, batched=True, cfg_scale=1.0 if "cfg_scale" in record.lacks else 7.0)  # fmt: skip
@@ -137,8 +148,7 @@ class Bench:
         def draw() -> Tensor:
             return sample(stage, model, requests, lambda levels: wrapped(guided(family, model, levels, texts, request, worn), worn))
 
-        draw.model = model  # type: ignore[attr-defined]
-        return draw
+        return Own(model, draw)
 
     def theirs(self, steps: int, pictures: int) -> Callable[[], Tensor]:
         """-> draws them with diffusers' pipeline of the family."""

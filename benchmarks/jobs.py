@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from unittest.mock import patch
 
 import loop  # sets the environment of the libraries
 import torch
@@ -38,7 +39,7 @@ from modules.core.result import Cancel
 from modules.engine.features.watch import Pace
 from modules.jobs.worker import Worker
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 BASE = replace(loop.REQUESTS["medium"], steps=10)
 
 
@@ -115,22 +116,21 @@ def preview(ours: loop.Ours, models: Path, quads: int) -> None:
         spent.append(seconds)
         pace_spent(pace, seconds, decoded)
 
-    Pace.spent = counted  # type: ignore[method-assign]
     ours.engine.looks = lambda: Looks(preview_interval=1.0, preview_side=384)
-    for name, goal in (("linear map", 0.005), ("TAESD", 0.03)):
-        if name == "TAESD":
-            layers = {key.removeprefix("decoder."): one for key, one in AutoencoderTiny().state_dict().items() if key.startswith("decoder.")}
-            (models / "VAE-approx").mkdir(exist_ok=True)
-            save_file({f"decoder.{key}": one.contiguous() for key, one in layers.items()}, models / "VAE-approx" / "taesd_decoder.safetensors")
-            ours.engine.shelf.refresh()  # type: ignore[attr-defined]
-        shares = []
-        for _ in range(quads):
-            spent.clear()
-            whole = timed(partial(run, ours, replace(ours.request, steps=100)))
-            shares.append(sum(spent) / whole)
-        share = statistics.median(shares)
-        print(f"preview by {name}: {share:.3%} of the time ({min(shares):.3%} to {max(shares):.3%}), goal {goal:.1%}: {verdict(share <= goal)}", flush=True)
-    Pace.spent = pace_spent  # type: ignore[method-assign]
+    with patch.object(Pace, "spent", counted):
+        for name, goal in (("linear map", 0.005), ("TAESD", 0.03)):
+            if name == "TAESD":
+                layers = {key.removeprefix("decoder."): one for key, one in AutoencoderTiny().state_dict().items() if key.startswith("decoder.")}
+                (models / "VAE-approx").mkdir(exist_ok=True)
+                save_file({f"decoder.{key}": one.contiguous() for key, one in layers.items()}, models / "VAE-approx" / "taesd_decoder.safetensors")
+                ours.library.refresh()
+            shares = []
+            for _ in range(quads):
+                spent.clear()
+                whole = timed(partial(run, ours, replace(ours.request, steps=100)))
+                shares.append(sum(spent) / whole)
+            share = statistics.median(shares)
+            print(f"preview by {name}: {share:.3%} of the time ({min(shares):.3%} to {max(shares):.3%}), goal {goal:.1%}: {verdict(share <= goal)}", flush=True)
 
 
 @contextmanager
@@ -161,13 +161,12 @@ def prompt(ours: loop.Ours) -> None:
 
 def switch(ours: loop.Ours, models: Path, rounds: int) -> None:
     loop.medium(models / "other")
-    ours.engine.shelf.refresh()  # type: ignore[attr-defined]
+    ours.library.refresh()
     shelf, ratios_found = ours.engine.shelf, []
     cards = [shelf.hashed(shelf.checkpoint(name)) for name in ("other", "medium")]
     for _ in range(rounds):
         ours.engine.models.unload()
-        cold = sum(timed(lambda card=card: ours.engine.models.load(card, "fp32")) for card in cards)  # type: ignore[misc]
-        back = sum(timed(lambda card=card: ours.engine.models.load(card, "fp32")) for card in cards)  # type: ignore[misc]
+        cold, back = (sum(timed(partial(ours.engine.models.load, card, "fp32")) for card in cards) for _ in range(2))
         ratios_found.append(back / cold)
     found = statistics.median(ratios_found)
     print(f"switch back over cold: {found:.5f}, goal 0.10: {verdict(found <= 0.10)}", flush=True)

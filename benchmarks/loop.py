@@ -117,11 +117,11 @@ class Ours:
     """The engine as the worker's thread drives it."""
 
     def __init__(self, models: Path, data: Path, name: str, request: GenerationRequest) -> None:
-        library = Library(Paths(data=data, models=data, checkpoints=(models,)), HashCache(data / "hashes.db"))
-        self.engine = Engine(library, Outputs(data / "outputs"), Blobs(data / "inputs"), DeviceOptions(device="cpu", threads=1))
+        self.library = Library(Paths(data=data, models=data, checkpoints=(models,)), HashCache(data / "hashes.db"))
+        self.engine = Engine(self.library, Outputs(data / "outputs"), Blobs(data / "inputs"), DeviceOptions(device="cpu", threads=1))
         self.queue = Queue(Store(data / "outputs" / "history.db"))
         self.request = replace(request, model=name, precision="fp32")
-        self.model = self.engine.models.load(library.hashed(library.checkpoint(name)), "fp32").model
+        self.model = self.engine.models.load(self.library.hashed(self.library.checkpoint(name)), "fp32").model
 
     def draw(self) -> bytes:
         ticket = self.queue.submit(self.request, save=False)

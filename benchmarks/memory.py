@@ -43,7 +43,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import CLIP_VOCABULARY, Library
 from modules.core.blobs import Blobs
-from modules.core.options import DeviceOptions
+from modules.core.options import DeviceOptions, Placement
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel
@@ -123,12 +123,12 @@ def measured() -> Iterator[dict[str, Any]]:
     found |= sampler.end()
 
 
-def ours(models: Path, data: Path, option: str, counted: bool) -> dict[str, Any]:
+def ours(models: Path, data: Path, option: Placement, counted: bool) -> dict[str, Any]:
     library = Library(Paths(data=data, models=data, checkpoints=(models,)), HashCache(data / "hashes.db"))
     card = library.hashed(library.checkpoint("model"))
     engine = Engine(
         library, Outputs(data / "outputs"), Blobs(data / "inputs"), DeviceOptions(device="cpu", threads=1, placement=option), converted=data / "converted"
-    )  # type: ignore[arg-type]
+    )
     request = GenerationRequest(prompt="a red panda", negative_prompt="blurry", model="model", sampler="Euler", steps=STEPS, seed=7, width=SIDE, height=SIDE)
 
     def draw() -> None:

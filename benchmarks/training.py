@@ -61,7 +61,7 @@ def snowman(background: tuple[int, int, int], dx: float = 0, dy: float = 0, size
     def shape(kind: str, box: tuple[float, float, float, float], colour: tuple[int, int, int]) -> None:
         place = [((value - 0.5) * size + 0.5 + shift) * side for value, shift in zip(box, (dx, dy, dx, dy), strict=True)]
         for canvas, fill in ((ImageDraw.Draw(picture), colour), (ImageDraw.Draw(outline), 255)):
-            getattr(canvas, kind)(place, fill=fill)  # type: ignore[arg-type]
+            getattr(canvas, kind)(place, fill=fill)
 
     shape("ellipse", (0.27, 0.46, 0.73, 0.90), (214, 222, 235))
     shape("ellipse", (0.28, 0.46, 0.72, 0.88), (246, 248, 252))
@@ -74,7 +74,11 @@ def snowman(background: tuple[int, int, int], dx: float = 0, dy: float = 0, size
     shape("ellipse", (0.47, 0.37, 0.56, 0.42), (240, 130, 40))
     for height in (0.58, 0.67, 0.76):
         shape("ellipse", (0.475, height, 0.525, height + 0.05), (35, 35, 42))
-    return tuple(image.filter(ImageFilter.BoxBlur(1)).resize((SIDE, SIDE), Image.Resampling.BOX) for image in (picture, outline))  # type: ignore[return-value]
+    return small(picture), small(outline)
+
+
+def small(image: Image.Image) -> Image.Image:
+    return image.filter(ImageFilter.BoxBlur(1)).resize((SIDE, SIDE), Image.Resampling.BOX)
 
 
 def pictures(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from modules.engine.relay import Relay
 from modules.engine.resolve import resolve
 from modules.engine.sample import sample
 from modules.engine.save import Outputs
+from modules.sampling.scheduler import SamplerScheduler
 from tests.networks import tiny
 
 SIDE = 64
@@ -83,6 +85,15 @@ def parts(engine: Engine) -> dict[str, Any]:
     """The components that the engine draws with."""
     loaded = engine.models.load(engine.shelf.checkpoint(""), "fp32").model.parts
     return {"unet": loaded["unet"], "vae": loaded["vae"], "text_encoder": loaded["text_encoder"], "tokenizer": None}
+
+
+def drawn(kind: Any, engine: Engine, networks: Mapping[str, Any], **values: Any) -> Tensor:
+    """Latents from a pipeline of diffusers over the engine's own networks. networks: what it has beside them. values: of its call."""
+    made: dict[str, Any] = {"scheduler": SamplerScheduler(sampler="Euler"), "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    pipe = kind(**parts(engine), **networks, **made)
+    pipe.set_progress_bar_config(disable=True)
+    called = {"num_inference_steps": STEPS, "guidance_scale": 7.0, "generator": torch.Generator().manual_seed(3), "output_type": "latent"}
+    return pipe(**called, **texts(engine, wish()), **values).images
 
 
 def near(found: Tensor, expected: Tensor) -> bool:

@@ -6,49 +6,38 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from transformers import (
-    ConvNextConfig,
-    Mask2FormerConfig,
-    Mask2FormerForUniversalSegmentation,
-    OneFormerConfig,
-    OneFormerForUniversalSegmentation,
-    SegformerConfig,
-    SegformerForSemanticSegmentation,
-    SwinConfig,
-    UperNetConfig,
-    UperNetForSemanticSegmentation,
-)
+import transformers
 
 CLASSES = 150
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
 
-def swin() -> SwinConfig:
-    return SwinConfig(image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4, mlp_ratio=2.0, out_features=STAGES)
+def swin() -> transformers.SwinConfig:
+    return transformers.SwinConfig(image_size=64, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4, mlp_ratio=2.0, out_features=STAGES)
 
 
 def upernet(inner: Any = None, third: int = 16) -> Any:
-    inner = inner or ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], out_features=STAGES)
+    inner = inner or transformers.ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], out_features=STAGES)
     sizes = {"hidden_size": 16, "auxiliary_in_channels": third, "auxiliary_channels": 8}
-    return UperNetForSemanticSegmentation(UperNetConfig(backbone_config=inner, num_labels=CLASSES, **sizes))
+    return transformers.UperNetForSemanticSegmentation(transformers.UperNetConfig(backbone_config=inner, num_labels=CLASSES, **sizes))
 
 
 def segformer() -> Any:
     sizes = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 1, 2, 2], "decoder_hidden_size": 16}
-    return SegformerForSemanticSegmentation(SegformerConfig(num_labels=CLASSES, **sizes))
+    return transformers.SegformerForSemanticSegmentation(transformers.SegformerConfig(num_labels=CLASSES, **sizes))
 
 
 def mask2former() -> Any:
     sizes = {"feature_size": 32, "mask_feature_size": 32, "hidden_dim": 32, "encoder_feedforward_dim": 16, "dim_feedforward": 16}
     layers = {"encoder_layers": 1, "decoder_layers": 2, "num_attention_heads": 2, "num_queries": 6}
-    return Mask2FormerForUniversalSegmentation(Mask2FormerConfig(backbone_config=swin(), num_labels=CLASSES, **sizes, **layers))
+    return transformers.Mask2FormerForUniversalSegmentation(transformers.Mask2FormerConfig(backbone_config=swin(), num_labels=CLASSES, **sizes, **layers))
 
 
 def oneformer() -> Any:
     sizes = {"conv_dim": 32, "mask_dim": 32, "hidden_dim": 32, "encoder_feedforward_dim": 16, "dim_feedforward": 16, "text_encoder_width": 32}
     layers = {"encoder_layers": 1, "decoder_layers": 2, "num_attention_heads": 2, "num_queries": 6, "query_dec_layers": 1, "text_encoder_num_layers": 1}
     more = {"text_encoder_vocab_size": 100, "text_encoder_n_ctx": 2, "is_training": False}
-    return OneFormerForUniversalSegmentation(OneFormerConfig(backbone_config=swin(), num_labels=CLASSES, **sizes, **layers, **more))
+    return transformers.OneFormerForUniversalSegmentation(transformers.OneFormerConfig(backbone_config=swin(), num_labels=CLASSES, **sizes, **layers, **more))
 
 
 MAKERS: Mapping[str, Callable[[], Any]] = {

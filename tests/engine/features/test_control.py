@@ -19,7 +19,6 @@ from modules.engine.features.control import Control, acts, spread
 from modules.engine.generate import Engine
 from modules.families.family import NetworkCall
 from modules.networks.controlnet import ControlNet
-from modules.sampling.scheduler import SamplerScheduler
 from modules.sampling.step import Step
 from tests.engine import control_studio as studio
 from tests.networks import tiny, tiny_control
@@ -52,21 +51,7 @@ def unit(engine: Engine, model: str, seed: int = 0, **values: Any) -> ControlUni
 
 def drawn(engine: Engine, controlnet: Any, image: Any, **values: Any) -> Tensor:
     """Latents from diffusers' ControlNet pipeline."""
-    scheduler: Any = SamplerScheduler(sampler="Euler")
-    pipe = StableDiffusionControlNetPipeline(
-        **studio.parts(engine), controlnet=controlnet, scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False
-    )
-    pipe.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(3)
-    return pipe(
-        image=image,
-        num_inference_steps=studio.STEPS,
-        guidance_scale=7.0,
-        generator=generator,
-        output_type="latent",
-        **studio.texts(engine, studio.wish()),
-        **values,
-    ).images
+    return studio.drawn(StableDiffusionControlNetPipeline, engine, {"controlnet": controlnet}, image=image, **values)
 
 
 def test_one_controlnet_is_wired_as_in_diffusers(engine: Engine, nets: dict[str, Any]) -> None:
@@ -89,14 +74,7 @@ def test_several_with_weights_starts_and_ends_are_wired_as_in_diffusers(engine: 
 
 
 def test_a_t2i_adapter_is_wired_as_in_diffusers(engine: Engine, nets: dict[str, Any]) -> None:
-    pipe = StableDiffusionAdapterPipeline(
-        **studio.parts(engine), adapter=nets["sketch"], scheduler=SamplerScheduler(sampler="Euler"), safety_checker=None, feature_extractor=None, requires_safety_checker=False
-    )  # fmt: skip
-    pipe.set_progress_bar_config(disable=True)
-    expected = pipe(
-        image=studio.picture(0), num_inference_steps=studio.STEPS, guidance_scale=7.0, generator=torch.Generator().manual_seed(3), output_type="latent",
-        adapter_conditioning_scale=0.6, **studio.texts(engine, studio.wish()),
-    ).images  # fmt: skip
+    expected = studio.drawn(StableDiffusionAdapterPipeline, engine, {"adapter": nets["sketch"]}, image=studio.picture(0), adapter_conditioning_scale=0.6)
     assert studio.near(studio.latents(engine, studio.wish(unit(engine, "sketch", weight=0.6))), expected)
 
 

@@ -157,13 +157,5 @@ def test_a_controlnet_of_stable_diffusion_2_is_wired_as_in_diffusers(tmp_path: P
     tiny_xl.save_folder(tmp_path / "models" / "Stable-diffusion" / "second", networks, "StableDiffusionPipeline", {"prediction_type": "epsilon"})
     tiny_control.save_ldm(tmp_path / "models" / "ControlNet" / "edges.safetensors", net)
     engine = studio.engine(tmp_path)
-    pipe = StableDiffusionControlNetPipeline(
-        **studio.parts(engine), controlnet=net, scheduler=SamplerScheduler(sampler="Euler"), safety_checker=None, feature_extractor=None,
-        requires_safety_checker=False,
-    )  # fmt: skip
-    pipe.set_progress_bar_config(disable=True)
-    expected = pipe(
-        image=studio.picture(0), num_inference_steps=studio.STEPS, guidance_scale=7.0, generator=torch.Generator().manual_seed(3), output_type="latent",
-        controlnet_conditioning_scale=0.8, **studio.texts(engine, studio.wish()),
-    ).images  # fmt: skip
+    expected = studio.drawn(StableDiffusionControlNetPipeline, engine, {"controlnet": net}, image=studio.picture(0), controlnet_conditioning_scale=0.8)
     assert studio.near(studio.latents(engine, studio.wish(unit(engine, "edges", weight=0.8))), expected)
