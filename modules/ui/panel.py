@@ -49,7 +49,7 @@ BELOW = """
   <button type="button" id="save_zip_{prefix}" class="tool" title="Copy all pictures of this job into log/images, and download them as one zip" aria-label="Save all, and a zip">🗃️</button>
   <a id="download_{prefix}" class="tool" title="Download this picture, with its parameters in it" aria-label="Download">⬇️</a>
   {sends}
-  <button type="button" id="{prefix}_send_pnginfo" class="tool wide" title="Look at the parameters in this picture's file">ℹ️ PNG Info</button>
+  <button type="button" id="{prefix}_send_pnginfo" class="tool wide" title="Look at the parameters in this picture's file">ℹ️ <span class="word">PNG Info</span></button>
   {more}
 </div>
 <div id="html_info_{prefix}" class="easel-info" aria-label="Parameters of the shown picture"></div>

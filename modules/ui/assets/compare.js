@@ -120,7 +120,7 @@
 
     for (const panel of Object.values(easel.panels)) {
         easel.when(`#image_buttons_${panel.prefix}`, (place) => {
-            place.append(make("button", { type: "button", id: `${panel.prefix}_compare`, class: "tool wide", title: "Compare this picture with what it was made from, or with another one", onclick: () => open(panel) }, "⚖️ Compare"));
+            place.append(make("button", { type: "button", id: `${panel.prefix}_compare`, class: "tool wide", title: "Compare this picture with what it was made from, or with another one", onclick: () => open(panel) }, "⚖️ ", make("span", { class: "word" }, "Compare")));
         });
     }
 })();
