@@ -6,12 +6,9 @@ Imports no torch: the worker's thread makes the engine, so that the page, `--hel
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
-from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,37 +19,32 @@ from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.remembered import CardMemory
 from modules.catalog.scan import Library
-from modules.core import inputs, room
+from modules.core import room
 from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
 from modules.core.errors import EaselError, Unavailable
-from modules.core.extras import ExtrasRequest
 from modules.core.files import replace as replace_file
 from modules.core.files import sweep
 from modules.core.form_defaults import FormDefaults
+from modules.core.groups.faces import RestoredFaces
 from modules.core.options import Looks, Options
 from modules.core.params import with_values
 from modules.core.records.families import FAMILIES
-from modules.core.records.samplers import split_sampler
-from modules.core.records.schedules import SCHEDULES
 from modules.core.records.upscalers import HIRES_UPSCALERS, IMAGE_UPSCALERS
-from modules.core.request import SEED_DRAW, GenerationRequest
+from modules.core.request import GenerationRequest
 from modules.core.result import Kept
 from modules.core.saving import Saving
 from modules.core.settings import SettingsStore, saving_of
 from modules.core.training import TrainingRequest
-from modules.core.training import check as check_training
 from modules.core.wish import Wish
-from modules.engine import control_files, extras_names, face_names, upscaler_names, vae_names
+from modules.engine import control_files, face_names
+from modules.engine.admission import Admission
 from modules.engine.fitting import Fit, Fitting, Room
 from modules.engine.inputs import packed
 from modules.engine.intake import Intake
 from modules.engine.picked import Picked
-from modules.engine.plan import check_levels
 from modules.engine.prompts import Prompts
-from modules.engine.refiner import refiner_of
 from modules.engine.save import Outputs, Saver
-from modules.engine.sweep import chosen
 from modules.extension.shelf import Entry, Extensions
 from modules.imaging.annotators import annotate, at_resolution
 from modules.infotext import files
@@ -95,6 +87,7 @@ class App:
         self.library = Library(self.paths, HashCache(self.paths.hash_cache), CardMemory(self.paths.card_cache))
         self.intake = Intake(self.library, self.blobs)
         self.prompts = Prompts(lambda model: self.library.vocabulary_folder(self.card(model)), self.styles)
+        self.admission = Admission(self.library, self.blobs, self.card)
         self.stock = Stock(self.library, self.paths.favourites)
         self.tasks = Tasks()
         self.making = Making(self.stock, self.library, self.paths, self.tasks)
@@ -134,54 +127,7 @@ class App:
         kept = self.saving(saving or {}) if save else Saving(samples_save=False)
         if isinstance(request, GenerationRequest) and not kept.samples_save:
             room.check(request, "memory, for they are not saved")
-        return self.queue.submit(self.settled(request), owner=owner, save=save, saving=saving)
-
-    @singledispatchmethod
-    def settled(self, request: Wish) -> Wish:
-        """The request checked, with what later settings must not change. Raises EaselError."""
-        raise TypeError(f"{type(request).__name__} is no kind of request")
-
-    @settled.register
-    def _generation_settled(self, request: GenerationRequest) -> GenerationRequest:
-        """One that names no model gets the default one of this moment. The seed of a sweep that has one for all is drawn now, so that what a crash leaves
-        of it can be gone on with."""
-        self.check(request)
-        inputs.check(request, self.blobs)
-        script, arguments = chosen(request)
-        if script.early(arguments) and request.seed == -1:
-            request = replace(request, seed=random.randrange(SEED_DRAW))
-        if not (request.model or request.model_hash) and (card := self.card()):
-            request = replace(request, model=card.name)
-        return request
-
-    @settled.register
-    def _extras_settled(self, request: ExtrasRequest) -> ExtrasRequest:
-        extras_names.check(request, self.library)
-        inputs.check(request, self.blobs)
-        return request
-
-    @settled.register
-    def _training_settled(self, request: TrainingRequest) -> TrainingRequest:
-        """One that names no model gets the default one of this moment."""
-        check_training(request)
-        card = self.card(request.model) if not request.model_hash else self.library.checkpoint(request.model, request.model_hash)
-        return replace(request, model=card.name) if card and not request.model else request
-
-    def check(self, request: GenerationRequest) -> None:
-        """What can be said of a request without the engine: its names and its script. Raises InvalidRequest, NotFound with the
-        nearest names, BadModelFile."""
-        script, arguments = chosen(request)
-        for name in script.upscalers:
-            upscaler_names.find(getattr(arguments, name), self.library, f"script.args.{name}")
-        split_sampler(request.sampler)
-        SCHEDULES.get(request.schedule)
-        check_levels(request)
-        lead = self.library.checkpoint(request.model, request.model_hash) if request.model or request.model_hash else self.card()
-        if lead is not None:
-            vae_names.vae_of(request, lead, self.library)
-        refiner_of(request, self.library)
-        upscaler_names.check(request, self.library)
-        control_files.check(request, self.library)
+        return self.queue.submit(self.admission.settled(request), owner=owner, save=save, saving=saving)
 
     def upscaler_names(self) -> list[str]:
         """Every upscaler of pictures that can be used, those that need no file first."""
@@ -194,6 +140,10 @@ class App:
     def missing_faces(self) -> dict[str, list[str]]:
         """Parameter of `core.extras.Faces` -> the files that it still needs, each with its place; none where it can be used."""
         return face_names.missing(self.library)
+
+    def lacking_faces(self, faces: RestoredFaces) -> str:
+        """The files that restoring the faces of a drawn picture as is wished still needs, each with its place; "" for none."""
+        return face_names.lacking(faces, self.library)
 
     def gpu_memory(self) -> Mapping[str, Mapping[str, int]]:
         """Bytes on the GPU, by A1111's names; empty while torch is not loaded yet, or where there is no GPU."""
@@ -247,12 +197,12 @@ class App:
     def read_prompt(self, request: GenerationRequest) -> dict[str, Any]:
         """How the prompts of a request are read (`engine.anatomy`) as plain data, at once: nothing is measured, and a textual inversion is read as words.
         Raises NotFound, InvalidRequest."""
-        self.check(request)
+        self.admission.check(request)
         return self.prompts.read(request)
 
     def weigh_prompt(self, request: GenerationRequest) -> Mapping[str, Any]:
         """The same with what the weights do, measured by the worker between two jobs: waits for it. Raises Unavailable while pictures are made or waited for."""
-        self.check(request)
+        self.admission.check(request)
         return self._between(lambda runner: runner.weigh(request), "What the weights do can be measured when they are done.")
 
     def control_map(self, unit: ControlUnit, image: Image.Image, resolution: int) -> Image.Image:

@@ -36,7 +36,7 @@ SIZES = (64, 96, 128, 136)
 
 def requests(count: int, usual: GenerationRequest, blobs: Blobs, refiner: str, upscaler: str) -> list[GenerationRequest | ExtrasRequest]:
     """usual: what the wishes are laid over. refiner: name of a second checkpoint; upscaler: of a network. Every mode and every sampler comes up; those of
-    diffusers, and listed levels, always."""
+    diffusers, listed levels, and restored faces, always."""
     draw = Draw(20261120)
     samplers = [*SAMPLERS.names()]
     draw.shuffle(samplers)
@@ -65,6 +65,7 @@ def requests(count: int, usual: GenerationRequest, blobs: Blobs, refiner: str, u
     found = [modes[index % len(modes)](plain(draw, samplers[index % len(samplers)])) for index in range(count)]
     always: Wish = {"steps": 5, "seed": 77, "width": 64, "height": 64, "batch_size": 2}
     found += [drawn(always | {"sampler": record.name}) for record in SAMPLERS if record.diffusers]
+    found.append(drawn(always | hires(draw, upscaler) | {"faces.restore": True, "faces.weight": 0.25}))
     return [*found, drawn(always | {"spacing.sigmas": (14.6, 5.5, 2.1, 0.8, 0.3), "prompt": PROMPTS[1], "text.emphasis": "compel"})]
 
 

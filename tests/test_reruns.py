@@ -14,7 +14,7 @@ from modules.core.options import Options
 from modules.core.paths import Paths
 from modules.infotext import files
 from tests.conftest import Command
-from tests.networks import small, tiny
+from tests.networks import small, small_faces, tiny
 from tests.rerunning import requests
 
 COUNT = int(os.environ.get("EASEL_RERUNS", "11"))
@@ -26,6 +26,8 @@ EACH = 2
 def saved(tmp_path: Path) -> list[Path]:
     tiny.save_single(tmp_path / "models" / "Stable-diffusion" / "second.safetensors", tiny.ldm_tensors(*tiny.parts(seed=1)))
     small.save(tmp_path / "models" / "ESRGAN" / "2x-small.safetensors", small.esrgan(scale=2))
+    small.save(tmp_path / "models" / "GFPGAN" / "detection_Resnet50_Final.safetensors", small_faces.anywhere())
+    small.save(tmp_path / "models" / "Codeformer" / "codeformer.safetensors", small_faces.codeformer())
     app = App(Options(paths=Paths(data=tmp_path, models=tmp_path / "models")))
     app.start()
     try:

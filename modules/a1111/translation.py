@@ -124,7 +124,7 @@ def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, langua
                 name,
                 value,
                 "not taken",
-                f"Not built yet: {option.refused}." if option.refused else option.passed_over or "It acts on requests of programs.",
+                f"Not built yet: {option.refused}." if option.refused else "It acts on requests of programs.",
             )
 
 

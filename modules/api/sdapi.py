@@ -35,7 +35,7 @@ def router(app: App, pictures: Pictures, tasks: Tasks) -> APIRouter:
     routes = APIRouter(prefix="/sdapi/v1", tags=["AUTOMATIC1111"])
     kept = LoginOptions(app.library.checkpoint)
     watcher = Watcher(app.queue)
-    desk = Desk(app.library.checkpoint, pictures.kept, ScriptDesk(upscalers=app.upscaler_files))
+    desk = Desk(app.library.checkpoint, pictures.kept, ScriptDesk(upscalers=app.upscaler_files), app.lacking_faces)
 
     async def made(request: Request, body: BaseModel, tab: Tab) -> JSONResponse:
         owner = login(request)

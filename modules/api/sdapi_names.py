@@ -27,7 +27,7 @@ class Name:
     """One field of a body. kind: its JSON type. default: stands for an absent one, and is echoed; null counts as absent.
     field: dotted field of GenerationRequest that takes it. off: values that mean "off" there and become 0. choices: what A1111's index stands for.
     yields: a changed option wins over it, and where none does the infotext does not name it (parity rules 7.5, 26).
-    refused: what cannot be done yet, in words; passed_over: what is left out with a note instead, for A1111 does so too where it has no model for it."""
+    refused: what cannot be done yet, in words."""
 
     name: str
     kind: Any
@@ -37,7 +37,6 @@ class Name:
     choices: tuple[str, ...] = ()
     yields: bool = False
     refused: str = ""
-    passed_over: str = ""
 
 
 SHARED: tuple[Name, ...] = (
@@ -57,7 +56,7 @@ SHARED: tuple[Name, ...] = (
     Name(name="cfg_scale", kind=float, default=7.0, field="cfg_scale"),
     Name(name="width", kind=int, default=512, field="width"),
     Name(name="height", kind=int, default=512, field="height"),
-    Name(name="restore_faces", kind=bool, passed_over="Faces were not restored: only extras do that here."),
+    Name(name="restore_faces", kind=bool, field="faces.restore"),
     Name(name="tiling", kind=bool, field="tiling"),
     Name(name="do_not_save_samples", kind=bool, default=False),
     Name(name="do_not_save_grid", kind=bool, default=False),

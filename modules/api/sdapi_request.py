@@ -6,7 +6,7 @@ Layers, later ones win: the login's options, A1111's defaults, the pasted infote
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -14,10 +14,11 @@ from pydantic import BaseModel
 from modules.api import sdapi_control
 from modules.api.replies import renamed
 from modules.api.sdapi_fields import check_refiner, chosen, hires_fields, refiner_fields, said_by
-from modules.api.sdapi_names import NAMES, PICTURES, Name, Tab, asks_nothing, foreign_name
+from modules.api.sdapi_names import NAMES, PICTURES, Tab, asks_nothing, foreign_name
 from modules.api.sdapi_options import Find, checked, fields_of
 from modules.core import room
 from modules.core.errors import InvalidRequest, NotFound, Unsupported
+from modules.core.groups.faces import RestoredFaces
 from modules.core.params import with_values
 from modules.core.records.options import BY_OPTION, OPTIONS
 from modules.core.records.samplers import SAMPLERS, split_sampler
@@ -41,11 +42,13 @@ class Scripts(Protocol):
 
 @dataclass(frozen=True)
 class Desk:
-    """What translating asks of the rest. find: a checkpoint by name. keep: a picture as it was sent -> its reference."""
+    """What translating asks of the rest. find: a checkpoint by name. keep: a picture as it was sent -> its reference. faces: the files that restoring them as is
+    wished still needs, "" for none: A1111 draws the picture without."""
 
     find: Find
     keep: Callable[[str, str], str]
     scripts: Scripts
+    faces: Callable[[RestoredFaces], str] = lambda wish: ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
     try:
         values = _values(tab, given, filled, options, overrides, desk.scripts)
         request = with_values(GenerationRequest(), values)
+        if lack := desk.faces(request.faces):
+            request = replace(request, faces=RestoredFaces())
         room.check(request, "one answer")
         check_refiner(request, desk.find)
         request = with_values(request, dict(_pictures(filled, request.batch_size, desk.keep)))
@@ -94,7 +99,7 @@ def translate(body: BaseModel, tab: Tab, options: Mapping[str, Any], desk: Desk)
         filled["send_images"],
         _echo(sent, filled),
         filled["force_task_id"] or "",
-        tuple(_passed_over(tab, filled, changed)),
+        (f"Faces were not restored: that needs {lack}.",) if lack else (),
     )
 
 
@@ -130,6 +135,8 @@ def _values(
         values |= refiner_fields(values, given)
     else:
         values = {name: value for name, value in values.items() if not name.startswith("refiner.")}
+    if not values["faces.restore"]:
+        values = {name: value for name, value in values.items() if not name.startswith("faces.")}
     values["solver.named"] = all(value == UNTOUCHED[name] for name, value in own.items() if name in UNTOUCHED)
     values |= scripts.always_on(tab, filled["alwayson_scripts"])
     if not asks_nothing(filled["script_name"]):
@@ -172,12 +179,6 @@ def _refuse(tab: Tab, filled: Mapping[str, Any]) -> None:
     for name in NAMES[tab]:
         if name.refused and not asks_nothing(filled[name.name]):
             raise Unsupported(f"{name.name}: {name.refused} is not built yet.", "Leave it out or switch it off.", name.name)
-
-
-def _passed_over(tab: Tab, filled: Mapping[str, Any], changed: Mapping[str, Any]) -> Iterator[str]:
-    told: list[tuple[Name | Any, Any]] = [(name, filled[name.name]) for name in NAMES[tab]]
-    told += [(option, changed.get(option.name)) for option in OPTIONS]
-    yield from dict.fromkeys(row.passed_over for row, value in told if row.passed_over and not asks_nothing(value))
 
 
 def _echo(sent: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:

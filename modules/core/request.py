@@ -17,6 +17,7 @@ from pydantic import AfterValidator, ConfigDict, JsonValue
 from modules.core.control import LIMIT as CONTROL_LIMIT
 from modules.core.control import ControlUnit
 from modules.core.groups.editing import Init, Mask, Outpaint
+from modules.core.groups.faces import RestoredFaces
 from modules.core.groups.passes import Enlarging, Framing, Hires, Refiner, Script
 from modules.core.groups.sampling import Guidance, Solver, Spacing, Text, Variation
 from modules.core.groups.shortcuts import Shortcuts
@@ -158,6 +159,7 @@ class GenerationRequest:
     refiner: Refiner = field(default_factory=Refiner)
     framing: Framing = field(default_factory=Framing)
     enlarging: Enlarging = field(default_factory=Enlarging)
+    faces: RestoredFaces = field(default_factory=RestoredFaces)
     script: Script = field(default_factory=Script)
 
     @property

@@ -26,6 +26,7 @@ from modules.engine.autoencoders import TILED, Autoencoders, tiles
 from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
 from modules.engine.depths import estimated
+from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
 from modules.engine.features import lora, shortcuts
 from modules.engine.features.compiling import Compiling
@@ -41,6 +42,7 @@ from modules.engine.readings import Readings
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
 from modules.engine.resolve import Shelf
+from modules.engine.restoring import Restoring, retouched
 from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.engine.tell import pictured
@@ -76,6 +78,7 @@ class Means(Protocol):
     autoencoders: Autoencoders
     networks: Warm
     upscalers: Upscalers
+    faces: FaceRestorers
     control_networks: Warm
     previews: Previews
     first_passes: FirstPasses
@@ -205,6 +208,9 @@ class Drawing:
                 draw = partial(wide.drawn, loaded.model, one, (index, request.pictures), means.blobs, self.report, self.cancel, means.looks())
                 image, how = healing.attempt("sampling", draw)
                 rest(loaded.placed)
+                if image and how is Cancel.NONE:
+                    restoring = self._restoring(partial(self.report, Progress("restoring faces", index, request.pictures, 1, 1)))
+                    image, how = healing.attempt("finishing", partial(retouched, partial(restoring.restored, faces=one.faces), image))
                 yield [(partial(pictured, image, one, index, self.card, how is Cancel.NONE, told, means.facts()), "")] if image else [], how
                 if how is Cancel.STOP:
                     return
@@ -225,6 +231,9 @@ class Drawing:
         how, done = Cancel.NONE, 0
 
         upscaler = self._upscaler(healing, lambda pieces, of: self.report(Progress("enlarging", take.start, request.pictures, done, total)))
+
+        restoring = self._restoring(lambda: self.report(Progress("restoring faces", take.start, request.pictures, done, total)))
+        relay.retouch = partial(restoring.restored, faces=request.faces)
 
         def begun() -> Canvas:
             depths = partial(estimated, shelf=means.shelf, networks=means.control_networks)
@@ -260,7 +269,7 @@ class Drawing:
                 return [], how
             latents = stop.latents
         self.report(Progress("decoding", take.start, request.pictures, total, total))
-        return self._pictures(relay, take, canvas, latents, how is Cancel.NONE), how
+        return self._pictures(relay, take, canvas, latents, how)
 
     def _room(self, placed: Any) -> None:
         """Every network that is not at work leaves the memory. placed: of the model that is; None for none."""
@@ -288,10 +297,13 @@ class Drawing:
         decoded = self.means.previews.of(model) if self.pace.interval else None
         return Watch(self.report, self.cancel, take.start, self.request.pictures, done, total, self.pace, preview, side, decoded)
 
-    def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, complete: bool) -> list[tuple[Drawn, str]]:
-        """Decoded and finished. One that came out as not-a-number is left out and said; the others stand."""
+    def _restoring(self, told: Callable[[], None]) -> Restoring:
+        return Restoring(self.means.faces, self.means.shelf, self.cancel, told, self.say)
+
+    def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, how: Cancel) -> Made:
+        """Decoded and finished. One that came out as not-a-number is left out and said; the others stand. how: it was cancelled until now."""
         if latents is None:
-            return []
+            return [], how
         decoded = relay.decode(latents)
         facts, healing = self.means.facts(), relay.healing
         if self.compiling:
@@ -300,9 +312,13 @@ class Drawing:
                 self.say(trouble)
 
         def finished(place: int, index: int) -> Drawn:
-            image = canvas.finish(pixels.to_images(decoded[place : place + 1])[0], place, latents[place])
+            nonlocal how
+            image = pixels.to_images(decoded[place : place + 1])[0]
+            if how is Cancel.NONE:
+                image, how = retouched(relay.retouch, image)
+            image = canvas.finish(image, place, latents[place])
             made, asked = single(healing.request, index), single(self.request, index)
-            tell = partial(pictured, image, made, index, relay.lead, complete, self.keys, facts, asked)
+            tell = partial(pictured, image, made, index, relay.lead, how is Cancel.NONE, self.keys, facts, asked)
             return partial(ladder.patiently, tell, partial(ladder.exhausted, "finishing", healing.device, image.size))
 
         def whole() -> list[tuple[int, int]]:
@@ -312,7 +328,7 @@ class Drawing:
         if not sound:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         note = f"{NAN} {NAN_REMEDY}" if len(sound) < len(take) else ""
-        return [(healing.attempt("finishing", partial(finished, *one), once=self.request.outpaints), note) for one in sound]
+        return [(healing.attempt("finishing", partial(finished, *one), once=self.request.outpaints), note) for one in sound], how
 
 
 def _function(upscalers: Upscalers, found: Upscaling, watched: Watched, request: GenerationRequest) -> Upscaler | None:

@@ -6,11 +6,14 @@ Of several files of a kind the last by name acts, so that GFPGANv1.4 goes before
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from modules.catalog.card import Card
 from modules.core.errors import NotFound
 from modules.core.extras import Faces
+from modules.core.groups.faces import FACE_RESTORERS, RestoredFaces, Restorer
+from modules.core.request import GenerationRequest
 
 
 class Wanted(NamedTuple):
@@ -30,6 +33,8 @@ RESTORERS: Mapping[str, Wanted] = {
     "codeformer": Wanted("CodeFormer", "models/Codeformer", "codeformer.pth"),
 }
 """By parameter of `Faces`."""
+PARAMETERS = {wanted.family: name for name, wanted in RESTORERS.items()}
+"""By A1111's name."""
 DETECTOR = Wanted("RetinaFace", "models/GFPGAN", "detection_Resnet50_Final.pth")
 
 
@@ -57,7 +62,7 @@ def acting(faces: Faces) -> list[str]:
 
 def find(name: str, faces: Faces, shelf: FaceShelf) -> Pair:
     """The files of a parameter of `Faces`. Raises NotFound."""
-    return Pair(*(_found(wanted, name, faces, shelf) for wanted in (RESTORERS[name], DETECTOR)))
+    return _pair(name, faces.networks, shelf, f"faces.{name}")
 
 
 def recorded(faces: Faces, shelf: FaceShelf) -> dict[str, str]:
@@ -65,19 +70,51 @@ def recorded(faces: Faces, shelf: FaceShelf) -> dict[str, str]:
     return {card.name: shelf.hashed(card).sha256 for name in acting(faces) for card in find(name, faces, shelf)}
 
 
+def pair_of(faces: RestoredFaces, shelf: FaceShelf) -> Pair | None:
+    """The files that restore the faces of a drawn picture; None where nobody asks for it. Raises NotFound."""
+    return _pair(PARAMETERS[_restorer(faces, shelf)], faces.networks, shelf, "faces.restorer") if faces.restore else None
+
+
+def settled(request: GenerationRequest, shelf: FaceShelf) -> GenerationRequest:
+    """With the restorer's own name and the hash of each file; as nobody touched it where no face is to be restored. Idempotent. Raises what `pair_of` raises."""
+    pair = pair_of(request.faces, shelf)
+    if pair is None:
+        return replace(request, faces=RestoredFaces())
+    networks = {card.name: shelf.hashed(card).sha256 for card in pair}
+    return replace(request, faces=replace(request.faces, restorer=_restorer(request.faces, shelf), networks=networks))
+
+
+def lacking(faces: RestoredFaces, shelf: FaceShelf) -> str:
+    """The files that restoring faces as is wished still needs, each with its place; "" where nobody asks for it, too, and where a request that ran before names
+    its files: no other will do."""
+    return "" if not faces.restore or faces.networks else " and ".join(missing(shelf)[PARAMETERS[_restorer(faces, shelf)]])
+
+
+def _restorer(faces: RestoredFaces, shelf: FaceShelf) -> Restorer:
+    """A1111's name of the one that acts."""
+    if faces.restorer != "Automatic":
+        return faces.restorer
+    return next((name for name in FACE_RESTORERS if _usable(name, shelf)), FACE_RESTORERS[0])
+
+
+def _pair(name: str, networks: Mapping[str, str], shelf: FaceShelf, field: str) -> Pair:
+    return Pair(*(_found(wanted, networks, shelf, field) for wanted in (RESTORERS[name], DETECTOR)))
+
+
 def _usable(family: str, shelf: FaceShelf) -> list[Card]:
     return [card for card in shelf.faces() if card.family == family and not card.trouble]
 
 
-def _found(wanted: Wanted, name: str, faces: Faces, shelf: FaceShelf) -> Card:
+def _found(wanted: Wanted, networks: Mapping[str, str], shelf: FaceShelf, field: str) -> Card:
+    """networks: recorded, where the request ran before. field: to blame."""
     usable = _usable(wanted.family, shelf)
     if not usable:
         broken = "".join(f" {card.path.name} cannot be used: {card.trouble}" for card in shelf.faces() if card.trouble)
-        raise NotFound(f"There is no {wanted.family} network here, without which no face is restored.{broken}", wanted.remedy, f"faces.{name}")
-    if not faces.networks:
+        raise NotFound(f"There is no {wanted.family} network here, without which no face is restored.{broken}", wanted.remedy, field)
+    if not networks:
         return usable[-1]
     for card in usable:
-        if shelf.hashed(card).sha256 in faces.networks.values():
+        if shelf.hashed(card).sha256 in networks.values():
             return card
-    told = ", ".join(f"{known} ({sha256[:10]})" for known, sha256 in faces.networks.items())
-    raise NotFound(f"The {wanted.family} network that this was made with is not here; it was one of {told}.", wanted.remedy, f"faces.{name}")
+    told = ", ".join(f"{known} ({sha256[:10]})" for known, sha256 in networks.items())
+    raise NotFound(f"The {wanted.family} network that this was made with is not here; it was one of {told}.", wanted.remedy, field)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from modules.core.groups.faces import RestoredFaces
 from modules.core.groups.passes import Enlarging, Hires, Refiner
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
@@ -60,4 +61,4 @@ def _key(stage: Stage, requests: Sequence[GenerationRequest]) -> str:
 def _deciding(stage: Stage, request: GenerationRequest) -> GenerationRequest:
     """The request without what acts on later passes only."""
     refiner = replace(request.refiner, passes=Refiner().passes) if stage.refined else Refiner()
-    return replace(request, hires=Hires(), enlarging=Enlarging(), refiner=refiner)
+    return replace(request, hires=Hires(), enlarging=Enlarging(), faces=RestoredFaces(), refiner=refiner)

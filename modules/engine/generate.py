@@ -93,6 +93,7 @@ class Engine:
         self.machine: Machine = find(self.options)
         self.networks = Warm(self.shelf, self.machine, self.converted)
         self.upscalers = Upscalers(self.networks)
+        self.faces = FaceRestorers(self.networks)
         self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
         self.models = Models(self.machine, self.options, self.converted)
         self.autoencoders = Autoencoders(self.networks, self.options)
@@ -100,7 +101,7 @@ class Engine:
         self.first_passes = FirstPasses()
         self.compilations = Compilations() if self.options.compile else None
         self.readings = Readings()
-        self.extras = Extras(Steps(self.shelf, self.upscalers, FaceRestorers(self.networks)), self.machine, self.blobs, self.outputs, self.saving, self.facts)
+        self.extras = Extras(Steps(self.shelf, self.upscalers, self.faces), self.machine, self.blobs, self.outputs, self.saving, self.facts)
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""

@@ -126,7 +126,7 @@ def _canvas(relay: Relay, stage: Stage, window: Window, requests: Sequence[Gener
             raise BadModelFile("A part of the picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint.", "model")
         relay.turn = relay.lead
         for sheet, image in zip(sheets, pixels.to_images(decoded), strict=True):
-            sheet.draw(window, image)
+            sheet.draw(window, relay.retouch(image))
         assert later.window is not None  # the plan of a growing picture has nothing but windows
         return _canvas(relay, later, later.window, requests, sheets)
 

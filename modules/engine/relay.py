@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from PIL import Image
 from torch import Tensor
 
 from modules.catalog.card import Card
@@ -38,7 +39,7 @@ class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
     the request names one. healing: what is done where memory is short or half precision overflows. readings: what texts became in earlier runs.
-    tiled: autoencoders work tile by tile. storage: how weights are kept. A context: at its end everything is put down."""
+    tiled: autoencoders work tile by tile. storage: how weights are kept. retouch: what a decoded picture becomes before anything is laid over it. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -52,6 +53,7 @@ class Relay:
     readings: Readings = field(default_factory=Readings)
     tiled: bool = False
     storage: Storage = "full"
+    retouch: Callable[[Image.Image], Image.Image] = lambda image: image
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)

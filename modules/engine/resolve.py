@@ -15,7 +15,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.records.samplers import split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import SEED_DRAW, GenerationRequest, Precision
-from modules.engine import control_files, loras, upscaler_names, vae_names
+from modules.engine import control_files, face_names, loras, upscaler_names, vae_names
 from modules.engine.companions import Shelf as Companions
 from modules.engine.companions import with_companions
 from modules.engine.inversions import suits
@@ -30,7 +30,7 @@ IMAGE_CFG = 1.5
 """A1111's, and that of the paper."""
 
 
-class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, vae_names.Shelf, Companions, Protocol):
+class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, vae_names.Shelf, face_names.FaceShelf, Companions, Protocol):
     """What resolving asks of the catalog."""
 
     def checkpoint(self, name: str, sha256: str = "") -> Card: ...
@@ -76,7 +76,7 @@ def resolve(
     check_supported(resolved, record, card.name)
     card, companions = with_companions(resolved, card, shelf)
     resolved = dataclasses.replace(resolved, companions=companions)
-    return control_files.settled(upscaler_names.settled(resolved, shelf), shelf), card
+    return control_files.settled(face_names.settled(upscaler_names.settled(resolved, shelf), shelf), shelf), card
 
 
 def _init(request: GenerationRequest, card: Card) -> Init:

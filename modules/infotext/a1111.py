@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
+from modules.core.groups.faces import Restorer
 from modules.core.params import walk
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import OWN_VAE, GenerationRequest
@@ -39,6 +40,7 @@ _OWN_RULE = {
     "eta ddim",
     "rng",
     "seed resize from",
+    *("face restoration", "codeformer weight"),
     *("extensions", "template", "negative template"),
     *(key.casefold() for key in MODULES),
     *("controlnet", *(key.casefold() for key in control.KEYS)),
@@ -70,6 +72,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _model(draft, said)
     _vae(draft, said)
     _modules(draft, said)
+    _faces(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     _extended(draft, said)
     _controlled(draft, said)
@@ -183,6 +186,21 @@ def _modules(draft: Draft, said: Mapping[str, Any]) -> None:
         name = stem(str(said.get(key) or ""))
         if name:
             draft.take(key, "companions", {**draft.values.get("companions", {}), name: ""}, said=name)
+
+
+def _faces(draft: Draft, said: Mapping[str, Any]) -> None:
+    """Whether its files are here is for those to say who know the folders. Ours says a weight that is not the usual one."""
+    key, name = "Face restoration", str(said.get("Face restoration") or "").strip().casefold()
+    restorer = next((one for one in get_args(Restorer) if one.casefold() == name), None)
+    weight = said.get("CodeFormer weight")
+    if restorer is None:
+        draft.leave(key, said.get(key), keys.FACES)
+        draft.leave("CodeFormer weight", weight, keys.ENLARGED)
+        return
+    guessed = restorer == "CodeFormer" and weight is None and draft.source != "Easel"
+    if draft.take(key, "faces.restorer", restorer, keys.FACE_WEIGHT if guessed else ""):
+        draft.values["faces.restore"] = True
+        draft.take("CodeFormer weight", "faces.weight", weight)
 
 
 def _extended(draft: Draft, said: Mapping[str, Any]) -> None:

@@ -50,6 +50,8 @@ SHARE = "That share of them was run."
 ALONE = "Easel runs no second pass on a picture made from another one."
 REFINER = "A second model that takes over (refiner) is not restored."
 ENLARGED = "Later enlargement is not restored."
+FACES = "Faces are restored by CodeFormer or GFPGAN."
+FACE_WEIGHT = "CodeFormer's weight is not in the file; this is A1111's usual one, 0.5."
 LORA = "A LoRA acts by <lora:name:weight> in the prompt; this one is not there."
 NAMED = "It stands in the prompt now."
 FILES = "Easel takes no file but the checkpoint from a picture."
@@ -72,7 +74,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"init image|image cfg|denois|extra noise|noise multiplier|resize", INIT),
         (r"vae|te$|unet$|module|text encoder|clip model", FILES),
         (r"controlnet|control ", CONTROL),
-        (r"adetailer|detailer|face restoration|codeformer|gfpgan", "Repairing faces is not restored."),
+        (r"adetailer|detailer|codeformer|gfpgan", "Repairing faces is not restored."),
         (r"tome|hypertile", "It saves time and changes the picture a little; it is not restored."),
         (r"fp8|cache fp16|diffusion in low bits|precision", "Reduced precision is not restored."),
         (r"unipc", "UniPC runs with A1111's defaults."),

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from modules.core.groups.faces import RestoredFaces
 from modules.core.records.samplers import SamplerRecord
 from modules.core.request import GenerationRequest, templates
 from modules.infotext.runs import runs, second_pass
@@ -164,6 +165,12 @@ def _size(width: int, height: int) -> str:
     return f"{width}x{height}"
 
 
+def _codeformer_weight(request: GenerationRequest) -> object:
+    """A1111 keeps it among its settings and never says it; what is not its default is said here, for without it the faces are others."""
+    faces = request.faces
+    return float(faces.weight) if faces.restore and faces.restorer != "GFPGAN" and faces.weight != RestoredFaces().weight else None
+
+
 def _module(number: int) -> Rule:
     """Forge's keys: the file names of text encoders and VAE that were taken from the user's folders."""
     return lambda request: next(iter(list(request.companions)[number - 1 : number]), None)
@@ -172,6 +179,8 @@ def _module(number: int) -> Rule:
 RULES: Mapping[str, Rule] = {
     "Sampler": lambda request: runs(request)[0].sampler,
     "Schedule type": lambda request: runs(request)[0].schedule,
+    "Face restoration": lambda request: request.faces.restorer if request.faces.restore else None,
+    "CodeFormer weight": _codeformer_weight,
     "Size": lambda request: _size(request.width, request.height),
     "Model hash": lambda request: request.model_hash[:10] or None,
     "VAE hash": lambda request: request.vae_hash[:10] or None,

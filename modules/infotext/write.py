@@ -34,7 +34,7 @@ THEN = (
     "Lora hashes", "TI hashes", *control.KEYS, "Emphasis", "Downcast alphas_cumprod", "Noise Schedule", "Noise multiplier", "Discard penultimate sigma", "Schedule min sigma",
     "Schedule max sigma", "Schedule rho", "Schedule sigmas", "Schedule shift", "Beta schedule alpha", "Beta schedule beta", "SGM noise multiplier", "VAE upcast", "Extra noise", "Eta", "Eta DDIM", "Sigma churn",
     "Sigma tmin", "Sigma tmax", "Sigma noise", "Skip Early CFG", "NGMS", "NGMS all steps", "CFG interval start", "CFG interval end", "DeepCache interval", "First block cache", "Pad conds", "Refiner switch by sampling steps", "Hires refiner",
-    "Refiner", "Refiner switch at", "SDXL crop top", "SDXL crop left", "Aesthetic score", "Negative aesthetic score", "Template", "Negative Template", "Extensions", "Module 1", "Module 2", "Module 3", "Module 4",
+    "Refiner", "Refiner switch at", "CodeFormer weight", "SDXL crop top", "SDXL crop left", "Aesthetic score", "Negative aesthetic score", "Template", "Negative Template", "Extensions", "Module 1", "Module 2", "Module 3", "Module 4",
 )  # fmt: skip
 ALWAYS = ("Steps", "CFG scale", "Seed")
 

@@ -187,12 +187,13 @@ def page(app: App) -> Page:
             updates = panel.restored(one, noted) or defaults.fresh(app, one.form)
             chosen, refiner = one.form.widgets["styles"], one.form.widgets["refiner.checkpoint"]
             updates[chosen] = styles.listed(app, updates.get(chosen, {}).get("value", ()))
+            updates = menu.with_faces(app, one.form, updates)
             return {**updates, refiner: menu.listed(menu.refiners(app), updates.get(refiner, {}).get("value", ""))}
 
         parts = [
             Part(first.prefix, [*form.inputs, last], on_first),
             Part(second.prefix, editing.inputs - form.inputs, lambda noted: restored(second, noted)),
-            Part(third.prefix, third.form.inputs, lambda noted: panel.restored(third, noted)),
+            Part(third.prefix, third.form.inputs, lambda noted: menu.with_faces(app, third.form, panel.restored(third, noted))),
             Part("settings", choices.inputs, lambda noted: choices.fill(app.settings.value)),
         ]
         opening.build(blocks, parts)

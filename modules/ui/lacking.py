@@ -4,6 +4,7 @@ not asked for. From the family's own record, by which the engine refuses it too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -92,8 +93,10 @@ def fallen_back(record: FamilyRecord, form: Form[GenerationRequest], values: Map
 
 
 def asked(app: App, request: GenerationRequest) -> GenerationRequest:
-    """The request without what the family would refuse, and without files and pictures that only other checkpoints take. What is idle stays, as a picture had it: that
-    changes no pixel."""
+    """The request without what the family would refuse, without files and pictures that only other checkpoints take, and without restored faces where nothing restores
+    any. What is idle stays, as a picture had it: that changes no pixel."""
+    if app.lacking_faces(replace(request.faces, restorer="Automatic")):  # a browser may remember a value from when the files were here
+        request = with_values(request, {"faces.restore": False})
     card = _card(app, request.model)
     record = FAMILIES.find(card.family) if card else None
     if card is None or record is None:

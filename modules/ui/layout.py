@@ -28,6 +28,7 @@ _NOWHERE: dict[str, str] = {
     "init.color_from": "filled in by Loopback",
     "as_is": "set once extensions had their turn; what is typed into the page is theirs to change",
     "enlarging.networks": "filled in when the request is resolved; the menus name the upscalers",
+    "faces.networks": "filled in when the request is resolved; the menu names the restorer",
     "solver.named": "only A1111's API leaves these keys out of a picture's text",
     "script.args": "each script's arguments have a form of their own within the Script menu",
 }
@@ -57,6 +58,9 @@ IDS: dict[str, str] = {
     "count": "batch_count",
     "script.name": "script_list",
     "vae": "sd_vae",
+    "faces.restore": "restore_faces",
+    "faces.restorer": "face_restoration_model",
+    "faces.weight": "code_former_weight",
     "variation.seed": "subseed",
     "variation.strength": "subseed_strength",
     "variation.width": "seed_resize_from_w",
@@ -134,6 +138,7 @@ ACCORDIONS: Accordions = (
         "shortcuts",
         (("shortcuts.merging", "shortcuts.merging_hires"), ("shortcuts.deep_steps", "shortcuts.first_block")),
     ),
+    ("Faces", "faces", (("faces.restorer", "faces.weight"),)),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
     ("VAE / Text encoders", "vae", (("vae",), ("vae_full", "vae_tiled"), ("companions",))),
     ("Computing", "computing", (("noise_source", "precision"), ("storage",), ("batched", "guidance.apart"), ("enlarging.tile", "enlarging.overlap"))),
@@ -202,6 +207,7 @@ def sampling(form: Form[GenerationRequest]) -> None:
 
 def checkboxes(form: Form[GenerationRequest]) -> None:
     with gr.Row(elem_id=f"{form.prefix}_checkboxes", elem_classes=["easel-row", "easel-checks"]):
+        form.put("faces.restore")
         form.put("tiling")
 
 

@@ -15,6 +15,7 @@ from modules.app import App
 from modules.catalog.lookup import TITLE, titled
 from modules.core.errors import EaselError, NotFound
 from modules.core.extras import ExtrasRequest
+from modules.core.groups.faces import RestoredFaces
 from modules.core.params import named, value_of, walk
 from modules.core.records.families import FAMILIES
 from modules.core.records.upscalers import LATENT_UPSCALERS
@@ -79,18 +80,28 @@ def vae_here(app: App, request: GenerationRequest) -> str:
 
 
 def looks(app: App) -> dict[str, dict[str, Any]]:
-    """What hangs on files in the forms, by parameter: menus that list them, and sliders that are dead without them."""
-    return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()} | sliders(app)
+    """What hangs on files in the forms, by parameter: menus that list them, and widgets that are dead without them."""
+    return {name: {"choices": entries_of(app)} for name, entries_of in MENUS.items()} | faces(app)
 
 
-def sliders(app: App) -> dict[str, dict[str, Any]]:
-    """Face networks' sliders, by parameter: dead, and saying what to put where, while a file is missing."""
-    found = {}
-    for name, files in app.missing_faces().items():
+def faces(app: App) -> dict[str, dict[str, Any]]:
+    """Widgets of face networks, by parameter: dead, and saying what to put where, while a file is missing. Of a drawn picture one restorer will do."""
+    missing, found = app.missing_faces(), {}
+    for name, files in missing.items():
         usual = named(ExtrasRequest, f"faces.{name}").param.hint
         found[f"faces.{name}"] = {"interactive": not files, "info": f"Needs {', '.join(files)}" if files else usual}
     weight = named(ExtrasRequest, "faces.codeformer_weight").param.hint
-    return found | {"faces.codeformer_weight": {"interactive": found["faces.codeformer"]["interactive"], "info": weight}}
+    found["faces.codeformer_weight"] = {"interactive": found["faces.codeformer"]["interactive"], "info": weight}
+    lack = app.lacking_faces(RestoredFaces(restore=True))
+    for name in (field.name for field in walk(GenerationRequest) if field.path[0] == "faces"):
+        found[name] = {"interactive": not lack, "info": f"Needs {lack}" if lack else named(GenerationRequest, name).param.hint}
+    return found
+
+
+def with_faces(app: App, form: Form[Any], updates: Mapping[Component, Any]) -> dict[Component, Any]:
+    """The updates, and those of widgets of face networks as they are now."""
+    now = {form.widgets[name]: gr.update(**look) for name, look in faces(app).items() if name in form.widgets}
+    return {**updates, **{widget: {**updates.get(widget, {}), **update} for widget, update in now.items()}}
 
 
 def long(app: App) -> dict[str, Callable[[], list[tuple[str, str]]]]:
@@ -157,7 +168,8 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
         update = listed(found, values[menu])
         others_now = {other: gr.update(choices=(found := entries_of(app)), value=kept(found, values[other])) for other, entries_of in others.items()}
         others_now |= {box: listed(refiners(app), values[box]) for box in second}
-        others_now |= {form.widgets[name]: gr.update(**look) for form in further for name, look in sliders(app).items() if name in form.widgets}
+        for form in (*forms, *further):
+            others_now = with_faces(app, form, others_now)
         return Answer({menu: update, last: update["value"] or "", **others_now}, Said(told, "Checkpoints"))
 
     card = gr.Textbox("", visible="hidden", show_label=False, container=False)
@@ -181,7 +193,7 @@ def build(app: App, forms: Sequence[Form[GenerationRequest]], refresh: gr.Button
     given = {card, last, *held}
     ready = f"(...values) => values.toSpliced({in_order(given).index(card)}, 1, window.easel.models.choose)"
     talk.on(choose.click, on_card, given, dict.fromkeys([menu, *boxes, last]), js=ready)
-    dead = [form.widgets[name] for form in further for name in sliders(app) if name in form.widgets]
+    dead = dict.fromkeys(form.widgets[name] for form in (*forms, *further) for name in faces(app) if name in form.widgets)
     talk.on(refresh.click, on_refresh, {menu, *second, *others}, [menu, last, *second, *others, *dead])
     return last
 

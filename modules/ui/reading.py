@@ -6,7 +6,7 @@ Only request fields can be set. As in A1111 a picture changes the checkpoint men
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ class Reader:
         gone = {name: "" for name, reference in inputs.references(request).items() if reference in lost and name in self.form.widgets}
         request, named = self._styled(request)
         here = {"refiner.checkpoint": menu.refiner_here(self.app, request), "vae": menu.vae_here(self.app, request)}
-        shown = with_values(request, {**here, **gone})
+        faces = {"faces.restore": request.faces.restore and not self._faceless(request)}
+        shown = with_values(request, {**here, **gone, **faces})
         return self.form.fill(shown, [name for name in self.form.widgets if name not in KEPT and (named or name != "styles")])
 
     def offer(self, request: GenerationRequest) -> dict[str, dict[str, Any]]:
@@ -148,11 +149,17 @@ class Reader:
             told.append(f"Its refiner {reading.request.refiner.checkpoint} is not here.")
         if reading.request.vae_hash and menu.vae_here(self.app, reading.request) == AUTOMATIC_VAE:
             told.append(f"Its VAE {reading.request.vae} is not here.")
+        if files := self._faceless(reading.request):
+            told.append(f"Its faces were restored, which needs {files}.")
         if reading.request.init.image and "init.image" not in self.form.widgets:
             told.append("It was made from a start picture: to repeat it, drop it on the prompt of img2img.")
         model = str(values[self.form.widgets["model"]] or "")
         said = Said(" ".join(told), "Parameters read", panel=self.form.prefix, offer=self.offer(reading.request))
         return Answer({**self.updates(reading.request), **self.model_updates(reading.request, model)}, said)
+
+    def _faceless(self, request: GenerationRequest) -> str:
+        """The files that restoring its faces needs and that are not here."""
+        return self.app.lacking_faces(replace(request.faces, networks={}))
 
     def _last(self, owner: str) -> str:
         """The infotext of the newest drawn picture that this user may see."""

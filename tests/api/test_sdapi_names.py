@@ -34,6 +34,7 @@ NOT_A1111S = {
     "refiner.vae",
     "refiner.vae_hash",
     "enlarging.networks",
+    "faces.networks",
     "init.batch",
     "init.color_from",
     "init.depth",
@@ -60,7 +61,7 @@ def test_default_of_an_option_is_usable(option: Option) -> None:
     assert value_of(request, named(GenerationRequest, option.field)) == option.default
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option.refused or option.passed_over], ids=lambda option: option.name)
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.refused], ids=lambda option: option.name)
 def test_default_of_an_option_that_is_not_built_asks_for_nothing(option: Option) -> None:
     assert asks_nothing(option.default, option.neutral)
 
@@ -72,7 +73,7 @@ def test_default_of_an_option_is_one_of_its_choices(option: Option) -> None:
 
 @pytest.mark.parametrize("tab", NAMES)
 def test_defaults_of_names_that_are_not_built_ask_for_nothing(tab: Tab) -> None:
-    assert all(asks_nothing(name.default) for name in NAMES[tab] if name.refused or name.passed_over)
+    assert all(asks_nothing(name.default) for name in NAMES[tab] if name.refused)
 
 
 @pytest.mark.parametrize("tab", NAMES)

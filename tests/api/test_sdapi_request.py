@@ -413,11 +413,21 @@ def test_a_script_takes_what_a_mask_would_have() -> None:
     assert of(changed(script_name="Poor man's outpainting", inpainting_fill=2), "mask.content") == "latent noise"
 
 
-def test_what_a1111_passes_over_is_passed_over_with_a_note() -> None:
-    for wish in (wished(restore_faces=True), wished({"face_restoration": True})):
-        assert "not restored" in wish.notes[0]
-        assert wish.request == wished().request
-    assert wished(restore_faces=False).notes == ()
+def test_faces_are_restored_as_the_body_or_else_the_options_say() -> None:
+    for wish in (wished(restore_faces=True), wished({"face_restoration": True}), wished(override_settings={"face_restoration": True})):
+        assert (of(wish, "faces.restore"), of(wish, "faces.restorer"), of(wish, "faces.weight")) == (True, "CodeFormer", 0.5)
+    assert not of(wished({"face_restoration": True}, restore_faces=False), "faces.restore")
+    bent = wished({"face_restoration_model": "GFPGAN"}, restore_faces=True, override_settings={"code_former_weight": 0.25})
+    assert (of(bent, "faces.restorer"), of(bent, "faces.weight")) == ("GFPGAN", 0.25)
+    with pytest.raises(InvalidRequest, match="face_restoration_model"):
+        wished({"face_restoration_model": "RestoreFormer"}, restore_faces=True)
+
+
+def test_faces_stay_as_they_are_where_their_files_are_not_here() -> None:
+    body = BODIES["txt2img"].model_validate({"restore_faces": True})
+    wish = translate(body, "txt2img", {}, replace(DESK, faces=lambda faces: "models/Codeformer/codeformer.pth" if faces.restore else ""))
+    assert wish.notes == ("Faces were not restored: that needs models/Codeformer/codeformer.pth.",)
+    assert not of(wish, "faces.restore") and wished(restore_faces=True).notes == ()
 
 
 def test_churn_of_the_body_is_not_named_and_that_of_the_options_is() -> None:

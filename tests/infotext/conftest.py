@@ -70,7 +70,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.from_regex(r"[A-Za-z0-9_\-.]{0,3}[\w ,:()'\"+-]{0,20}\w{2}", fullmatch=True)
     if field.name.endswith("_hash"):
         return st.from_regex(r"([0-9a-f]{64})?", fullmatch=True)
-    if field.name in ("embeddings", "loras", "companions", "enlarging.networks"):
+    if field.name in ("embeddings", "loras", "companions", "enlarging.networks", "faces.networks"):
         return st.dictionaries(st.from_regex(r"[a-z][a-z0-9 _-]{0,8}[a-z]", fullmatch=True), st.from_regex(r"[0-9a-f]{64}", fullmatch=True), max_size=3)
     if names := literal_names(field.type) or field.param.names():
         return st.sampled_from(names)

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modules.core.groups.faces import RestoredFaces
 from modules.core.params import named, value_of
 from modules.core.request import GenerationRequest, templates
 from modules.infotext import keys
 from modules.infotext.read import read_text
 from modules.infotext.reading import Reading
+from modules.infotext.write import infotext
 
 LINE = "Steps: 12, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768"
 
@@ -339,3 +341,25 @@ def test_an_upscaler_that_needs_a_file_is_told_and_may_take_its_place() -> None:
     known = reading.with_upscaler("4x_foo")
     assert known.request.hires.upscaler == "4x_foo" and known.request.hires.scale == 2
     assert [(row.state, row.note) for row in known.rows if row.key == "Hires upscaler"] == [("restored", "")]
+
+
+@pytest.mark.parametrize(
+    ("said", "faces", "state"),
+    [
+        ("Face restoration: CodeFormer", {"restore": True, "restorer": "CodeFormer"}, "approximated"),
+        ("Face restoration: GFPGAN", {"restore": True, "restorer": "GFPGAN"}, "restored"),
+        ("Face restoration: codeformer, CodeFormer weight: 0.25", {"restore": True, "restorer": "CodeFormer", "weight": 0.25}, "restored"),
+        ("Face restoration: RestoreFormer, CodeFormer weight: 0.25", {}, "not restored"),
+    ],
+)
+def test_restored_faces(said: str, faces: dict[str, Any], state: str) -> None:
+    """A1111 never says CodeFormer's weight."""
+    reading = read_text(f"x\n{LINE}, {said}")
+    assert reading.request.faces == RestoredFaces(**faces) and states(reading)["Face restoration"] == state
+
+
+@given(st.sampled_from(["CodeFormer", "GFPGAN"]), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+def test_restored_faces_of_ours_come_back(restorer: Any, weight: float) -> None:
+    faces = RestoredFaces(restore=True, restorer=restorer, weight=weight if restorer == "CodeFormer" else 0.5)
+    reading = read_text(infotext(GenerationRequest(prompt="x", seed=3, faces=faces), version="Easel 1"))
+    assert reading.request.faces == faces and states(reading)["Face restoration"] == "restored"

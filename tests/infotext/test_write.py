@@ -244,6 +244,7 @@ ACTING: dict[str, dict[str, Any]] = {
     "hires.": {"hires.enabled": True},
     "refiner.": {"refiner.checkpoint": "r", "hires.enabled": True},
     "shortcuts.merging_hires": {"hires.enabled": True},
+    "faces.": {"faces.restore": True},
 }
 """What must be set for the parameters of a group to act."""
 
@@ -257,7 +258,7 @@ def test_every_declared_key_is_written(name: str) -> None:
         "outpaint.fill": "latent noise",
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
-        "extensions": {"one": {"a": 1}}, "storage": "fp8",
+        "extensions": {"one": {"a": 1}}, "storage": "fp8", "faces.restorer": "GFPGAN", "faces.weight": 0.25,
     }  # fmt: skip
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)
@@ -312,7 +313,8 @@ def carried(request: GenerationRequest) -> GenerationRequest:
     kept = {
         field.name: value_of(request, field)
         for field in walk(GenerationRequest)
-        if (field.param.text or field.name in ("prompt", "negative_prompt", "height")) and field.path[0] not in ("init", "mask", "outpaint", "hires", "refiner")
+        if (field.param.text or field.name in ("prompt", "negative_prompt", "height"))
+        and field.path[0] not in ("init", "mask", "outpaint", "hires", "refiner", "faces")
     }
     kept |= beyond(request)
     kept["schedule"] = "Automatic" if request.spacing.sigmas else resolved_schedule(request.sampler, request.schedule)
@@ -330,6 +332,9 @@ def carried(request: GenerationRequest) -> GenerationRequest:
         kept |= {"refiner.checkpoint": refiner, "refiner.checkpoint_hash": request.refiner.checkpoint_hash[:10]}
         kept |= {"refiner.switch_at": request.refiner.switch_at, "refiner.by_steps": request.refiner.by_steps}
         kept |= {"refiner.passes": request.refiner.passes} if second_pass(request) else {}
+    if request.faces.restore:
+        kept |= {"faces.restore": True, "faces.restorer": request.faces.restorer}
+        kept |= {"faces.weight": request.faces.weight} if request.faces.restorer != "GFPGAN" else {}
     if not second_pass(request):
         kept["shortcuts.merging_hires"] = default.shortcuts.merging_hires
     if not request.variation.strength:

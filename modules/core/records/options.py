@@ -23,7 +23,7 @@ class Option:
     """field: dotted field of GenerationRequest that takes it; without one the key acts elsewhere, or is only kept. tab: acts on that body alone.
     eta: acts on samplers that write this infotext key alone. overridable: whether `override_settings` reach it; A1111 reads one key too early for that.
     saving: it is a setting of `core.saving`: this server's value is its default, and a login's own acts on that login's jobs.
-    neutral, refused: only these values can be had, and what the others would ask for. passed_over: what is left out with a note. choices: the only values.
+    neutral, refused: only these values can be had, and what the others would ask for. choices: the only values.
     yields: at 0 it leaves what an option before it says."""
 
     name: str
@@ -34,7 +34,6 @@ class Option:
     overridable: bool = True
     neutral: tuple[Any, ...] = ()
     refused: str = ""
-    passed_over: str = ""
     choices: tuple[Any, ...] = ()
     saving: bool = False
     yields: bool = False
@@ -90,7 +89,7 @@ OPTIONS: tuple[Option, ...] = (
         for field in walk(Saving)
         if field.name != "return_grid"
     ),
-    Option(name="face_restoration", default=False, passed_over="Faces were not restored: only extras do that here."),
+    Option(name="face_restoration", default=False, field="faces.restore"),
     Option(name="return_mask", default=False, refused="the mask as a further picture"),
     Option(name="return_mask_composite", default=False, refused="the mask as a further picture"),
     Option(name="upscaler_for_img2img", default="None", field="init.upscaler", tab="img2img"),
@@ -119,8 +118,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="uni_pc_order", default=3, neutral=(3,), refused="another UniPC order"),
     Option(name="uni_pc_lower_order_final", default=True, neutral=(True,), refused="UniPC without a lower final order"),
     Option(name="inpainting_mask_weight", default=1.0, field="init.mask_weight", tab="img2img"),
-    Option(name="face_restoration_model", default="CodeFormer"),
-    Option(name="code_former_weight", default=0.5),
+    Option(name="face_restoration_model", default="CodeFormer", field="faces.restorer"),
+    Option(name="code_former_weight", default=0.5, field="faces.weight"),
     Option(name="send_seed", default=True),
     Option(name="send_size", default=True),
 )

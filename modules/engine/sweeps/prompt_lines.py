@@ -48,6 +48,7 @@ NAMES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "width": ("width", int),
     "height": ("height", int),
     "tiling": ("tiling", truth),
+    "restore_faces": ("faces.restore", truth),
 }
 """A1111's name: (our field, how its word is read)."""
 FOLDER = "Easel saves into its own folders"
@@ -56,7 +57,6 @@ LEFT: Mapping[str, str] = {
     "outpath_grids": FOLDER,
     "prompt_for_display": "the picture's own prompt is shown",
     "do_not_save_grid": "there is no grid",
-    "restore_faces": "only extras restore faces",
 }
 """Names that are understood and not taken."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from modules.core.errors import InvalidRequest, Unsupported
+from modules.core.groups.faces import FACE_RESTORERS
 from modules.core.levels import Levels
 from modules.core.params import Field, literal_names, walk, with_values
 from modules.core.records.samplers import SAMPLERS, split_sampler
@@ -109,6 +110,14 @@ def styles(request: GenerationRequest, value: str, values: Sequence[str]) -> Gen
     return replace(request, styles=(*request.styles, *(name.strip() for name in value.split(","))))
 
 
+def faces(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:
+    """A1111's words for yes; everything else is no. A restorer's name chooses it, too: there its setting would run for both names."""
+    word = value.strip().casefold()
+    named = next((name for name in FACE_RESTORERS if name.casefold() == word), None)
+    on = named is not None or word in ("true", "yes", "y", "1")
+    return replace(request, faces=replace(request.faces, restore=on, restorer=named or request.faces.restorer, networks={}))
+
+
 def size(request: GenerationRequest, value: str, values: Sequence[str]) -> GenerationRequest:
     found = re.fullmatch(r"(\d{1,6})\s*x\s*(\d{1,6})", value, re.IGNORECASE | re.ASCII)
     if not found:
@@ -181,7 +190,7 @@ AXES: tuple[Axis, ...] = (
     Axis("VAE", "text", vae, (), cost=0.7),
     Axis("Styles", "text", styles, ()),
     Axis("UniPC Order", "int", cost=0.5, lacking="another order of UniPC"),
-    Axis("Face restore", shown="value", lacking="repairing faces"),
+    Axis("Face restore", "text", faces, shown="value"),
     Axis("Token merging ratio", "float", to("shortcuts.merging")),
     Axis("Token merging ratio high-res", "float", to("shortcuts.merging_hires")),
     Axis("Always discard next-to-last sigma", "text", to("spacing.discard_penultimate"), TRUTH),

@@ -25,6 +25,7 @@ from modules.engine.sweeps.prompt_lines import NAMES, PromptLine, read_line
         ("--seed_resize_from_h -1 --seed_resize_from_w 512", {"variation.height": 0, "variation.width": 512}),
         ("--sd_model other --styles film,grain", {"model": "other", "styles": ("film", "grain")}),
         ("--tiling false --prompt x", {"tiling": False, "prompt": "x"}),
+        ("--restore_faces true --prompt x", {"faces.restore": True, "prompt": "x"}),
         ("--prompt", {"prompt": ""}),
     ],
 )
@@ -38,9 +39,9 @@ def test_a_line_that_is_no_such_list_is_a_prompt(line: str) -> None:
 
 
 def test_what_is_not_taken_is_told() -> None:
-    line = read_line("--prompt x --outpath_samples /tmp/x --restore_faces true --do_not_save_samples true --do_not_save_grid false")
+    line = read_line("--prompt x --outpath_samples /tmp/x --prompt_for_display y --do_not_save_samples true --do_not_save_grid false")
     assert line.values == {"prompt": "x"} and not line.save
-    assert [text.partition(":")[0] for text in line.left] == ["outpath_samples", "restore_faces"]
+    assert [text.partition(":")[0] for text in line.left] == ["outpath_samples", "prompt_for_display"]
 
 
 def test_every_name_is_a_field_of_a_request() -> None:

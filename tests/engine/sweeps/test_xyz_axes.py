@@ -124,6 +124,22 @@ def test_the_lists_of_the_tabs() -> None:
     assert axes_of("img2img")[5:7] == ["CFG Scale", "Image CFG Scale"]
 
 
+@pytest.mark.parametrize(
+    ("word", "faces"),
+    [
+        ("CodeFormer", (True, "CodeFormer")),
+        ("gfpgan", (True, "GFPGAN")),
+        ("Yes", (True, "Automatic")),
+        ("1", (True, "Automatic")),
+        ("none", (False, "Automatic")),
+    ],
+)
+def test_faces_by_a1111s_words(word: str, faces: tuple[bool, str]) -> None:
+    axis = axis_of("Face restore")
+    made = axis.apply(GenerationRequest(), word, [word]).faces
+    assert (made.restore, made.restorer) == faces and axis.label(word) == word
+
+
 def test_what_easel_lacks_is_refused_by_name() -> None:
     lacking = [axis.name for axis in AXES if axis.lacking]
     assert "FP8 mode" in lacking
