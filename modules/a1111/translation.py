@@ -117,7 +117,7 @@ def config(found: Mapping[str, Any], now: Settings, has_checkpoint: bool, langua
             into.usual += 1
         elif option.field:
             for tab in TABS if option.tab is None else (option.tab,):
-                _parameters("config.json", f"{name} ({tab})", (option.field,), value, tab, into)
+                _parameters("config.json", f"{name} ({tab})", (option.field,), option.meant(value), tab, into)
         else:
             into.say(
                 "config.json",

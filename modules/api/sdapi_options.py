@@ -78,7 +78,7 @@ def fields_of(options: Mapping[str, Any], eta_key: str, tab: Tab, overriding: bo
             continue
         if overriding and not option.overridable or option.yields and not options[option.name]:
             continue
-        value = options[option.name]
+        value = option.meant(options[option.name])
         values[option.field] = None if option.eta and value == option.default else value
         if option.name == MODEL:
             values |= {"model": value or "", "model_hash": ""}
@@ -95,11 +95,12 @@ def _value(option: Option, value: Any, name: str, find: Find) -> Any:
     if option.field or option.saving:
         start: GenerationRequest | Saving = Saving() if option.saving else GenerationRequest()
         known = option.name if option.saving else option.field
-        plain = "jpg" if option.saving and value == "jpeg" else value
+        plain = "jpg" if option.saving and value == "jpeg" else option.meant(value)
         try:
-            return value_of(with_values(start, {known: plain}), named(type(start), known))
+            checked = value_of(with_values(start, {known: plain}), named(type(start), known))
         except InvalidRequest as error:
             raise renamed(error, name) from None
+        return value if option.words else checked
     if option.refused:
         if not asks_nothing(value, option.neutral):
             raise Unsupported(f"{name} = {str(value)[:60]!r}: {option.refused} is not built yet.", f"Leave it out, or send {option.default!r}.", name)

@@ -59,6 +59,9 @@ TYPES: dict[int, tuple[str, int, int]] = {
 }
 """ggml's number of a type -> (name, elements of a block, bytes of a block)."""
 
+FEW_BITS = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS")
+"""Types of which a loaded layer keeps the blocks; of others it has plain numbers."""
+
 PLAIN = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """Number of a kind of value in the metadata -> struct's letter; 8 is a text, 9 a list."""
 TEXT, LIST = 8, 9

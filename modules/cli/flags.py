@@ -11,6 +11,7 @@ from typing import get_args
 from modules.cli.parser import BadWords, Parser
 from modules.core.options import DeviceOptions, Options, Placement, ServeOptions
 from modules.core.paths import FURTHER, PROJECT, Paths
+from modules.core.request import Precision
 
 HIGHEST_PORT = 65535
 CPU_WORDS = ("all", "sd", "interrogate", "gfpgan", "bsrgan", "esrgan", "scunet", "codeformer")
@@ -105,6 +106,9 @@ def add_running(parser: Parser) -> None:
     )
     group.add_argument("--no-half", action="store_true", help="compute in fp32 on a GPU, too")
     group.add_argument("--no-half-vae", action="store_true", help="decode in fp32 (against black pictures)")
+    group.add_argument(
+        "--text-encoder-precision", choices=get_args(Precision), default="auto", help="of text encoders where a picture does not say it (auto: as the rest)"
+    )
     kinds = "; ".join(f"{kind}: {what}" for kind, what in ATTENTION.items())
     group.add_argument("--attention", choices=ATTENTION, default="sdpa", help=f"how attention is computed. {kinds}")
     for kind, flags in ATTENTION_FLAGS.items():
@@ -195,6 +199,7 @@ def _device(found: argparse.Namespace) -> DeviceOptions:
         threads=threads,
         compile=found.compile,
         channels_last=found.opt_channelslast,
+        texts=found.text_encoder_precision,
     )
 
 

@@ -17,7 +17,8 @@ AttentionKind = Literal["sdpa", "split", "slices", "flash", "xformers", "sage"]
 class DeviceOptions:
     """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". no_half: fp32 where `auto` would say fp16.
     attention: the kernel that computes it (`memory.attention`). compile: repeated blocks through torch.compile (`memory.compiled`).
-    channels_last: weights of convolutions lie channel by channel, as tensor cores read them."""
+    channels_last: weights of convolutions lie channel by channel, as tensor cores read them.
+    texts: what "auto" precision means for text encoders: that of the rest, where it is "auto", too."""
 
     device: str = "auto"
     placement: Placement = "auto"
@@ -27,6 +28,7 @@ class DeviceOptions:
     compile: bool = False
     channels_last: bool = False
     threads: int = 0
+    texts: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

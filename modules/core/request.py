@@ -37,7 +37,7 @@ TEXTS = ("prompt", "negative_prompt", "hires.prompt", "hires.negative_prompt")
 
 NoiseSource = Literal["CPU", "GPU", "NV"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
-Storage = Literal["full", "fp8"]
+Storage = Literal["full", "fp8", "fp8 for SDXL", "int8", "nf4"]
 AUTOMATIC_VAE, OWN_VAE = "Automatic", "None"
 """A1111's words for an autoencoder that is no file's name."""
 
@@ -111,12 +111,16 @@ class GenerationRequest:
         Param("Noise source", text="RNG", hint="CPU: same picture on every machine. GPU: the device's own. NV: what an NVIDIA card draws, computed anywhere."),
     ] = "CPU"
     precision: Annotated[Precision, Param("Precision", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
+    text_precision: Annotated[
+        Precision, Param("Precision of text encoders", hint="auto: as the rest, or as --text-encoder-precision says. T5 works in bf16 in place of fp16.")
+    ] = "auto"
     storage: Annotated[
         Storage,
         Param(
             "Weights kept in",
             text="Weights kept in",
-            hint="fp8: what draws takes half the memory of fp16, a quarter of fp32. Each layer is widened while it computes, so pictures differ a little and take longer.",
+            hint="Of what draws. fp8 and int8 take half the memory of fp16, a quarter of fp32; nf4 half of that. Each layer is widened while it computes, so pictures"
+            " take longer and differ: with int8 hardly, with fp8 a little, with nf4 more.",
         ),
     ] = "full"
     embeddings: Annotated[

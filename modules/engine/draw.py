@@ -149,7 +149,17 @@ class Drawing:
             return self.means.autoencoders.instead(vaes[loaded.model.card.path], loaded)
 
         with Relay(
-            self.means.models, request.precision, self.card, refiner, vectors, features, self._own, vae, readings=self.means.readings, storage=request.storage
+            self.means.models,
+            request.precision,
+            self.card,
+            refiner,
+            vectors,
+            features,
+            self._own,
+            vae,
+            readings=self.means.readings,
+            storage=request.storage,
+            texts_in=request.text_precision,
         ) as relay:
             healing = relay.healing = Healing(
                 request, lambda: self._room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
@@ -220,7 +230,7 @@ class Drawing:
         means, healing = self.means, relay.healing
         request = healing.request
         requests = [single(request, index) for index in take]
-        relay.become(request.precision)
+        relay.become(request.precision, request.text_precision)
         stages = plan(request, relay.record, self.card.native)
         kept = None if self.compiling else means.first_passes.find(stages, requests)  # it may have been drawn the other way
         todo = stages[1:] if kept else stages

@@ -8,7 +8,7 @@ architecture (`benchmarks/memory.py` measures it anew).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from modules.core.errors import EaselError
 from modules.core.options import DeviceOptions, Placement
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
+from modules.engine.sizes import Widths, bytes_of, concrete, sizes
 from modules.imaging.sizes import enlarged
 from modules.memory.budget import TILE, chosen, decoding, held, peak
 
@@ -70,18 +71,17 @@ def fit(request: GenerationRequest, card: Card, measures: Measures, options: Dev
         return Fit("unknown", free=room.free)
     size = itemsize(request, card, options, room)
     full = 4 if options.no_half_vae or not room.gpu or request.vae_full else size
-    sizes = {
-        part: count * (full if part == "vae" else 1 if part == "denoiser" and request.storage == "fp8" else size)
-        for part, count in {**USUAL.get(card.family, {}), **measures.parts}.items()
-    }
+    texts = next((bytes_of(one) for one in (request.text_precision, options.texts) if one != "auto"), size)
+    whole_model = replace(measures, parts={**USUAL.get(card.family, {}), **measures.parts})
+    networks = sizes(whole_model, Widths(size, texts, full, concrete(request.storage, card.family)))
     width, height = _largest(request)
     denoise = drawing(request, card.family, measures.width, width, height, size)
     levels = measures.levels or LEVELS
     whole, pieces = (decoding(levels, height, width, full, tiled) for tiled in (False, True))
-    placement = chosen(options.placement, sizes, room.free, max(denoise, pieces if max(width, height) > TILE else whole))
-    weights = held(placement, sizes)
+    placement = chosen(options.placement, networks, room.free, max(denoise, pieces if max(width, height) > TILE else whole))
+    weights = held(placement, networks)
     tiled = max(width, height) > TILE and (request.vae_tiled or weights + whole > room.free)
-    needed = peak(placement, sizes, max(denoise, pieces if tiled else whole))
+    needed = peak(placement, networks, max(denoise, pieces if tiled else whole))
     verdict: Verdict = "too much" if needed > room.free else "fits"
     if verdict == "fits" and ((options.placement == "auto" and placement != "resident") or (tiled and not request.vae_tiled)):
         verdict = "adapts"
@@ -97,7 +97,7 @@ def itemsize(request: GenerationRequest, card: Card, options: DeviceOptions, roo
     wanted = request.precision
     if wanted == "auto":
         wanted = FAMILIES.get(card.family).half if room.gpu and not options.no_half else "fp32"
-    return 4 if wanted == "fp32" else 2
+    return bytes_of(wanted)
 
 
 def drawing(request: GenerationRequest, family: str, channels: int, width: int, height: int, size: int) -> int:

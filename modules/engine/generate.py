@@ -115,7 +115,7 @@ class Engine:
     def warm(self, model: str = "") -> str:
         """Loads a model, or the default one, so that the first picture need not wait. -> its name."""
         request, card = self._resolved(GenerationRequest(model=model))
-        self.models.load(card, request.precision, request.storage)
+        self.models.load(card, request.precision, request.storage, request.text_precision)
         return card.name
 
     def room(self) -> Room:
@@ -133,7 +133,7 @@ class Engine:
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         """How its prompts are read and what their weights do (`engine.anatomy`), as plain data. Without LoRAs. Raises EaselError."""
         request, card = self._resolved(request)
-        loaded = self.models.load(card, request.precision, request.storage)
+        loaded = self.models.load(card, request.precision, request.storage, request.text_precision)
         try:
             return asdict(weigh(loaded.family, loaded.model, request, self.vectors(request)))
         finally:
@@ -197,7 +197,7 @@ class Engine:
         return NamedUpscaler(found.name, upscaler_names.recorded(found, self.shelf), enlarge)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
-        return resolve(sized(request, self.blobs), self.shelf, self.machine.precision, self.styles)
+        return resolve(sized(request, self.blobs), self.shelf, self.machine.precision, self.styles, self.machine.text_precision)
 
     def _ready(self, request: GenerationRequest) -> Ready:
         return ready(request, lambda wish: drawn(styled(wish, self.styles)), self.prepare)

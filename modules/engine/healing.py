@@ -64,7 +64,7 @@ class Healing:
 
     def begin(self) -> None:
         """The next picture. What overflowed may not do so again; what was too large will be again."""
-        self.request = replace(self.request, vae_full=self.asked.vae_full, precision=self.asked.precision)
+        self.request = replace(self.request, vae_full=self.asked.vae_full, precision=self.asked.precision, text_precision=self.asked.text_precision)
         self._cleared.clear()
         self.restart()
 
@@ -114,7 +114,7 @@ class Healing:
     def drew(self, latents: Tensor, model: Model) -> None:
         """Looks at what a sampler made. Raises Again where half the digits were not enough for the model."""
         if model.dtype != torch.float32 and not latents.isfinite().all():
-            self.request = replace(self.request, precision="fp32")
+            self.request = replace(self.request, precision="fp32", text_precision="fp32")
             self.say(MODEL_FULL)
             raise Again
 

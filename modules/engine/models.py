@@ -13,12 +13,14 @@ from modules.catalog.card import Card
 from modules.core.errors import OutputTrouble
 from modules.core.options import DeviceOptions, Placement
 from modules.core.request import Precision, Storage
+from modules.engine import sizes
+from modules.engine.sizes import Widths
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
 from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine, is_out_of_memory
 from modules.memory.packing import pack
-from modules.memory.placement import Placed, emptied, place
+from modules.memory.placement import Placed, emptied, place, size_of
 from modules.networks import pickles
 
 
@@ -45,15 +47,19 @@ class Models:
     def __post_init__(self) -> None:
         self._held = ByteCache(budget(self.machine, self.options), lambda: emptied(self.machine))
 
-    def load(self, card: Card, precision: Precision, storage: Storage = "full") -> Loaded:
-        """From memory where it is still there. Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
-        key = known_by(card, precision, storage)
+    def load(self, card: Card, precision: Precision, storage: Storage = "full", texts: Precision = "auto") -> Loaded:
+        """From memory where it is still there. precision, storage: concrete. texts: of the text encoders; "auto": as the rest.
+        Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
+        texts = precision if texts == "auto" else texts
+        key = known_by(card, precision, storage, texts)
         held = self._held.get(key)
         if held is None:
-            self._held.make_room(card.size + sum(one.size for one in card.companions.values()))
+            card = self._readable(card)
+            vae = self.machine.vae_dtype(precision)
+            self._held.make_room(sizes.loaded(card, Widths(DTYPES[precision].itemsize, DTYPES[texts].itemsize, vae.itemsize, storage)))
             family = FAMILIES_BY_NAME[card.family]
             with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
-                model = family.load(self._readable(card), self.machine.device, DTYPES[precision], self.machine.vae_dtype(precision))
+                model = family.load(card, self.machine.device, DTYPES[precision], vae, DTYPES[texts], storage)
                 if storage == "fp8":
                     pack(model.parts, DTYPES[precision])
                 options = replace(self.options, placement=self._placement or self.options.placement)
@@ -120,9 +126,9 @@ class Models:
         self._held.clear()
 
 
-def known_by(card: Card, precision: Precision, storage: Storage) -> str:
+def known_by(card: Card, precision: Precision, storage: Storage, texts: Precision) -> str:
     """Equal only for what loads as the same weights."""
-    return "|".join((str(card.path), card.sha256, precision, storage, *(one.sha256 for one in card.companions.values())))
+    return "|".join((str(card.path), card.sha256, precision, storage, texts, *(one.sha256 for one in card.companions.values())))
 
 
 def budget(machine: Machine, options: DeviceOptions) -> int:
@@ -133,6 +139,5 @@ def budget(machine: Machine, options: DeviceOptions) -> int:
 
 
 def weight(model: Model) -> int:
-    """Bytes of its networks' parameters."""
-    networks = [part for part in model.parts.values() if isinstance(part, torch.nn.Module)]
-    return sum(tensor.nbytes for network in networks for tensor in network.parameters())
+    """Bytes of its networks."""
+    return sum(size_of(part) for part in model.parts.values() if isinstance(part, torch.nn.Module))

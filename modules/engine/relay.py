@@ -39,7 +39,8 @@ class Relay:
     """lead: the request's own checkpoint; refiner: the one that takes over, None without. vectors: textual inversions by name.
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
     the request names one. healing: what is done where memory is short or half precision overflows. readings: what texts became in earlier runs.
-    tiled: autoencoders work tile by tile. storage: how weights are kept. retouch: what a decoded picture becomes before anything is laid over it. A context: at its end everything is put down."""
+    tiled: autoencoders work tile by tile. storage: how weights are kept. texts_in: the text encoders' precision.
+    retouch: what a decoded picture becomes before anything is laid over it. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -53,6 +54,7 @@ class Relay:
     readings: Readings = field(default_factory=Readings)
     tiled: bool = False
     storage: Storage = "full"
+    texts_in: Precision = "auto"
     retouch: Callable[[Image.Image], Image.Image] = lambda image: image
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
@@ -60,7 +62,7 @@ class Relay:
     _standing: ExitStack = field(default_factory=ExitStack, init=False)
     _worn: Sequence[Feature] = field(default=(), init=False)
     _wearing: ExitStack = field(default_factory=ExitStack, init=False)
-    _texts: dict[tuple[str, tuple[int, int], str, str], Conditioning] = field(default_factory=dict, init=False)
+    _texts: dict[tuple[str, tuple[int, int], str, str, str], Conditioning] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.turn = self.lead
@@ -81,7 +83,7 @@ class Relay:
         """The checkpoint whose turn it is, loaded. Raises BadModelFile, Unsupported."""
         if self._loaded is None or self._at_work is not self.turn:
             self.put_down()
-            self._loaded = self.bent(self.models.load(self.turn, self.precision, self.storage))
+            self._loaded = self.bent(self.models.load(self.turn, self.precision, self.storage, self.texts_in))
             self._at_work = self.turn
             if self.tiled:
                 self.tile()
@@ -104,11 +106,11 @@ class Relay:
         """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
         multiple, (_, height, width) = self.record.multiple, stage.latent
         size = stage.enlarged[:2] if any(stage.enlarged[:2]) else (width * multiple, height * multiple)
-        key = stage.name, size, self.turn.sha256, self.precision
+        key = stage.name, size, self.turn.sha256, self.precision, self.texts_in
         if key not in self._texts:
             acting = self._dressed(stage)
             worn = tuple(filter(None, (feature.on_texts for feature in (*self.features, *self._worn))))
-            encoder = known_by(self.turn, self.precision, self.storage), worn, tuple(sorted(stage.request.embeddings.items()))
+            encoder = known_by(self.turn, self.precision, self.storage, self.texts_in), worn, tuple(sorted(stage.request.embeddings.items()))
             reader, silent = self.readings.by(acting.family, encoder), silent_calls(stage)
             self._texts[key] = conditioning(reader, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
         return self._texts[key]
@@ -129,11 +131,11 @@ class Relay:
         """By the autoencoder of the acting checkpoint, as `Family.encode_image`."""
         return self.healing.through(lambda: self.acting, pixels, lambda family, model, given: family.encode_image(model, given))
 
-    def become(self, precision: Precision) -> None:
-        """From here on all checkpoints work in this precision."""
-        if precision != self.precision:
+    def become(self, precision: Precision, texts_in: Precision) -> None:
+        """From here on all checkpoints work in this precision, and their text encoders in theirs."""
+        if (precision, texts_in) != (self.precision, self.texts_in):
             self.put_down()
-            self.precision = precision
+            self.precision, self.texts_in = precision, texts_in
 
     def alone(self) -> Placed | None:
         """How the acting model is placed, after what of it need not be on the device left that; None while none is loaded."""

@@ -21,6 +21,7 @@ from modules.engine.companions import with_companions
 from modules.engine.inversions import suits
 from modules.engine.plan import check_levels
 from modules.engine.refiner import check_pair, refiner_of
+from modules.engine.sizes import concrete
 from modules.engine.supports import check_supported
 from modules.engine.texts import spoken, styled
 from modules.prompt.embeddings import names_in
@@ -39,10 +40,14 @@ class Shelf(upscaler_names.Shelf, control_files.Shelf, loras.Shelf, vae_names.Sh
 
 
 def resolve(
-    request: GenerationRequest, shelf: Shelf, precision: Callable[[Precision], Precision], styles: Callable[[], Mapping[str, Style]] = dict
+    request: GenerationRequest,
+    shelf: Shelf,
+    precision: Callable[[Precision], Precision],
+    styles: Callable[[], Mapping[str, Style]] = dict,
+    texts: Callable[[Precision, Precision], Precision] = lambda wanted, rest: rest if wanted == "auto" else wanted,
 ) -> tuple[GenerationRequest, Card]:
-    """-> the concrete request and the checkpoint's card. styles: by name.
-    Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
+    """-> the concrete request and the checkpoint's card. styles: by name. texts: the precision of text
+    encoders, of what is wanted and of the rest's. Raises InvalidRequest for unknown names, NotFound for a model that is not there."""
     request = drawn(styled(request, styles))
     sampler, named = split_sampler(request.sampler)
     schedule = SCHEDULES.get(request.schedule).name
@@ -68,6 +73,8 @@ def resolve(
         vae=vae,
         vae_hash=vae_hash,
         precision=exact,
+        text_precision=request.text_precision if "text_precision" in record.lacks else texts(request.text_precision, exact),
+        storage=concrete(request.storage, card.family),
         init=_init(request, card),
         embeddings=_embeddings(dataclasses.replace(request, sampler=sampler), card, shelf),
         loras=loras.recorded(request, card, shelf),

@@ -13,7 +13,7 @@ from modules.catalog.card import Card
 from modules.core.groups.passes import Framing
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FamilyRecord
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, Storage
 from modules.sampling.flow import Flow
 
 Prediction = Literal["eps", "v", "x0", "flow"]
@@ -59,7 +59,7 @@ class NetworkCall(NamedTuple):
 @dataclass
 class Model:
     """A loaded checkpoint. parts: named components (unet, vae, text_encoder, vocabulary); the networks lie on the CPU until `memory.placement` puts them where
-    they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network and the text encoder.
+    they run. device: where that is, and where their inputs go. alphas_cumprod: [1000] float32 on the CPU. dtype: of the denoising network.
     vae_dtype: of the autoencoder. scale: by which encoded latents are multiplied. beside: input channels of the network beyond the latents' own (5 of an inpainting model).
     flow: its schedule, where it learnt by flow matching; alphas_cumprod is empty then. tiled: whether the autoencoder works tile by tile."""
 
@@ -80,8 +80,9 @@ class Model:
 class Family(Protocol):
     record: FamilyRecord
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        """Reads the weights offline, into `dtype`; the autoencoder's into `vae_dtype` where one is given. Raises BadModelFile or Unsupported with the reason."""
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
+        """Reads the weights offline, into `dtype`; the autoencoder's and the text encoders' into their own where one is given. storage: how what draws keeps its
+        weights; fp8 is for the caller to bring about. Raises BadModelFile or Unsupported with the reason."""
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Texts of one schedule, encoded in one call (A1111's emphasis shares its mean over them). embeddings: textual inversions by name, [n, D].

@@ -16,7 +16,7 @@ from modules.catalog.card import Card
 from modules.core.errors import Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, Storage
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text, flux_names
@@ -44,8 +44,8 @@ class Flux:
 
     record = FAMILIES.get("flux")
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        model = joint.load(self.record, LAYOUT, "Simple", card, device, dtype, vae_dtype)
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
+        model = joint.load(self.record, LAYOUT, "Simple", card, device, dtype, vae_dtype, text_dtype, storage)
         entrance = model.parts["transformer"].config.in_channels // 4 - self.record.latent_channels
         if entrance not in (0, self.record.latent_channels + MASK_CELLS):
             what = f"{card.name} is a variant of FLUX with {entrance * 4} further input channels; only Fill's can be given."

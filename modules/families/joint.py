@@ -12,6 +12,7 @@ from modules.catalog.card import Card
 from modules.core.errors import Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FamilyRecord
+from modules.core.request import Storage
 from modules.families.family import Model
 from modules.networks import joint_checkpoint, t5, vae
 from modules.networks.joint_checkpoint import Layout, Precisions
@@ -21,9 +22,19 @@ from modules.prompt.t5 import lines
 from modules.sampling.flow import Flow
 
 
-def load(record: FamilyRecord, layout: Layout, usual: str, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+def load(
+    record: FamilyRecord,
+    layout: Layout,
+    usual: str,
+    card: Card,
+    device: str,
+    dtype: Any,
+    vae_dtype: Any = None,
+    text_dtype: Any = None,
+    storage: Storage = "full",
+) -> Model:
     """As `Family.load`. usual: the schedule type that the family's "Automatic" means."""
-    precisions = Precisions(dtype, vae_dtype or dtype)
+    precisions = Precisions(dtype, vae_dtype or dtype, text_dtype or dtype, storage)
     with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
         parts = joint_checkpoint.load(card, layout, precisions)
     return Model(

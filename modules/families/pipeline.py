@@ -22,9 +22,10 @@ from modules.catalog.notes import read_json
 from modules.core.errors import BadModelFile, EaselError, Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, Storage
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.memory.device import is_out_of_memory
+from modules.networks.keeping import repack
 from modules.sampling.scheduler import PREDICTIONS, SamplerScheduler
 
 LIBRARIES = ("diffusers", "transformers")
@@ -43,7 +44,7 @@ class AnyPipeline:
 
     record = FAMILIES.get("pipeline")
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
         cls = pipeline_class(card.path)
         try:
             with torch.inference_mode(False):
@@ -56,6 +57,8 @@ class AnyPipeline:
             raise BadModelFile(f"{card.name} cannot be loaded by diffusers' {cls.__name__}: {first_line(error)}", "Download it again.", "model") from error
         pipeline.set_progress_bar_config(disable=True)
         networks = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
+        with torch.inference_mode(False):
+            repack(networks, storage)
         return Model(
             card=card,
             record=self.record,

@@ -15,6 +15,7 @@ from torch import Tensor
 from modules.catalog.card import Card
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
+from modules.core.request import Storage
 from modules.families.family import PLAIN, Cond, Model, Setting
 from modules.families.texts import contexts
 from modules.families.unet import UNetFamily
@@ -30,8 +31,8 @@ class StableDiffusion2(UNetFamily):
 
     record = FAMILIES.get("sd2")
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        model = super().load(card, device, dtype, vae_dtype)
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
+        model = super().load(card, device, dtype, vae_dtype, text_dtype, storage)
         return replace(model, prediction="v" if predicts_velocity(model) else "eps") if card.guessed else model
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from modules.catalog.card import Card
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, Storage
 from modules.families import joint
 from modules.families.family import PLAIN, Cond, Model, NetworkCall, Setting
 from modules.networks import build, clip_text, sd3_names
@@ -41,8 +41,8 @@ class StableDiffusion3:
 
     record = FAMILIES.get("sd3")
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
-        return joint.load(self.record, LAYOUT, "Normal", card, device, dtype, vae_dtype)
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
+        return joint.load(self.record, LAYOUT, "Normal", card, device, dtype, vae_dtype, text_dtype, storage)
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
         """Contexts: CLIP's chunks of 77, both encoders side by side and filled up to T5's width, then T5's tokens. extra: both pooled texts."""

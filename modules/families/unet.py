@@ -11,10 +11,11 @@ from torch import Tensor
 from modules.catalog.card import Card
 from modules.core.errors import Unsupported
 from modules.core.records.families import FamilyRecord
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, Storage
 from modules.families.family import Model, NetworkCall, Prediction
 from modules.networks import vae
 from modules.networks.checkpoint import load_parts
+from modules.networks.keeping import keeping
 from modules.networks.layout import LAYOUTS
 
 KINDS = {5: "an inpainting model", 4: "a model that edits by instruction", 1: "a depth-to-image model"}
@@ -26,11 +27,11 @@ class UNetFamily:
 
     record: FamilyRecord
 
-    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None) -> Model:
+    def load(self, card: Card, device: str, dtype: Any, vae_dtype: Any = None, text_dtype: Any = None, storage: Storage = "full") -> Model:
         if vae_dtype is torch.float16 and not self.record.half_vae:
             vae_dtype = torch.float32
         with torch.inference_mode(False):  # weights made inside it could never be trained or adapted later
-            parts = load_parts(card, dtype, vae_dtype or dtype, LAYOUTS[self.record.name])
+            parts = load_parts(card, dtype, vae_dtype or dtype, LAYOUTS[self.record.name], text_dtype, None if storage == "full" else keeping(storage))
         parts.networks.setdefault("vocabulary", parts.networks[LAYOUTS[self.record.name].encoders[0].vocabulary])  # what tells a person about tokens looks here
         return Model(
             card=card,

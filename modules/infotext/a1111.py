@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from modules.core.groups.faces import Restorer
 from modules.core.params import walk
+from modules.core.records.options import FP8
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import OWN_VAE, GenerationRequest
 from modules.infotext import control, grammar, keys, passes
@@ -42,6 +43,7 @@ _OWN_RULE = {
     "seed resize from",
     *("face restoration", "codeformer weight"),
     *("extensions", "template", "negative template"),
+    "fp8 weight",
     *(key.casefold() for key in MODULES),
     *("controlnet", *(key.casefold() for key in control.KEYS)),
 }
@@ -73,6 +75,7 @@ def read(text: str, size: tuple[int, int] = (0, 0), *, unsaid_noise: str = "NV",
     _vae(draft, said)
     _modules(draft, said)
     _faces(draft, said)
+    _storage(draft, said)
     dealt = _OWN_RULE | passes.from_text(draft, said) | passes.refiner(draft, said)
     _extended(draft, said)
     _controlled(draft, said)
@@ -201,6 +204,12 @@ def _faces(draft: Draft, said: Mapping[str, Any]) -> None:
     if draft.take(key, "faces.restorer", restorer, keys.FACE_WEIGHT if guessed else ""):
         draft.values["faces.restore"] = True
         draft.take("CodeFormer weight", "faces.weight", weight)
+
+
+def _storage(draft: Draft, said: Mapping[str, Any]) -> None:
+    kept = FP8.get(str(said.get("FP8 weight", "")))
+    if kept is None or not draft.take("FP8 weight", "storage", kept, said=said["FP8 weight"]):
+        draft.leave("FP8 weight", said.get("FP8 weight"), keys.reason("FP8 weight"))
 
 
 def _extended(draft: Draft, said: Mapping[str, Any]) -> None:

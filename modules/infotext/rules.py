@@ -183,6 +183,8 @@ RULES: Mapping[str, Rule] = {
     "CodeFormer weight": _codeformer_weight,
     "Size": lambda request: _size(request.width, request.height),
     "Model hash": lambda request: request.model_hash[:10] or None,
+    "FP8 weight": lambda request: "Enable" if request.storage == "fp8" else None,
+    "Weights kept in": lambda request: request.storage if request.storage not in ("full", "fp8") else None,
     "VAE hash": lambda request: request.vae_hash[:10] or None,
     "VAE": lambda request: request.vae if request.vae_hash else None,
     "Variation seed": _varied(lambda request: request.variation.seed),

@@ -19,19 +19,24 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, 
 @dataclass(frozen=True)
 class Machine:
     """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here. half_vae: whether the
-    autoencoder may follow. attention: the kernel, which decides the last bits, as the order of channels in memory does."""
+    autoencoder may follow. texts: what "auto" means for text encoders. attention: the kernel, which decides the last bits, as the order of channels in memory does."""
 
     device: str
     half: bool
     half_vae: bool
     attention: AttentionKind = "sdpa"
     channels_last: bool = False
+    texts: Precision = "auto"
 
     def precision(self, wanted: Precision) -> Precision:
         """`auto` made concrete."""
         if wanted != "auto":
             return wanted
         return "fp16" if self.half else "fp32"
+
+    def text_precision(self, wanted: Precision, rest: Precision) -> Precision:
+        """`auto` made concrete. rest: the precision of what draws."""
+        return next((one for one in (wanted, self.texts) if one != "auto"), rest)
 
     def vae_dtype(self, precision: Precision) -> torch.dtype:
         """The autoencoder's; fp16 autoencoders overflow on some checkpoints, so it can be kept in fp32."""
@@ -88,7 +93,7 @@ def find(options: DeviceOptions) -> Machine:
     if name.startswith("cuda"):  # the same request, the same picture: fp32 is fp32, and the kernels do not depend on what ran before
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    return Machine(name, half, half and not options.no_half_vae, options.attention, options.channels_last)
+    return Machine(name, half, half and not options.no_half_vae, options.attention, options.channels_last, options.texts)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -104,16 +104,21 @@ def place(parts: Mapping[str, Any], options: DeviceOptions, machine: Machine, fo
         attention.put_under(network, options.attention)
         if options.channels_last:
             _channels_last(network)
-    sizes = {name: sum(tensor.nbytes for tensor in network.parameters()) for name, network in networks.items()}
+    sizes = {name: size_of(network) for name, network in networks.items()}
     placed = Placed(networks, machine, folder)
     placed.move(chosen(options.placement, sizes, machine.free() + (sum(sizes.values()) if machine.device == "cpu" else 0)))
     return placed
 
 
+def size_of(network: nn.Module) -> int:
+    """Bytes of its numbers, scales of those in few bits included."""
+    return sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+
+
 def _channels_last(network: nn.Module) -> None:
     """Pictures run through a network in the order of its convolutions' weights. Linear layers have no order."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and module.weight.dim() == 4:  # else it holds codes
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 

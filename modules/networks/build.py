@@ -23,11 +23,14 @@ from transformers import (
 
 from modules.core.errors import BadModelFile
 from modules.memory.device import is_out_of_memory
+from modules.networks.packed import Kept, pack, suits
 from modules.networks.sources import Source
 
 Network = TypeVar("Network", bound=nn.Module)
 Name = Callable[[str], str]
 """A tensor's name in the module -> its name in the file."""
+Keep = Callable[[str, Source, str], Kept | None]
+"""(a layer's name, the weights, its tensor's name in the file) -> how the layer keeps its weight; None: as plain numbers."""
 
 DEPTH_LIMIT = 64
 """Blocks, layers and levels of a config; real ones have up to 24. A damaged config must not build for ever."""
@@ -112,8 +115,9 @@ def check(config: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is out of range")
 
 
-def fill(network: Network, weights: Source, name_in_file: Name, dtype: torch.dtype, what: str) -> Network:
-    """Loads the weights and makes the network ready to run. Raises BadModelFile for missing tensors and other shapes, naming the first few."""
+def fill(network: Network, weights: Source, name_in_file: Name, dtype: torch.dtype, what: str, keep: Keep | None = None) -> Network:
+    """Loads the weights and makes the network ready to run. Raises BadModelFile for missing tensors and other shapes, naming the first few.
+    keep: which layers keep their weights in few bits; one layer after the other, so that their plain numbers are never all in memory."""
     wanted = {name: (name_in_file(name), tuple(tensor.shape)) for name, tensor in network.state_dict().items()}
     missing = [inside for inside, _ in wanted.values() if inside not in weights.shapes]
     if missing:
@@ -121,8 +125,13 @@ def fill(network: Network, weights: Source, name_in_file: Name, dtype: torch.dty
     other = [f"{inside} {weights.shapes[inside]} instead of {shape}" for inside, shape in wanted.values() if not _fits(weights.shapes[inside], shape)]
     if other:
         raise BadModelFile(f"The {what} has tensors of other shapes than its config: {_few(other)}.", "Check that config and weights belong together.")
+    for name, layer in list(network.named_modules()) if keep else ():
+        inside, shape = wanted.get(f"{name}.weight", ("", ()))
+        if keep and inside and suits(layer) and weights.shapes[inside] == shape and (kept := keep(name, weights, inside)):
+            pack(layer, kept, dtype)
+            del wanted[f"{name}.weight"]
     read = weights.read((inside for inside, _ in wanted.values()), dtype)
-    network.load_state_dict({name: read[inside].reshape(shape) for name, (inside, shape) in wanted.items()}, assign=True)
+    network.load_state_dict({name: read[inside].reshape(shape) for name, (inside, shape) in wanted.items()}, strict=keep is None, assign=True)
     _settle_buffers(network, what)
     return network.requires_grad_(False).eval()
 

@@ -23,6 +23,7 @@ from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.errors import BadModelFile, Unsupported
 from modules.networks import build, ldm_names, ldm_sizes
 from modules.networks.alphas import alphas_cumprod
+from modules.networks.build import Keep
 from modules.networks.layout import LAYOUTS, Encoder, Layout
 from modules.networks.open_clip import OpenClip
 from modules.networks.weights import Weights
@@ -43,18 +44,33 @@ class Parts:
     scale: float
 
 
-def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = None, layout: Layout = LAYOUTS["sd1"]) -> Parts:
-    """Reads a checkpoint of one UNet family. Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
+@dataclass(frozen=True)
+class Precisions:
+    """keep: which layers of the UNet keep their weights in few bits."""
+
+    network: torch.dtype
+    vae: torch.dtype
+    text: torch.dtype
+    keep: Keep | None = None
+
+
+def load_parts(
+    card: Card,
+    dtype: torch.dtype,
+    vae_dtype: torch.dtype | None = None,
+    layout: Layout = LAYOUTS["sd1"],
+    text_dtype: torch.dtype | None = None,
+    keep: Keep | None = None,
+) -> Parts:
+    """Reads a checkpoint of one UNet family. keep: which layers of the UNet keep their weights in few bits.
+    Raises BadModelFile for a damaged one, Unsupported for one of another kind, both with the reason."""
+    precisions = Precisions(dtype, vae_dtype or dtype, text_dtype or dtype, keep)
     single = None if card.path.is_dir() else header.read(card.weights)
     recognised = family_of(single or card.path, card.config)
     if recognised.trouble or recognised.family != layout.family:
         raise Unsupported(f"{card.path.name} cannot be loaded. {recognised.trouble}", "Choose another checkpoint.", "model")
     try:
-        networks, table = (
-            _from_folder(card.path, layout, dtype, vae_dtype or dtype)
-            if single is None
-            else _from_file(card, layout, dtype, vae_dtype or dtype, tuple(single.tensors))
-        )
+        networks, table = _from_folder(card.path, layout, precisions) if single is None else _from_file(card, layout, precisions, tuple(single.tensors))
         scale = _scale(networks["vae"])
     except BadModelFile as error:
         raise BadModelFile(f"{card.path.name} cannot be loaded. {error.what}", error.remedy, "model") from None
@@ -67,21 +83,21 @@ def load_parts(card: Card, dtype: torch.dtype, vae_dtype: torch.dtype | None = N
     return Parts(networks, card.prediction or recognised.prediction, table, scale)
 
 
-def _from_folder(path: Path, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype) -> tuple[dict[str, Any], Tensor]:
+def _from_folder(path: Path, layout: Layout, precisions: Precisions) -> tuple[dict[str, Any], Tensor]:
     unet = build.unet(folder.config(path, "unet"))
     vae = build.vae(folder.config(path, "vae"))
     weights = {part: Weights(folder.weight_files(path, part)) for part in layout.networks}
-    build.fill(unet, weights["unet"], str, dtype, "UNet")
-    build.fill(vae, weights["vae"], lambda name: name if name in weights["vae"].shapes else _old(name), vae_dtype, "VAE")
+    build.fill(unet, weights["unet"], str, precisions.network, "UNet", precisions.keep)
+    build.fill(vae, weights["vae"], lambda name: name if name in weights["vae"].shapes else _old(name), precisions.vae, "VAE")
     networks: dict[str, Any] = {"unet": unet, "vae": vae}
     for encoder in layout.encoders:
         network = _made(encoder, folder.config(path, encoder.part))
-        networks[encoder.part] = build.fill(network, weights[encoder.part], partial(_prefixed, weights=weights[encoder.part]), dtype, "text encoder")
+        networks[encoder.part] = build.fill(network, weights[encoder.part], partial(_prefixed, weights=weights[encoder.part]), precisions.text, "text encoder")
         networks[encoder.vocabulary] = Vocabulary.from_folder(path / encoder.tokenizer)
     return networks, alphas_cumprod(folder.config(path, "scheduler"))
 
 
-def _from_file(card: Card, layout: Layout, dtype: torch.dtype, vae_dtype: torch.dtype, names: tuple[str, ...]) -> tuple[dict[str, Any], Tensor]:
+def _from_file(card: Card, layout: Layout, precisions: Precisions, names: tuple[str, ...]) -> tuple[dict[str, Any], Tensor]:
     told: dict[str, Any] = read_yaml(card.config) if card.config else {}
     weights = Weights([card.weights])
     shapes, family = weights.shapes, layout.family
@@ -89,11 +105,11 @@ def _from_file(card: Card, layout: Layout, dtype: torch.dtype, vae_dtype: torch.
     unet, vae = build.unet(unet_config), build.vae(vae_config)
     layers, levels = unet_config["layers_per_block"], len(vae_config["block_out_channels"])
     attention = tuple(kind.startswith("CrossAttn") for kind in unet_config["up_block_types"])
-    build.fill(unet, weights, lambda name: ldm_names.unet(name, layers, attention), dtype, "UNet")
-    build.fill(vae, weights, lambda name: ldm_names.vae(name, levels), vae_dtype, "VAE")
+    build.fill(unet, weights, lambda name: ldm_names.unet(name, layers, attention), precisions.network, "UNet", precisions.keep)
+    build.fill(vae, weights, lambda name: ldm_names.vae(name, levels), precisions.vae, "VAE")
     networks: dict[str, Any] = {"unet": unet, "vae": vae}
     for encoder in layout.encoders:
-        networks[encoder.part] = _encoder(weights, encoder, family, dtype)
+        networks[encoder.part] = _encoder(weights, encoder, family, precisions.text)
         networks[encoder.vocabulary] = Vocabulary.from_folder(CLIP_VOCABULARY, encoder.pad)
     return networks, alphas_cumprod(ldm_sizes.scheduler(told, names, family))
 

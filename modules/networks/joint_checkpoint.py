@@ -15,7 +15,10 @@ from modules.catalog import folder
 from modules.catalog.card import Card
 from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.errors import BadModelFile
+from modules.core.request import Storage
 from modules.networks import build, ldm_names, ldm_sizes, t5
+from modules.networks.build import Keep
+from modules.networks.keeping import as_in_file, keeping
 from modules.networks.quantised import opened
 from modules.networks.sources import Named, Piece, Pieces, Shape, Source, under
 from modules.networks.weights import Weights
@@ -47,13 +50,21 @@ class Layout:
 
 @dataclass(frozen=True)
 class Precisions:
+    """text: of the text encoders. storage: how what draws keeps its weights."""
+
     network: torch.dtype
     vae: torch.dtype
+    text: torch.dtype
+    storage: Storage = "full"
 
     @property
     def t5(self) -> torch.dtype:
         """T5 overflows in fp16."""
-        return torch.bfloat16 if self.network is torch.float16 else self.network
+        return torch.bfloat16 if self.text is torch.float16 else self.text
+
+    @property
+    def keep(self) -> Keep | None:
+        return keeping(self.storage)
 
 
 @dataclass(frozen=True)
@@ -73,14 +84,15 @@ def load(card: Card, layout: Layout, precisions: Precisions) -> JointParts:
 
 
 def _from_folder(path: Path, layout: Layout, precisions: Precisions) -> JointParts:
-    transformer = build.fill(layout.transformer(folder.config(path, "transformer")), weights_of(path, "transformer"), str, precisions.network, "transformer")
+    transformer = layout.transformer(folder.config(path, "transformer"))
+    build.fill(transformer, weights_of(path, "transformer"), str, precisions.network, "transformer", precisions.keep)
     vae = build.fill(build.vae(folder.config(path, "vae")), weights_of(path, "vae"), str, precisions.vae, "VAE")
     networks: dict[str, Any] = {"transformer": transformer, "vae": vae}
     for number, part in enumerate(layout.clips):
         source = weights_of(path, part)
         config = folder.config(path, part)
         make = build.projecting_text_encoder if "text_projection.weight" in source.shapes else build.text_encoder
-        networks[part] = build.fill(make(config), source, clip_name(source), precisions.network, "text encoder")
+        networks[part] = build.fill(make(config), source, clip_name(source), precisions.text, "text encoder")
         tokens = path / ("tokenizer" if not number else f"tokenizer_{number + 1}")
         networks["vocabulary" if not number else f"vocabulary_{number + 1}"] = Vocabulary.from_folder(tokens if tokens.is_dir() else CLIP_VOCABULARY)
     if not (layout.t5 in layout.optional and not (path / layout.t5).is_dir()):
@@ -97,11 +109,11 @@ def _from_file(card: Card, layout: Layout, precisions: Precisions) -> JointParts
     config, piece = layout.read(body.shapes)
     transformer = layout.transformer(config)
     pieces = Pieces(body, {name: piece(name) for name in transformer.state_dict()})
-    networks: dict[str, Any] = {"transformer": build.fill(transformer, pieces, str, precisions.network, "transformer")}
+    networks: dict[str, Any] = {"transformer": build.fill(transformer, pieces, str, precisions.network, "transformer", precisions.keep)}
     networks["vae"] = _single_vae(_part(whole, card, "vae", ("first_stage_model.", "vae.")), layout, precisions.vae)
     for number, (part, inside) in enumerate(zip(layout.clips, ("clip_l", "clip_g"), strict=False)):
         source = _part(whole, card, inside.replace("_", "-"), (f"text_encoders.{inside}.transformer.", f"text_encoders.{inside}."))
-        networks[part] = _single_clip(source, layout.projected, bool(number), precisions.network)
+        networks[part] = _single_clip(source, layout.projected, bool(number), precisions.text)
         vocabulary = Vocabulary.from_folder(CLIP_VOCABULARY)
         if number:
             vocabulary.pad = CLIP_G_PAD
@@ -110,7 +122,7 @@ def _from_file(card: Card, layout: Layout, precisions: Precisions) -> JointParts
     if source.shapes:
         source = t5.as_transformers(source)
         encoder = build.t5(t5.config(source))
-        networks[layout.t5] = build.fill(encoder, source, lambda name: t5.name_in(source, name), precisions.t5, "T5 text encoder")
+        networks[layout.t5] = build.fill(encoder, source, lambda name: t5.name_in(source, name), precisions.t5, "T5 text encoder", as_in_file)
         networks["t5_vocabulary"] = t5_vocabulary(card.path, encoder)
     return JointParts(networks, layout.scheduler(config))
 

@@ -20,6 +20,7 @@ from modules.core.errors import BadModelFile, Unsupported
 from modules.networks import lora_delta
 from modules.networks.lora_file import FileLayer, LoraFile, count
 from modules.networks.lora_names import DENOISER, Names, Place, split
+from modules.networks.packed import Packed
 
 STRAY = 0.1
 """Share of its layers that may have another shape than the model's (the first layer of a LoRA for inpainting models); more, and it was made for another kind."""
@@ -72,7 +73,7 @@ def worn(parts: Mapping[str, Any], wears: Sequence[Wear]) -> Iterator[list[Fit]]
     shares: dict[Place, list[_Share]] = {}
     order = sorted(range(len(wears)), key=lambda number: (wears[number].order, wears[number].te, wears[number].unet, wears[number].dyn))
     fits = {number: _placed(wears[number], names, shares) for number in order}
-    own = {id(names.layers[place]): weight_of(names.layers[place]) for place in shares}
+    own = {id(layer): weight_of(layer) for layer in map(names.layers.__getitem__, shares) if not isinstance(layer, Packed)}
     with ExitStack() as standing:
         for place, added in shares.items():
             _dress(names.layers[place], added, own, standing)
@@ -103,7 +104,7 @@ def _placed(wear: Wear, names: Names, shares: dict[Place, list[_Share]]) -> Fit:
 
 
 def _fits(shape: tuple[int, int] | None, whole: Sequence[nn.Module]) -> bool:
-    sizes = [(weight_of(layer).shape[0], count(weight_of(layer).shape[1:])) for layer in whole]
+    sizes = [(form[0], count(form[1:])) for form in map(form_of, whole)]
     return shape is None or (shape[0] == sum(rows for rows, _ in sizes) and all(shape[1] == columns for _, columns in sizes))
 
 
@@ -113,12 +114,19 @@ def weight_of(layer: nn.Module) -> Tensor:
     return weight
 
 
+def form_of(layer: nn.Module) -> tuple[int, ...]:
+    return layer.form if isinstance(layer, Packed) else tuple(weight_of(layer).shape)
+
+
 def _dress(layer: nn.Module, shares: Sequence[_Share], own: Mapping[int, Tensor], standing: ExitStack) -> None:
     """Gives a layer its new weight, and its bias where one is added to; `standing` takes them off. own: the weights as they were, by their layers."""
+    if isinstance(layer, Packed):
+        _bend(layer, shares, own, standing)
+        return
     sums: dict[str, Tensor] = {}
     with torch.inference_mode(False), torch.no_grad():  # tensors made inside of inference mode could never be moved or trained later
         for share in shares:
-            for name, added in _added(share, own).items():
+            for name, added in _added(share, share.file.read(share.layer, own[id(layer)].device), own).items():
                 sums[name] = sums[name] + added * share.strength if name in sums else added * share.strength
         for name, total in sums.items():
             kept = own[id(layer)] if name == "weight" else layer._parameters.get("bias")
@@ -126,16 +134,46 @@ def _dress(layer: nn.Module, shares: Sequence[_Share], own: Mapping[int, Tensor]
             _swap(layer, name, nn.Parameter(whole.to(own[id(layer)].dtype), requires_grad=False), standing)
 
 
-def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
-    """What a share adds to the weight and to the bias, at strength 1."""
-    weights = [own[id(layer)].detach().to(torch.float32) for layer in share.whole]
-    parts = share.file.read(share.layer, weights[0].device)
-    first = sum(len(weight) for weight in weights[: share.row])
-    rows = slice(first, first + len(weights[share.row]))
+def _bend(layer: Packed, shares: Sequence[_Share], own: Mapping[int, Tensor], standing: ExitStack) -> None:
+    """As `_dress`, of a layer that makes its weight anew whenever it computes: what is added is made anew with it, and only the file's tensors stay in memory."""
+    with torch.inference_mode(False), torch.no_grad():
+        read = [(share, share.file.read(share.layer, weight_of(layer).device)) for share in shares]
+
+        def added(weight: Tensor, what: str = "weight") -> Tensor | None:
+            total: Tensor | None = None
+            for share, parts in read:
+                there = {name: part.to(weight.device) for name, part in parts.items()}
+                one = _added(share, there, {**own, id(layer): weight}).get(what)
+                if one is not None:
+                    total = one * share.strength if total is None else total + one * share.strength
+            return total
+
+        before, plain = layer.added, layer.bare().float()
+        if (bias := added(plain, "bias")) is not None:
+            kept = layer._parameters.get("bias")
+            whole = bias if kept is None else kept.detach().to(torch.float32) + bias.reshape(kept.shape).to(kept.device)
+            _swap(layer, "bias", nn.Parameter(whole.to(layer.number), requires_grad=False), standing)
+        if added(plain) is None:
+            return
+
+    def bent(weight: Tensor) -> Tensor:
+        earlier, now = before(weight) if before else None, added(weight)
+        assert now is not None
+        return now.reshape(weight.shape) if earlier is None else earlier + now.reshape(weight.shape)
+
+    standing.callback(setattr, layer, "added", before)
+    layer.added = bent
+
+
+def _added(share: _Share, parts: Mapping[str, Tensor], own: Mapping[int, Tensor]) -> dict[str, Tensor]:
+    """What a share adds to the weight and to the bias, at strength 1. parts: the file's tensors of it."""
+    forms = [form_of(layer) for layer in share.whole]
+    first = sum(form[0] for form in forms[: share.row])
+    rows = slice(first, first + forms[share.row][0])
     found: dict[str, Tensor] = {}
     if lora_delta.kind_of(parts):
         try:
-            found["weight"] = lora_delta.delta(parts, torch.cat(weights) if len(weights) > 1 else weights[0], share.dyn)[rows]
+            found["weight"] = lora_delta.delta(parts, _joined(share, lora_delta.looks(parts), own), share.dyn)[rows]
         except BadModelFile as error:
             what = f"{share.file.name} was made for another kind of model: in {share.layer.name[:120]} {error.what}."
             raise Unsupported(what, NEEDS, "prompt") from error
@@ -144,6 +182,17 @@ def _added(share: _Share, own: Mapping[int, Tensor]) -> dict[str, Tensor]:
     if not all(torch.isfinite(added).all() for added in found.values()):
         raise BadModelFile(f"{share.file.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
     return found
+
+
+def _joined(share: _Share, looked_at: bool, own: Mapping[int, Tensor]) -> Tensor:
+    """The weights of all layers of a share, one below the other, float32. looked_at: whether their numbers matter, or their shape alone."""
+    packed = [layer for layer in share.whole if id(layer) not in own]
+    if packed and not looked_at:
+        return torch.zeros(()).expand(sum(form_of(layer)[0] for layer in share.whole), *form_of(share.whole[0])[1:])
+    device = next((own[id(layer)].device for layer in share.whole if id(layer) in own), None)
+    weights = [layer.bare().to(device) if isinstance(layer, Packed) and id(layer) not in own else own[id(layer)] for layer in share.whole]
+    whole = [weight.detach().to(torch.float32) for weight in weights]
+    return torch.cat(whole) if len(whole) > 1 else whole[0]
 
 
 def _swap(layer: nn.Module, name: str, new: nn.Parameter, standing: ExitStack) -> None:

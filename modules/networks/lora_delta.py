@@ -52,6 +52,11 @@ def kind_of(parts: Container[str]) -> str:
     return next((kind for kind, (needed, _) in KINDS.items() if any(all(name in parts for name in row) for row in needed)), "")
 
 
+def looks(parts: Container[str]) -> bool:
+    """Whether what is added hangs on the numbers of the layer's weight, and not on its shape alone."""
+    return "dora_scale" in parts or kind_of(parts) in LOOKING
+
+
 def makes_something(names: Container[str]) -> bool:
     """Whether these parts change a weight or a bias."""
     return bool(kind_of(names)) or "diff_b" in names
@@ -189,3 +194,5 @@ KINDS: Mapping[str, tuple[tuple[tuple[str, ...], ...], Callable[[Parts, Tensor, 
     "replacement": ((("set_weight",),), _replacing),
 }
 """Kind -> the parts that make it, any one row, and its formula. Biases are differences of their own, beside any of them."""
+LOOKING = ("GLoRA", "OFT", "IA3", "replacement")
+"""Kinds whose formulas use W."""

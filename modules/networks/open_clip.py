@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from modules.networks.packed import Kept
 from modules.networks.sources import Source
 
 HEADS = {
@@ -75,6 +76,10 @@ class OpenClip:
             tensor = kept[place] if third is None else kept[place].chunk(3)[third]
             found[name] = (tensor.t() if name == PROJECTION else tensor).clone(memory_format=torch.contiguous_format)
         return found
+
+    def kept(self, name: str) -> Kept | None:
+        """Nobody keeps these in few bits."""
+        return None
 
 
 def depth(names: Iterable[str]) -> int:

@@ -1,36 +1,35 @@
-"""Weights kept in few bits, read as numbers again: fp8 with scales, bitsandbytes' four bits, GGUF's blocks. Tensor by tensor, so memory holds one unpacked file
-tensor at a time. Knows no network.
+"""Weights kept in few bits: fp8 with scales, bitsandbytes' four bits. Read as numbers again, tensor by tensor, so that memory holds one unpacked
+file tensor at a time; or handed over as they are kept (`kept`), for layers that unpack them when they compute (`networks.packed`), to the same numbers.
+Knows no network.
 
-Sources: ComfyUI's files (`scaled_fp8`, `scale_weight`, `weight_scale`); bitsandbytes' packed state (Dettmers et al. 2023, "QLoRA"); ggml's GGUF format,
-by its own package.
+Sources: ComfyUI's files (`scaled_fp8`, `scale_weight`, `weight_scale`); bitsandbytes' packed state (Dettmers et al. 2023, "QLoRA").
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from gguf import GGUFReader
-from gguf.quants import dequantize
 from torch import Tensor
 
 from modules.catalog import naming
 from modules.core.errors import BadModelFile
 from modules.memory.device import is_out_of_memory
+from modules.networks.gguf_file import Gguf
+from modules.networks.packed import Kept, of_levels, table
 from modules.networks.sources import Shape, Source
-from modules.networks.weights import DTYPES, INTEGERS, Weights
+from modules.networks.weights import DTYPES, EIGHT_BITS, INTEGERS, Weights, eight_bits
 
 SCALES = (".scale_weight", ".weight_scale")
 STATES = (".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4")
 ASIDE = (".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", *STATES, ".scale_input", ".input_scale", *SCALES)
 STATE_LIMIT = 4096
 """Bytes of the JSON that says how one tensor was packed."""
-MAGIC = b"GGUF"
 
 
 def opened(path: Path) -> Source:
@@ -50,7 +49,7 @@ def opened(path: Path) -> Source:
 class Scaled:
     """fp8 numbers times a scale of their own, one for a tensor or for each of its rows."""
 
-    def __init__(self, weights: Source) -> None:
+    def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self._scales = {name.removesuffix(end) + ".weight": name for name in weights.shapes for end in SCALES if name.endswith(end)}
         self.shapes = {name: shape for name, shape in weights.shapes.items() if not name.endswith(ASIDE)}
@@ -66,6 +65,14 @@ class Scaled:
             scaled = pair[name].mul_(scale if scale.numel() == 1 else scale.reshape(-1, *[1] * (pair[name].dim() - 1)))
             found[name] = scaled.to(dtype) if dtype else scaled
         return found
+
+    def kept(self, name: str) -> Kept | None:
+        if name not in self._scales:
+            return self._weights.kept(name)
+        if self._weights.dtype(name) not in EIGHT_BITS:
+            return None
+        scale = self._scales[name]
+        return eight_bits(self._weights, name, self._weights.read([scale], torch.float32)[scale])
 
 
 class FourBits:
@@ -106,18 +113,41 @@ class FourBits:
             found[name] = unpacked.to(dtype) if dtype else unpacked
         return found
 
+    def kept(self, name: str) -> Kept | None:
+        """Where no block reaches over the end of a row."""
+        state = self._states.get(name)
+        if state is None:
+            return self._weights.kept(name)
+        rows, columns = (*state["shape"], 0, 0)[:2]
+        if len(state["shape"]) != 2 or columns % state["blocksize"]:
+            return None
+        with self._whole(name):
+            packed, largest, levels = self._parts(name, state)
+            if packed.numel() * 2 != rows * columns or largest.numel() * state["blocksize"] != rows * columns or levels.numel() != 16:
+                raise ValueError("parts and shape do not belong together")
+            return Kept(packed.view(torch.int8).reshape(rows, -1), (rows, columns), of_levels, largest.float().reshape(rows, -1), table(levels))
+
     def _unpacked(self, name: str, state: dict[str, Any]) -> Tensor:
+        with self._whole(name):
+            packed, largest, levels = self._parts(name, state)
+            values = levels[torch.stack([packed >> 4, packed & 15], 1).reshape(-1).long()]
+            return _blocks(values[: math.prod(state["shape"])].float(), largest.float(), state["blocksize"]).reshape(state["shape"])
+
+    def _parts(self, name: str, state: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+        """-> its bytes in one row, the largest number of each block, and the levels. Raises what a damaged tensor leads to."""
         beside = [f"{name}{end}" for end in ASIDE[:4] if f"{name}{end}" in self._weights.shapes]
         held = self._weights.read([name, *beside])
-        packed = held[name].reshape(-1)
-        count = math.prod(state["shape"])
+        absmax = held[f"{name}.absmax"]
+        if f"{name}.nested_absmax" in held:
+            nested = held[f"{name}.nested_quant_map"][absmax.long()].reshape(-1)
+            absmax = _blocks(nested, held[f"{name}.nested_absmax"], int(state["nested_blocksize"])) + float(state["nested_offset"])
+        return held[name].reshape(-1), absmax, held[f"{name}.quant_map"]
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[None]:
+        """Says of a tensor whose parts do not belong together that it is damaged. Raises BadModelFile."""
         try:
-            absmax = held[f"{name}.absmax"]
-            if f"{name}.nested_absmax" in held:
-                nested = held[f"{name}.nested_quant_map"][absmax.long()].reshape(-1)
-                absmax = _blocks(nested, held[f"{name}.nested_absmax"], int(state["nested_blocksize"])) + float(state["nested_offset"])
-            values = held[f"{name}.quant_map"][torch.stack([packed >> 4, packed & 15], 1).reshape(-1).long()]
-            return _blocks(values[:count].float(), absmax.float(), state["blocksize"]).reshape(state["shape"])
+            yield
         except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
@@ -130,43 +160,3 @@ def _blocks(values: Tensor, largest: Tensor, size: int) -> Tensor:
     if len(whole) != len(values):
         raise ValueError("blocks and values do not belong together")
     return values.float() * whole
-
-
-class Gguf:
-    """The tensors of a GGUF file, unpacked as they are asked for."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            with open(path, "rb") as file:
-                if file.read(4) != MAGIC:
-                    raise ValueError("it does not begin as one")
-            reader = GGUFReader(path)
-            self._tensors = {tensor.name: tensor for tensor in reader.tensors}
-            self.shapes = {name: tuple(int(side) for side in reversed(tensor.shape.tolist())) for name, tensor in self._tensors.items()}
-            self._kept = {
-                field.removeprefix("comfy.gguf.orig_shape."): tuple(int(part[0]) for part in map(list, _parts(reader, field)))
-                for field in reader.fields
-                if field.startswith("comfy.gguf.orig_shape.")
-            }
-        except Exception as error:  # the package raises whatever a wrong byte leads to
-            if is_out_of_memory(error):
-                raise
-            raise BadModelFile(f"{path.name} is no GGUF file that can be read: {str(error)[:200]}.", "Download or copy the model again.") from error
-        self.shapes |= {name: shape for name, shape in self._kept.items() if name in self.shapes and math.prod(shape) == math.prod(self.shapes[name])}
-
-    def read(self, names: Iterable[str], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for name in names:
-            tensor = self._tensors[name]
-            try:
-                values = np.array(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
-            except (NotImplementedError, ValueError) as error:
-                raise BadModelFile(f"The tensor {name} is kept as {tensor.tensor_type.name}, which cannot be read: {error}.", "Choose another file.") from None
-            unpacked = torch.from_numpy(values).reshape(self.shapes[name])
-            found[name] = unpacked.to(dtype) if dtype else unpacked
-        return found
-
-
-def _parts(reader: Any, field: str) -> list[Any]:
-    held = reader.fields[field]
-    return [held.parts[index] for index in held.data]

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from modules.networks.packed import Kept
+
 Shape = tuple[int, ...]
 
 
@@ -15,6 +17,9 @@ class Source(Protocol):
     """Tensors by name. `networks.weights.Weights` is one."""
 
     shapes: dict[str, Shape]
+
+    def kept(self, name: str) -> Kept | None:
+        """A matrix that the file keeps in few bits, as it keeps it; its numbers are those that `read` gives. None for any other tensor."""
 
     def read(self, names: Iterable[str], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
         """These tensors on the CPU, each in memory of its own, in `dtype` (None: as they are kept). Raises BadModelFile when a file has changed or gone."""
@@ -31,6 +36,9 @@ class Named:
         wanted = {name: self._names[name] for name in names}
         found = self._source.read(dict.fromkeys(wanted.values()), dtype)
         return {here: found[there] for here, there in wanted.items()}
+
+    def kept(self, name: str) -> Kept | None:
+        return self._source.kept(self._names[name])
 
 
 def under(source: Source, prefix: str, to: str = "") -> Named:
@@ -52,6 +60,7 @@ class Pieces:
 
     def __init__(self, source: Source, pieces: Mapping[str, Piece]) -> None:
         self._source, self._pieces = source, pieces
+        self._last: tuple[str, Kept | None] = ("", None)
         self.shapes = {here: _shape(source.shapes[piece.name], piece) for here, piece in pieces.items() if piece.name in source.shapes}
 
     def read(self, names: Iterable[str], dtype: torch.dtype | None = None) -> dict[str, Tensor]:
@@ -65,6 +74,15 @@ class Pieces:
             for name in wanted:
                 found[name] = _cut(whole, self._pieces[name])
         return found
+
+    def kept(self, name: str) -> Kept | None:
+        piece = self._pieces[name]
+        if self._last[0] != piece.name:  # its other pieces are likely to follow
+            self._last = piece.name, self._source.kept(piece.name)
+        whole = self._last[1]
+        if whole is None or piece.first == 0 and piece.last is None and not piece.swapped:
+            return whole
+        return whole.swapped() if piece.swapped else whole.rows(piece.first, piece.last)
 
 
 def _shape(shape: Shape, piece: Piece) -> Shape:

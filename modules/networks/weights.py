@@ -6,6 +6,7 @@ A mapped file's tensors lie unaligned in memory and take other kernels, so that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from modules.catalog import header
 from modules.core.errors import BadModelFile
+from modules.networks.packed import Kept
 
 DTYPES = {
     "F64": torch.float64,
@@ -26,6 +28,20 @@ DTYPES = {
 """The types in which weights are kept; others (quantised blocks) are not read as weights."""
 INTEGERS = {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
 """The types of index buffers, for networks that keep theirs in the file."""
+
+
+EIGHT_BITS = (torch.float8_e4m3fn, torch.float8_e5m2)
+
+
+@dataclass(frozen=True)
+class EightBits:
+    """How bytes are fp8 numbers of one type, times a scale where there is one."""
+
+    type: torch.dtype
+
+    def __call__(self, codes: Tensor, scales: Tensor | None, levels: Tensor | None) -> Tensor:
+        numbers = codes.view(self.type)
+        return numbers if scales is None else numbers.float().mul_(scales)
 
 
 class Weights:
@@ -59,6 +75,24 @@ class Weights:
             except OSError as error:
                 raise BadModelFile(f"{file.name} cannot be read: {error.strerror or error}.", "Check that it is there and that you may read it.") from None
         return tensors
+
+    def dtype(self, name: str) -> torch.dtype:
+        """As the file keeps it."""
+        return self._places[name][2]
+
+    def kept(self, name: str) -> Kept | None:
+        """fp8 numbers without a scale."""
+        return eight_bits(self, name, None) if self.dtype(name) in EIGHT_BITS else None
+
+
+def eight_bits(weights: Weights, name: str, scale: Tensor | None) -> Kept | None:
+    """fp8 numbers, [rows, columns]. scale: of all, or of each row; None: without. None for a tensor that is no matrix."""
+    shape = weights.shapes[name]
+    if len(shape) != 2 or scale is not None and scale.numel() not in (1, shape[0]):
+        return None
+    codes = weights.read([name])[name]
+    scales = None if scale is None else scale.float().reshape(-1, 1).expand(shape[0], 1).contiguous()
+    return Kept(codes.view(torch.int8), shape, EightBits(codes.dtype), scales)
 
 
 def _fill(tensor: Tensor, stream: FileIO) -> None:

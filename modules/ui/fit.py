@@ -23,6 +23,7 @@ COUNTING = (
     "batched",
     "cfg_scale",
     "precision",
+    "text_precision",
     "storage",
     "vae_full",
     "vae_tiled",

@@ -141,7 +141,11 @@ ACCORDIONS: Accordions = (
     ("Faces", "faces", (("faces.restorer", "faces.weight"),)),
     ("SDXL", "framing", (("framing.top", "framing.left"), ("framing.high", "framing.low"))),
     ("VAE / Text encoders", "vae", (("vae",), ("vae_full", "vae_tiled"), ("companions",))),
-    ("Computing", "computing", (("noise_source", "precision"), ("storage",), ("batched", "guidance.apart"), ("enlarging.tile", "enlarging.overlap"))),
+    (
+        "Computing",
+        "computing",
+        (("noise_source", "precision"), ("text_precision", "storage"), ("batched", "guidance.apart"), ("enlarging.tile", "enlarging.overlap")),
+    ),
 )
 
 

@@ -15,7 +15,7 @@ NOT_A1111S = {
     "vae_tiled",
     "batched",
     "precision",
-    "storage",
+    "text_precision",
     "embeddings",
     "loras",
     "companions",
@@ -29,7 +29,6 @@ NOT_A1111S = {
     "guidance.interval_low",
     "shortcuts.deep_steps",
     "shortcuts.first_block",
-    "guidance.apart",
     "refiner.checkpoint_hash",
     "refiner.vae",
     "refiner.vae_hash",
@@ -57,8 +56,16 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.field and option.default is not None], ids=lambda option: option.name)
 def test_default_of_an_option_is_usable(option: Option) -> None:
-    request = with_values(GenerationRequest(), {option.field: option.default})
-    assert value_of(request, named(GenerationRequest, option.field)) == option.default
+    request = with_values(GenerationRequest(), {option.field: option.meant(option.default)})
+    assert value_of(request, named(GenerationRequest, option.field)) == option.meant(option.default)
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.words], ids=lambda option: option.name)
+def test_every_word_of_an_option_is_a_value_of_its_field(option: Option) -> None:
+    start = value_of(GenerationRequest(), named(GenerationRequest, option.field))
+    assert option.meant(option.default) == start and set(option.choices) == set(option.words)
+    for kept in option.words.values():
+        with_values(GenerationRequest(), {option.field: kept})
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.refused], ids=lambda option: option.name)

@@ -94,7 +94,7 @@ def test_weights_kept_in_fp8_take_a_quarter_and_draw_nearly_the_same(engine: Eng
         again = draw(storage="fp8").pictures[0]
     finally:
         packed.placed.move("resident")
-    assert first.request.storage == "fp8" and "Weights kept in: fp8" in first.infotext
+    assert first.request.storage == "fp8" and "FP8 weight: Enable" in first.infotext
     assert pixels(again).tolist() == pixels(first).tolist() == pixels(draw(storage="fp8").pictures[0]).tolist()
     difference = np.abs(pixels(first).astype(float) - pixels(draw().pictures[0]))
     assert 0 < difference.mean() < 12

@@ -258,7 +258,7 @@ def test_every_declared_key_is_written(name: str) -> None:
         "outpaint.fill": "latent noise",
         "mask.content": "fill", "mask.area": "Only masked", "hires.upscaler": "Lanczos", "hires.sampler": "Heun", "hires.schedule": "Simple", "hires.prompt": "x",
         "spacing.sigmas": (3.0, 0.5), "hires.negative_prompt": "y", "hires.scale": 1.5, "mask.blur_x": 4, "mask.soft.contrast": 2.5, "refiner.checkpoint": "s", "refiner.passes": "both passes",
-        "extensions": {"one": {"a": 1}}, "storage": "fp8", "faces.restorer": "GFPGAN", "faces.weight": 0.25,
+        "extensions": {"one": {"a": 1}}, "storage": "int8", "faces.restorer": "GFPGAN", "faces.weight": 0.25,
     }  # fmt: skip
     field = next(field for field in walk(GenerationRequest) if field.name == name)
     value = other.get(name, True if field.type is bool else int(field.param.minimum or 0) + 2 if field.type is int else 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import gguf
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from modules.catalog.card import Card
 from modules.core.errors import BadModelFile
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
-from tests.networks import tiny_joint
+from modules.memory.placement import size_of
+from modules.networks.lora import Wear, worn
+from modules.networks.packed import Packed
+from tests.networks import lora_files, tiny_joint
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,33 @@ def sd3() -> dict[str, Any]:
     return tiny_joint.sd3()
 
 
-def load(path: Path, family: str, **companions: Path) -> Model:
+def card(path: Path, family: str, companions: Mapping[str, Path]) -> Card:
     beside = {role.replace("_", "-"): Card(path=place, name=place.stem) for role, place in companions.items()}
-    return FAMILIES_BY_NAME[family].load(Card(path=path, name=path.stem, family=family, companions=beside), "cpu", torch.float32)
+    return Card(path=path, name=path.stem, family=family, companions=beside)
+
+
+def load(path: Path, family: str, **companions: Path) -> Model:
+    return FAMILIES_BY_NAME[family].load(card(path, family, companions), "cpu", torch.float32)
+
+
+@torch.inference_mode()
+def answer(transformer: Any) -> Tensor:
+    """What a tiny FLUX's makes of fixed inputs."""
+    made: Tensor = transformer(
+        hidden_states=lora_files.random(1, 16, 64, seed=1), encoder_hidden_states=lora_files.random(1, 8, tiny_joint.WORDS, seed=2),
+        pooled_projections=lora_files.random(1, tiny_joint.POOLED, seed=3), timestep=torch.tensor([0.5]), guidance=torch.tensor([3.5]),
+        img_ids=torch.zeros(16, 3), txt_ids=torch.zeros(8, 3), return_dict=False,
+    )[0]  # fmt: skip
+    return made
+
+
+def lora(transformer: Any) -> dict[str, Tensor]:
+    """On fused layers of the original code, and on one of ours."""
+    found: dict[str, Tensor] = {}
+    for seed, (base, rows, columns) in enumerate((("double_blocks_0_img_attn_qkv", 192, 64), ("single_blocks_1_linear1", 448, 64), ("img_in", 64, 64))):
+        found |= {f"lora_unet_{base}.lora_down.weight": lora_files.random(2, columns, seed=seed)}
+        found |= {f"lora_unet_{base}.lora_up.weight": lora_files.random(rows, 2, seed=seed + 9)}
+    return found
 
 
 def same(network: Any, other: Any) -> bool:
@@ -86,7 +114,8 @@ def test_fp8_with_scales_is_unpacked(tmp_path: Path, flux: dict[str, Any]) -> No
     }
     model = load(saved(tmp_path / "fp8.safetensors", packed), "flux")
     attention = model.parts["transformer"].transformer_blocks[0].attn
-    assert torch.equal(torch.cat([attention.to_q.weight, attention.to_k.weight, attention.to_v.weight]), kept.float() * 0.25)
+    assert torch.equal(torch.cat([one.bare() for one in (attention.to_q, attention.to_k, attention.to_v)]), kept.float() * 0.25)
+    assert attention.to_q.weight.dtype is torch.int8 and isinstance(attention.add_q_proj, nn.Linear) and not isinstance(attention.add_q_proj, Packed)
 
 
 NF4 = torch.tensor([-1.0, -0.6962, -0.5251, -0.3949, -0.2844, -0.1848, -0.0911, 0.0, 0.0796, 0.1609, 0.2461, 0.3379, 0.4407, 0.5626, 0.723, 1.0])
@@ -112,7 +141,7 @@ def test_four_bits_are_unpacked(tmp_path: Path, flux: dict[str, Any]) -> None:
     name = "model.diffusion_model.double_blocks.1.txt_attn.qkv.weight"
     kept, back = four_bits(name, tensors.pop(name))
     model = load(saved(tmp_path / "nf4.safetensors", {**tensors, **kept}), "flux")
-    assert torch.equal(model.parts["transformer"].transformer_blocks[1].attn.add_k_proj.weight, back[64:128])
+    assert torch.equal(model.parts["transformer"].transformer_blocks[1].attn.add_k_proj.bare(), back[64:128])
     broken = {**tensors, **kept, f"{name}.absmax": kept[f"{name}.absmax"][:5]}
     with pytest.raises(BadModelFile, match="four-bit"):
         load(saved(tmp_path / "broken.safetensors", broken), "flux")
@@ -128,7 +157,14 @@ def test_gguf_is_unpacked(tmp_path: Path, flux: dict[str, Any]) -> None:
     for prefix, role in inside.items():
         files[role] = saved(tmp_path / f"{role}.safetensors", {name.removeprefix(prefix): tensor for name, tensor in bundle.items() if name.startswith(prefix)})
     transformer = load(place, "flux", **files).parts["transformer"]
-    assert torch.equal(transformer.x_embedder.weight, back["img_in.weight"]) and not torch.equal(back["img_in.weight"], tensors["img_in.weight"])
+    assert torch.equal(transformer.x_embedder.bare(), back["img_in.weight"]) and not torch.equal(back["img_in.weight"], tensors["img_in.weight"])
+    plain = load(saved(tmp_path / "plain.safetensors", back), "flux", **files).parts["transformer"]
+    assert torch.equal(answer(transformer), answer(plain)) and size_of(transformer) < 0.4 * size_of(plain)
+    adapter = Wear(lora_files.save(tmp_path / "lora.safetensors", lora(transformer)), "x")
+    with worn({"transformer": transformer}, [adapter]) as (fit,), worn({"transformer": plain}, [adapter]):
+        assert fit.applied == fit.tensors and torch.equal(answer(transformer), answer(plain))
+    wide = FAMILIES_BY_NAME["flux"].load(card(place, "flux", files), "cpu", torch.float32, storage="fp8").parts["transformer"]
+    assert same(wide, plain), "what is to be kept in fp8 is read as numbers first"
     place.write_bytes(place.read_bytes()[:1000])
     with pytest.raises(BadModelFile, match="GGUF"):
         load(place, "flux", **files)

@@ -107,6 +107,7 @@ SDXL_PREVIEW = ((0.235, 0.235, 0.235), (-0.235, -0.020, 0.039), (0.098, 0.059, -
 OWN_WAY = "A model that runs by its own pipeline draws each picture whole, by that pipeline's rules."
 PIPELINE_LACKS: Mapping[str, str] = dict.fromkeys(
     (
+        "text_precision",
         "tiling",
         "batched",
         "variation.strength",

@@ -5,6 +5,8 @@ Each belongs to a login and to its requests; none of them changes this server. W
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +26,7 @@ class Option:
     eta: acts on samplers that write this infotext key alone. overridable: whether `override_settings` reach it; A1111 reads one key too early for that.
     saving: it is a setting of `core.saving`: this server's value is its default, and a login's own acts on that login's jobs.
     neutral, refused: only these values can be had, and what the others would ask for. choices: the only values.
-    yields: at 0 it leaves what an option before it says."""
+    yields: at 0 it leaves what an option before it says. words: A1111's values, all that there are, and what the field calls them."""
 
     name: str
     default: Any
@@ -37,9 +39,16 @@ class Option:
     choices: tuple[Any, ...] = ()
     saving: bool = False
     yields: bool = False
+    words: Mapping[Any, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+    def meant(self, value: Any) -> Any:
+        """A value of A1111's as the field has it; one that it has no word for stays as it is."""
+        return self.words.get(value, value) if isinstance(value, str | bool) else value
 
 
 MODEL = "sd_model_checkpoint"
+FP8: Mapping[str, str] = {"Disable": "full", "Enable for SDXL": "fp8 for SDXL", "Enable": "fp8"}
+"""A1111's words for weights in 8 bits -> values of `storage`."""
 
 OPTIONS: tuple[Option, ...] = (
     Option(name=MODEL, default=None, field="model"),
@@ -104,7 +113,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="token_merging_ratio", default=0.0, field="shortcuts.merging"),
     Option(name="token_merging_ratio_img2img", default=0.0, field="shortcuts.merging", tab="img2img", yields=True),
     Option(name="token_merging_ratio_hr", default=0.0, field="shortcuts.merging_hires"),
-    Option(name="fp8_storage", default="Disable", neutral=("Disable",), refused="FP8 weights"),
+    Option(name="fp8_storage", default="Disable", field="storage", choices=tuple(FP8), words=FP8),
+    Option(name="batch_cond_uncond", default=True, field="guidance.apart", choices=(True, False), words={True: False, False: True}),
     Option(name="upcast_attn", default=False, refused="upcast attention"),
     Option(name="pad_cond_uncond_v0", default=False, refused="the old padding of conditionings"),
     Option(name="use_old_emphasis_implementation", default=False, refused="the old emphasis"),

@@ -17,6 +17,7 @@ from modules.core.errors import InvalidRequest, Unsupported
 from modules.core.groups.faces import FACE_RESTORERS
 from modules.core.levels import Levels
 from modules.core.params import Field, literal_names, walk, with_values
+from modules.core.records.options import FP8
 from modules.core.records.samplers import SAMPLERS, split_sampler
 from modules.core.records.schedules import SCHEDULES
 from modules.core.records.upscalers import HIRES_UPSCALERS
@@ -198,7 +199,7 @@ AXES: tuple[Axis, ...] = (
     Axis("Refiner checkpoint", "text", refiner, (), shown="file", cost=1.0),
     Axis("Refiner switch at", "float", to("refiner.switch_at")),
     Axis("RNG source", "text", to("noise_source"), ("GPU", "CPU", "NV")),
-    Axis("FP8 mode", choices=(), cost=0.9, lacking="weights in 8 bits"),
+    Axis("FP8 mode", "text", Sets("storage", {word.casefold(): kept for word, kept in FP8.items()}), tuple(FP8), cost=0.9),
     Axis("Size", "text", size),
     Axis("Schedule sigmas", "text", to("spacing.sigmas")),
 )

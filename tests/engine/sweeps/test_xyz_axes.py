@@ -142,7 +142,7 @@ def test_faces_by_a1111s_words(word: str, faces: tuple[bool, str]) -> None:
 
 def test_what_easel_lacks_is_refused_by_name() -> None:
     lacking = [axis.name for axis in AXES if axis.lacking]
-    assert "FP8 mode" in lacking
+    assert "UniPC Order" in lacking
     for name in lacking:
         with pytest.raises(Unsupported, match="not built yet"):
             axis_of(name)

@@ -196,7 +196,7 @@ def test_a_stop_keeps_the_finished_cells(studio: Studio) -> None:
         ({"x_type": "Steps", "x_values": ""}, InvalidRequest, "x_values"),
         ({"x_type": "Steps", "x_values": "0"}, InvalidRequest, "x_values"),
         ({"x_type": "Stebs", "x_values": "1"}, InvalidRequest, "x_type"),
-        ({"x_type": "FP8 mode", "x_values": "1"}, Unsupported, "x_type"),
+        ({"x_type": "UniPC Order", "x_values": "1"}, Unsupported, "x_type"),
         ({"x_type": "Nothing", "y_type": "Checkpoint name", "y_values": "tiny,none"}, NotFound, "y_values"),
         ({"x_type": "Prompt S/R", "x_values": "zebra,dog"}, InvalidRequest, "x_values"),
         ({"x_type": "Seed", "x_values": "1-1000", "y_type": "Steps", "y_values": "1-100"}, InvalidRequest, "x_values"),
