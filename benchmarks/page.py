@@ -30,7 +30,7 @@ CARDS = 1000
 REPEATED = 3
 AFTER = 300
 """Milliseconds after a click that count as its work."""
-TABS = ("img2img", "extras", "pnginfo", "models", "queue", "settings", "extensions", "txt2img")
+TABS = ("img2img", "extras", "pnginfo", "models", "train", "queue", "settings", "extensions", "txt2img")
 TYPED = "a small red house beside a lake "
 
 WATCH = """() => {

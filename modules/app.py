@@ -61,6 +61,7 @@ from modules.stock.making import Making
 from modules.stock.needed import Resolved, needed
 from modules.stock.stock import Stock
 from modules.stock.tasks import Tasks
+from modules.training.desk import Desk
 
 if TYPE_CHECKING:
     from modules.jobs.runner import Runner
@@ -97,6 +98,7 @@ class App:
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
         self.worker = Worker(self.queue, self._make_runner)
+        self.trainings = Desk(self.paths, self.queue, lambda request, owner: self.submit(request, owner), self.card)
         self._warmth = "Getting ready"
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._room: Callable[[], Room] = lambda: Room(free_memory())

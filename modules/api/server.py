@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules import __version__
-from modules.api import fit, generate, internal, prompt, sdapi, sdapi_control, sdapi_lists, sdapi_pictures, sdapi_server, stock
+from modules.api import fit, generate, internal, prompt, sdapi, sdapi_control, sdapi_lists, sdapi_pictures, sdapi_server, stock, trainings
 from modules.api.bodies import LIMIT, BodyLimit
 from modules.api.docs import page
 from modules.api.fetch import Fetcher
@@ -55,6 +55,7 @@ def build(app: App, options: Options, stop: sdapi_server.Stop) -> FastAPI:
         prompt.router(app),
         fit.router(app),
         stock.router(app),
+        trainings.router(app),
         internal.router(tasks),
     )
     for part in parts:

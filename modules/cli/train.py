@@ -21,7 +21,7 @@ from modules.core.files import replace
 from modules.core.params import literal_names, named, walk, with_values
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
-from modules.core.training import TrainingRequest, called
+from modules.core.training import TrainingRequest, called, worded
 from modules.training.checking import check
 from modules.training.places import place_of, target
 from modules.training.views import Views, sheet
@@ -70,7 +70,7 @@ def looked(app: App, request: TrainingRequest) -> int:
     """-> 2 where nothing could be trained before something is mended."""
     card = app.card(request.model)
     side = request.data.side or (card and (card.native or FAMILIES.get(card.family).native)) or 512
-    checked = check(Path(request.data.folder), side, bool(called(request)), Line("Looking at the pictures"))
+    checked = check(Path(request.data.folder), side, worded(request), Line("Looking at the pictures"))
     for finding in checked.findings:
         print(f"{'error' if finding.stops else 'note'}: {finding}", flush=True)
     print(f"{len(checked.entries)} pictures can be trained on, {sum(bool(entry.caption) for entry in checked.entries)} of them with captions.", flush=True)

@@ -73,6 +73,11 @@ class Paths:
         return self.data / "training"
 
     @property
+    def datasets(self) -> Path:
+        """Pictures that were brought to train on, a folder for each set of them."""
+        return self.data / "datasets"
+
+    @property
     def styles(self) -> Path:
         """Where a new style goes."""
         return self.all_styles[0]

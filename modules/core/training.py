@@ -99,7 +99,7 @@ class Learning:
     """How fast, and by which rule."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    rate: Annotated[float, Param("Learning rate", 0, 10, 1e-5, flag="rate")] = 1e-4
+    rate: Annotated[float, Param("Learning rate", 0, 10, 1e-5, hint="0: what suits the model and what is trained.", flag="rate")] = 0.0
     text_rate: Annotated[float, Param("Learning rate of the text encoder", 0, 10, 1e-5, hint="0: the same.", flag="text-rate")] = 0.0
     curve: Annotated[Curve, Param("Learning rate over time", flag="rate-curve")] = "cosine"
     warmup: Annotated[float, Param("Warm-up", 0, 0.5, 0.01, hint="Share of the steps in which the rate rises.", flag="warmup")] = 0.05
@@ -134,7 +134,7 @@ class TrainingRequest:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     KIND: ClassVar[str] = "training"
     batch_size: ClassVar[int] = 1
-    work: ClassVar[str] = "training"
+    work: ClassVar[str] = "train"
     sweeps: ClassVar[bool] = False
     what: Annotated[What, Param("What is trained")] = "lora"
     name: Annotated[str, Param("Name", max_length=NAME_LIMIT, hint="Of the file that comes out, and of the run.")] = ""
@@ -187,6 +187,11 @@ BESIDE = ("resume", "watching", "steps")
 def called(request: TrainingRequest) -> str:
     """What calls up what is learnt; a textual inversion is called by its file's name."""
     return request.trigger or (request.name if request.what == "inversion" else "")
+
+
+def worded(request: TrainingRequest) -> bool:
+    """Whether a picture without a caption can be trained on nevertheless: it has the trigger word, or words do not matter."""
+    return bool(called(request)) or request.what == "autoencoder"
 
 
 def sample_prompts(request: TrainingRequest) -> tuple[str, ...]:

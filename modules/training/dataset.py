@@ -39,6 +39,9 @@ class Finding:
         names = ", ".join(self.files[:3]) + (f" and {len(self.files) - 3} more" if len(self.files) > 3 else "")
         return " ".join(filter(None, (f"{self.what.rstrip('.')}: {names}." if names else self.what, self.remedy)))
 
+    def as_dict(self) -> dict[str, object]:
+        return {"what": self.what, "remedy": self.remedy, "files": list(self.files), "stops": self.stops}
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -30,9 +30,8 @@ from modules.training.curve import Curve, rows
 from modules.training.material import Batch, Data
 from modules.training.measures import Measures
 from modules.training.order import Order
+from modules.training.runs import CHECKPOINTS
 from modules.training.state import State
-
-CHECKPOINTS = "checkpoints"
 
 
 class Task(Protocol):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,8 @@ from modules.core.errors import BadModelFile
 from modules.core.files import make_folder
 from modules.networks.streaming import Tensor as Piece
 from modules.networks.streaming import write
+from modules.training.runs import listed as listed
 
-NAME = re.compile(r"step-([0-9]{8})\.safetensors")
 KEPT = 2
 TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64", torch.float64: "F64", torch.uint8: "U8", torch.int32: "I32"}
 
@@ -52,13 +51,6 @@ def save(folder: Path, state: State) -> Path:
         with contextlib.suppress(OSError):
             (folder / f"step-{number:08d}.safetensors").unlink()
     return path
-
-
-def listed(folder: Path) -> list[int]:
-    """The steps of the checkpoints that are there, ascending."""
-    with contextlib.suppress(OSError):
-        return sorted(int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name)))
-    return []
 
 
 def latest(folder: Path) -> State | None:

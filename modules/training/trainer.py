@@ -16,26 +16,27 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modules.catalog.card import Card
-from modules.core.errors import EaselError, InvalidRequest, NotFound, OutOfMemory, Unsupported
+from modules.catalog.measures import measured
+from modules.core.errors import EaselError, OutOfMemory, Unsupported
 from modules.core.files import make_folder
 from modules.core.files import replace as replace_file
-from modules.core.params import from_dict, to_dict, with_values
+from modules.core.params import to_dict, with_values
 from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel, Picture, Progress, Report, Result
-from modules.core.training import TrainingRequest, called, check, sample_prompts
+from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
 from modules.memory.device import Machine, is_out_of_memory
-from modules.training import checking, loop, results, state
+from modules.training import advice, checking, loop, results
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
 from modules.training.order import seed_of
 from modules.training.places import target
+from modules.training.runs import RECIPE, fresh, recipe_of
 from modules.training.samples import Samples
 from modules.training.views import Views
 
-RECIPE = "recipe.json"
 PRIOR_SEED = 1000
 
 
@@ -77,7 +78,7 @@ class Trainer:
         request, card = self.settled(request)
         failure = None
         try:
-            return self._trained(request, card, report, cancel, began)
+            return self._trained(request, card, report, cancel, began, user)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -93,27 +94,29 @@ class Trainer:
         if request.resume:
             kept = recipe_of(folder)
             request = replace(kept, resume=True, steps=request.steps if request.data.folder else kept.steps)
-        elif state.listed(folder / loop.CHECKPOINTS):
-            what = f"There is a run {request.name!r} already, of {state.listed(folder / loop.CHECKPOINTS)[-1]} steps."
-            raise InvalidRequest(what, "Go on with it (--resume), or choose another name.", "name")
+        else:
+            fresh(folder)
         card = self.shelf.hashed(self.shelf.checkpoint(request.model, request.model_hash))
         if card.family == "pipeline" or not card.family:
             raise Unsupported(f"{card.name} runs by its own pipeline, and cannot be trained here.", "Choose a checkpoint of SD 1.x, 2.x or SDXL.", "model")
+        if not request.learning.rate:
+            rate = advice.rate(request.what, measured(card).parts.get("denoiser", 0))
+            request = replace(request, learning=replace(request.learning, rate=rate))
         whole = request.what in ("unet", "autoencoder")
         precision: Precision = "fp32" if whole else self.machine.precision(request.precision)
         return replace(request, model=card.name, model_hash=card.sha256, precision=precision), card
 
-    def _trained(self, request: TrainingRequest, card: Card, report: Report, cancel: Callable[[], Cancel], began: float) -> Result:
+    def _trained(self, request: TrainingRequest, card: Card, report: Report, cancel: Callable[[], Cancel], began: float, user: str) -> Result:
         path = target(request, self.paths)
         folder = self.paths.training / request.name
         native = card.native or _record(card).native
         side = request.data.side or native
-        checked = checking.check(Path(request.data.folder), side, bool(called(request)), lambda share: report(Progress("checking pictures", 0, 1)))
+        checked = checking.check(Path(request.data.folder), side, worded(request), lambda share: report(Progress("checking pictures", 0, 1)))
         entries = checked.usable("data.folder")
         notes = [str(finding) for finding in checked.findings]
         make_folder(folder)
         if _main():
-            replace_file(folder / RECIPE, json.dumps({"request": to_dict(request), "facts": self.facts()}, indent=1).encode())
+            replace_file(folder / RECIPE, json.dumps({"request": to_dict(request), "facts": self.facts(), "owner": user}, indent=1).encode())
         if self.machine.device != "cpu":
             self.unload()
         with self._borrowed(request, card) as (borrowed, one):
@@ -212,15 +215,6 @@ class Trainer:
         replace_file(path, data)
         width, height = (int.from_bytes(data[first : first + 4], "big") for first in (16, 20))
         return Picture(b"", width, height, request, f"{request.name}: before and after {request.steps} steps", 0, path)
-
-
-def recipe_of(folder: Path) -> TrainingRequest:
-    """What a run was begun with. Raises NotFound, InvalidRequest."""
-    try:
-        tree = json.loads((folder / RECIPE).read_bytes())
-        return from_dict(TrainingRequest, tree["request"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise NotFound(f"There is no run {folder.name!r} to go on with.", "Look at the names in the folder training.", "name") from None
 
 
 def _record(card: Card) -> FamilyRecord:

@@ -45,6 +45,8 @@ from modules.ui import (
     sizes,
     styles,
     tabs,
+    train,
+    trainings,
     txt2img,
     weights,
     words,
@@ -98,8 +100,12 @@ SCRIPTS = (
     "get.js",
     "extensions.js",
     "adopting.js",
+    "curve.js",
+    "train.js",
+    "train_set.js",
+    "train_run.js",
 )
-STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "control.css", "models.css")
+STYLES = ("easel.css", "canvas.css", "weights.css", "settings.css", "words.css", "extensions.css", "extras.css", "control.css", "models.css", "train.css")
 
 STATUS = '<div id="easel_status" role="status" aria-live="polite"></div>'
 NOTICES = """<span role="status"><button type="button" id="easel_notices" class="tool wide" title="Notices" aria-label="Notices" hidden>⚠️ <span class="count"></span></button></span>"""
@@ -156,6 +162,8 @@ def page(app: App) -> Page:
                 png_info.build(first.reader, talk)
             with gr.Tab("Models", elem_id="tab_models", id="models", render_children=True):
                 models.build()
+            with gr.Tab("Train", elem_id="tab_train", id="train", render_children=True):
+                fourth = train.build(app, form.widgets["model"])
             with gr.Tab("Queue", elem_id="tab_queue", id="queue", render_children=True):
                 queue.build()
             with gr.Tab("Settings", elem_id="tab_settings", id="settings"):
@@ -168,7 +176,7 @@ def page(app: App) -> Page:
                 editing.share(name, form.widgets[name])
             second = img2img.build(app, editing, submit, talk)
         panels = [first, second]
-        formed: list[Formed] = [*panels, third]
+        formed: list[Formed] = [*panels, third, fourth]
         last = menu.build(app, [one.form for one in panels], refresh, talk, [third.form])
         starts.wire([one.form for one in panels], talk)
         styles.wire([(one.styles, one.form) for one in panels], app, talk)
@@ -194,6 +202,7 @@ def page(app: App) -> Page:
             Part(first.prefix, [*form.inputs, last], on_first),
             Part(second.prefix, editing.inputs - form.inputs, lambda noted: restored(second, noted)),
             Part(third.prefix, third.form.inputs, lambda noted: menu.with_faces(app, third.form, panel.restored(third, noted))),
+            Part(fourth.prefix, fourth.form.inputs - form.inputs, lambda noted: panel.restored(fourth, noted)),
             Part("settings", choices.inputs, lambda noted: choices.fill(app.settings.value)),
         ]
         opening.build(blocks, parts)
@@ -205,7 +214,15 @@ def page(app: App) -> Page:
         compare.routes(app, pictures),
         finished.routes(app, pictures),
     ]
-    routes += [styles.routes(app), words.routes(app), extensions.routes(app), adopting.routes(app), models.routes(app, pictures), loras.routes(app)]
+    routes += [
+        styles.routes(app),
+        words.routes(app),
+        extensions.routes(app),
+        adopting.routes(app),
+        models.routes(app, pictures),
+        loras.routes(app),
+        trainings.routes(app, fourth.form),
+    ]
     routes += [lacking.routes(app, [one.form for one in panels]), sizes.routes(app), fit.routes(app), entries.routes([form, editing, choices])]
     catalogue = localization.load(app.paths, app.settings.value.localization)
     if catalogue:

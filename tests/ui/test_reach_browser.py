@@ -36,6 +36,7 @@ PLACES = (
     ("extras", "single"),
     ("pnginfo", ""),
     ("models", ""),
+    ("train", ""),
     ("queue", ""),
     ("settings", ""),
     ("extensions", ""),

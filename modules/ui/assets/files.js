@@ -51,7 +51,7 @@
     };
 
     // Selector -> the upload field, or the canvas, that takes what is dropped there.
-    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-batch", (element) => element.batch], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
+    const zones = [["#pnginfo_zone", () => "pnginfo_file"], [".easel-batch", (element) => element.batch], ["#train_set", () => easel.train.set], [".easel-canvas", (element) => easel.canvasOf(element)], [".easel-prompt", (element) => `${easel.panelOf(element).prefix}_drop`]];
     const carries = (data) => data && (data.types.includes("Files") || data.types.includes("text/uri-list"));
     const zoneOf = (event) => {
         if (!(event.target instanceof Element)) return null;

@@ -150,7 +150,7 @@
         if (live.cancel === "skip") return "Skipping…";
         const parts = [];
         if (live.pictures > 1) parts.push(`Picture ${Math.min(live.picture + 1, live.pictures)} of ${live.pictures}`);
-        if (live.steps && live.phase === "sampling") parts.push(`step ${live.step} of ${live.steps}`);
+        if (live.steps && ["sampling", "training"].includes(live.phase)) parts.push(`step ${live.step} of ${live.steps}`);
         else if (live.steps > 1 && live.phase === "upscaling") parts.push(`tile ${Math.min(live.step + 1, live.steps)} of ${live.steps}`);
         else if (live.phase) parts.push(live.phase);
         const whole = parts.map(easel.translated).join(", ");

@@ -23,6 +23,7 @@
         if (!answer.ok) {
             const error = new Error([found.detail || `The server answered ${answer.status}.`, found.remedy || ""].join(" ").trim());
             error.status = answer.status;
+            error.title = found.title || "";
             throw error;
         }
         return found;

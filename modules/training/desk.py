@@ -1,0 +1,175 @@
+"""What a person does with trainings from a page or a program: look first, begin, go on, end, discard. Files and requests alone; no torch.
+
+The queue is a higher layer's: what is asked of it is handed over.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from modules.catalog.card import Card
+from modules.core.errors import InvalidRequest, NotFound, OutputTrouble, Unavailable
+from modules.core.paths import Paths
+from modules.core.records.families import FAMILIES
+from modules.core.result import Cancel
+from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
+from modules.training import checking, dataset, runs
+from modules.training.dataset import Entry, Finding
+from modules.training.places import target
+from modules.training.runs import Run
+from modules.training.sets import Sets
+from modules.training.views import Views, caption_of, sheet
+
+LOOKED_AT = 60
+"""Pictures that are looked at before a training is queued; of more, the training itself does."""
+MULTIPLE = 8
+"""Pixels that the sides of training pictures are multiples of."""
+SIDE = 512
+SAMPLES = 2
+"""Captions that become sample prompts where none are given."""
+PATIENCE = 120.0
+"""Seconds in which a training that is discarded comes to its end."""
+ROOM = 2**28
+"""Bytes that a training of small weights may write: checkpoints, samples, kept latents."""
+COPIES = 8
+"""Sizes of the networks that are trained whole: weights and two moments in fp32, in two checkpoints, and the result."""
+
+
+class Line(Protocol):
+    """What is asked of the queue."""
+
+    @property
+    def version(self) -> int: ...
+    def jobs(self, owner: str | None = None) -> Sequence[Any]: ...
+    def cancel(self, id: str, how: Cancel = Cancel.STOP) -> None: ...
+    def wait(self, version: int, timeout: float | None = None) -> int: ...
+
+
+class Claim(Protocol):
+    """A job that was submitted."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found in a set before it is trained on. sheet: a PNG of what the model will see, b"" where there is nothing to show."""
+
+    findings: tuple[Finding, ...]
+    usable: int
+    captioned: int
+    sheet: bytes
+
+
+class Desk:
+    """card: of a request's model, None where there is no model at all. submit: (request, owner) -> the job. Any thread may call anything."""
+
+    def __init__(self, paths: Paths, line: Line, submit: Callable[[TrainingRequest, str], Claim], card: Callable[[str], Card | None]) -> None:
+        self.paths, self.line, self.submit, self.card = paths, line, submit, card
+        self.sets = Sets(paths.datasets)
+
+    def looked(self, request: TrainingRequest, told: Callable[[float], None] = lambda share: None) -> Looked:
+        """Looks at every picture of a folder. Raises only what `told` raises."""
+        side = self.side(request)
+        found = checking.check(Path(request.data.folder), side, worded(request), told)
+        shown = sheet(found.entries, Views(request.data, side, MULTIPLE, request.seed), called(request)) if found.entries else b""
+        return Looked(found.findings, len(found.entries), sum(bool(entry.caption) for entry in found.entries), shown)
+
+    def begin(self, request: TrainingRequest, owner: str = "") -> str:
+        """-> the job's id. What can be said at once is: the name, the pictures, the disk. Raises EaselError; there is no job then."""
+        check(request)
+        if self.job_of(request.name) is not None:
+            raise InvalidRequest(f"{request.name} is being trained already.", "Choose another name, or wait.", "name")
+        target(request, self.paths)
+        folder = self.paths.training / request.name
+        if runs.listed(folder / runs.CHECKPOINTS):
+            raise InvalidRequest(f"There is a run {request.name} already.", "Go on with it, discard it, or choose another name.", "name")
+        entries = self._entries(request)
+        self._room(request)
+        if not sample_prompts(request) or (not request.watching.prompts and any(entry.caption for entry in entries)):
+            said = dict.fromkeys(filter(None, (caption_of(entry, called(request)) for entry in entries)))
+            request = replace(request, watching=replace(request.watching, prompts=tuple(said)[:SAMPLES]))
+        return self.submit(request, owner).id
+
+    def go_on(self, name: str, owner: str = "", steps: int = 0) -> str:
+        """With a run that was paused or interrupted, as it was begun. steps: in all, where it is to be another number. -> the job's id. Raises EaselError."""
+        run = self.run(name, owner)
+        if self.job_of(name) is not None:
+            raise InvalidRequest(f"{name} is being trained already.", "Look at the queue.", "name")
+        if run.request is None or run.stage == "broken":
+            raise InvalidRequest(run.trouble, "", "name")
+        if run.stage == "done":
+            raise InvalidRequest(f"{name} is finished.", "Train anew under another name.", "name")
+        request = replace(run.request, resume=True, steps=steps or run.request.steps)
+        self._entries(request)
+        self._room(request)
+        return self.submit(request, owner).id
+
+    def discard(self, name: str, owner: str = "") -> Path:
+        """Ends a run, and lays aside what there is of it. -> where that lies. Raises NotFound, Unavailable, OutputTrouble."""
+        job = self.job_of(name)
+        if job is None or os.path.lexists(self.paths.training / name):
+            self.run(name, owner)
+        while job is not None:
+            version = self.line.version
+            self.line.cancel(job.id, Cancel.STOP)
+            if (job := self.job_of(name)) is not None and self.line.wait(version, PATIENCE) == version:
+                raise Unavailable(f"{name} is still at its last step.", "Try again in a moment.")
+        return runs.discard(name, self.paths) if os.path.lexists(self.paths.training / name) else self.paths.training
+
+    def run(self, name: str, user: str = "") -> Run:
+        """Raises NotFound, also for another user's."""
+        run = runs.run_of(name, self.paths)
+        if user and run.owner not in ("", user):
+            raise NotFound(f"There is no run {name[:80]!r}.", "Look at the list of runs.", "name")
+        return run
+
+    def runs(self, user: str = "") -> list[Run]:
+        return [run for run in runs.runs(self.paths) if not user or run.owner in ("", user)]
+
+    def job_of(self, name: str) -> Any | None:
+        """The job that trains a run, running or waiting."""
+        return next((job for job in self.line.jobs() if isinstance(job.request, TrainingRequest) and job.request.name.casefold() == name.casefold()), None)
+
+    def take_out(self, name: str, picture: str, user: str = "") -> None:
+        """A picture from a set, unless it is being trained on: samples are read as they are needed. Raises NotFound, Unavailable, OutputTrouble."""
+        folder = self.sets.folder(name, user)
+        if any(isinstance(job.request, TrainingRequest) and Path(job.request.data.folder) == folder for job in self.line.jobs()):
+            raise Unavailable("These pictures are being trained on.", "Take pictures out when that is done.")
+        self.sets.take_out(name, picture, user)
+
+    def side(self, request: TrainingRequest) -> int:
+        """Of a square training picture, in pixels."""
+        card = self.card(request.model)
+        record = FAMILIES.find(card.family) if card else None
+        return request.data.side or (card.native if card else 0) or (record.native if record else 0) or SIDE
+
+    def _entries(self, request: TrainingRequest) -> list[Entry]:
+        """Raises InvalidRequest for pictures that cannot be trained on."""
+        entries, findings = dataset.read(Path(request.data.folder))
+        if len(entries) <= LOOKED_AT and not any(finding.stops for finding in findings):
+            found = checking.check(Path(request.data.folder), self.side(request), worded(request))
+            entries, findings = list(found.entries), list(found.findings)
+        if worst := next((finding for finding in findings if finding.stops), None):
+            raise InvalidRequest(str(worst), "", "data.folder")
+        return entries
+
+    def _room(self, request: TrainingRequest) -> None:
+        """Raises OutputTrouble where the disk would be full before the end."""
+        wanted, card = ROOM, self.card(request.model)
+        if request.what in ("unet", "autoencoder") and card is not None:
+            wanted += COPIES * _bytes(card.path)
+        place = next(place for place in (self.paths.training, *self.paths.training.parents) if place.is_dir())
+        free = shutil.disk_usage(place).free
+        if free < wanted:
+            what = f"This training may write {wanted >> 20} MB, and {place} has room for {free >> 20} MB."
+            raise OutputTrouble(what, "Free some space, then try again.")
+
+
+def _bytes(path: Path) -> int:
+    return sum(one.stat().st_size for one in path.rglob("*.safetensors")) if path.is_dir() else path.stat().st_size

@@ -1,0 +1,82 @@
+"""/v1/datasets and /v1/trainings as a program asks them; the worker does not run, so jobs wait."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from modules.api import server
+from modules.app import App
+from modules.core.options import Options
+from modules.core.paths import Paths
+from modules.core.training import TrainingRequest
+from tests.training.painting import picture
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    app = App(Options(paths=Paths(data=tmp_path, models=tmp_path / "models")))
+    yield app
+    app.stop()
+
+
+@pytest.fixture
+def client(app: App) -> Iterator[TestClient]:
+    with TestClient(server.build(app, app.options, lambda: None), base_url="http://127.0.0.1:7861") as client:
+        yield client
+
+
+def png(seed: int) -> bytes:
+    file = io.BytesIO()
+    picture(seed).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_from_pictures_to_a_job_and_off_again(app: App, client: TestClient) -> None:
+    assert client.post("/v1/datasets/kites").json() == {"name": "kites"}
+    for number in range(2):
+        answer = client.post("/v1/datasets/kites/pictures", params={"file": f"{number}.png", "caption": f"kite {number}"}, content=png(number))
+        assert (answer.status_code, answer.json()) == (201, {"name": f"{number}.png"})
+    assert client.put("/v1/datasets/kites/captions", json={"1.png": "a red kite"}).status_code == 200
+    assert client.get("/v1/datasets/kites").json() == [{"name": "0.png", "caption": "kite 0"}, {"name": "1.png", "caption": "a red kite"}]
+    assert client.get("/v1/datasets").json() == [{"name": "kites", "pictures": 2}]
+
+    begun = client.post("/v1/trainings", json={"name": "kite", "steps": 5, "data": {"folder": "kites"}, "adapter": {"rank": 2}})
+    assert begun.status_code == 202 and begun.headers["location"].endswith(begun.json()["id"]) and begun.json()["state"] == "queued"
+    request = app.queue.get(begun.json()["id"]).request
+    assert isinstance(request, TrainingRequest) and request.data.folder == str(app.paths.datasets / "kites") and request.adapter.rank == 2
+    assert client.post("/v1/trainings/kite/pause").json() == {"job": begun.json()["id"]} and not app.queue.jobs()
+    assert client.get("/v1/trainings").json() == [] and client.post("/v1/trainings/kite/enough").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"name": "x", "data": {"folder": "/etc"}}, 404, "no set"),
+        ({"name": "x", "data": {"folder": ".."}}, 404, "no set"),
+        ({"name": "x", "data": {"folder": "kites"}, "prior": {"folder": "/etc"}}, 404, "no set"),
+        ({"name": "x"}, 404, "no set"),
+        ({"name": "x", "data": {"folder": "kites"}}, 400, "no pictures"),
+        ({"name": "x", "data": {"folder": "kites"}, "steps": "many"}, 400, "steps"),
+        ({"name": "x", "colour": "red"}, 400, "colour"),
+    ],
+)
+def test_what_is_refused(app: App, client: TestClient, body: dict, status: int, words: str) -> None:
+    client.post("/v1/datasets/kites")
+    answer = client.post("/v1/trainings", json=body)
+    assert (answer.status_code, words in answer.text) == (status, True), answer.text
+    assert not app.queue.jobs() and not app.paths.training.exists()
+
+
+def test_wrong_addresses(client: TestClient) -> None:
+    for path in ("datasets/nobody", "trainings/nobody", "trainings/nobody/curve"):
+        assert client.get(f"/v1/{path}").status_code == 404
+    client.post("/v1/datasets/kites")
+    assert client.post("/v1/datasets/kites/pictures", content=b"no picture").status_code == 400
+    assert client.put("/v1/datasets/kites/captions", json={"a.png": 3}).status_code == 422
+    assert client.put("/v1/datasets/kites/captions", json={"../a.png": "x"}).status_code == 404
+    assert client.delete("/v1/trainings/nobody").status_code == 404 and client.post("/v1/trainings/nobody/resume").status_code == 404
