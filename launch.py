@@ -9,6 +9,7 @@ every later start compares that in milliseconds and hands over to modules.cli at
     python launch.py tidy                inputs nothing names      python launch.py doctor         what is here, what is missing
     python launch.py import-a1111 DIR    settings and models of an A1111 installation
     python launch.py models [PATH]       what each model file is
+    python launch.py train WHAT FOLDER   a LoRA and more from pictures    python launch.py train starter    the starter model from nothing
 
 Environment: COMMANDLINE_ARGS (flags put before those typed), TORCH_INDEX_URL (where the build of torch comes from),
 TORCH_COMMAND (installs torch in place of ours, for example "pip install torch==2.13.0"), and pip's own variables.
@@ -43,7 +44,7 @@ TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 
 TORCH = "torch==2.13.0"
 PYTHONS = ((3, 11), (3, 12))
-COMMANDS = ("serve", "generate", "rerun", "pack", "clean", "tidy", "test", "doctor", "models", "import-a1111")
+COMMANDS = ("serve", "generate", "rerun", "pack", "clean", "tidy", "test", "doctor", "models", "import-a1111", "train")
 PIP_PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 """Settings by which somebody told pip where to look."""
 

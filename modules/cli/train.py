@@ -1,4 +1,5 @@
 """`train WHAT FOLDER --name NAME`: a LoRA, a textual inversion, a UNet or an autoencoder, learnt from a folder of pictures. `--check` only looks at the pictures.
+`train starter` is another matter: it makes a whole model (`cli.starter`).
 
 Progress goes to stderr, the path of what came out to stdout. Ctrl+C pauses: a checkpoint is written, and `--resume` goes on.
 """
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modules.app import App
+from modules.cli import starter
 from modules.cli.complaint import BAD_INPUT
 from modules.cli.flags import add_running, add_serving, options_of
 from modules.cli.generate import INTERRUPTED, opened
@@ -32,7 +34,12 @@ SHEET = "what-the-model-sees.png"
 
 def run(words: Sequence[str]) -> int:
     kinds = literal_names(named(TrainingRequest, "what").type)
-    parser = Parser(f"train {{{','.join(kinds)}}} FOLDER --name NAME", "Learns from a folder of pictures.")
+    if "starter" in words and not set(kinds) & set(words):  # flags of COMMANDLINE_ARGS may stand before it
+        place = list(words).index("starter")
+        return starter.run([*words[:place], *words[place + 1 :]])
+    parser = Parser(
+        f"train {{{','.join(kinds)}}} FOLDER --name NAME", "Learns from a folder of pictures. `train starter --help`: the model that comes with Easel."
+    )
     parser.add_argument("what", choices=kinds, help="what is trained")
     parser.add_argument("folder", nargs="?", default="", metavar="FOLDER", help="pictures, with captions in metadata.csv, metadata.jsonl or .txt files")
     parser.add_argument("--check", action="store_true", help="only look at the pictures: what is wrong with them, and a sheet of what the model will see")

@@ -43,20 +43,24 @@ class State:
 def save(folder: Path, state: State) -> Path:
     """Raises OutputTrouble; the checkpoints before it are as they were then."""
     make_folder(folder)
-    path = folder / f"step-{state.step:08d}.safetensors"
+    path = folder / name_of(state.step)
     if not path.exists():
         metadata = {"step": str(state.step), "told": json.dumps(state.told)}
         write(path, [_piece(name, tensor) for name, tensor in state.tensors.items()], metadata, lambda share: None)
     for number in listed(folder)[:-KEPT]:
         with contextlib.suppress(OSError):
-            (folder / f"step-{number:08d}.safetensors").unlink()
+            (folder / name_of(number)).unlink()
     return path
+
+
+def name_of(step: int) -> str:
+    return f"step-{step:08d}.safetensors"
 
 
 def latest(folder: Path) -> State | None:
     """The newest checkpoint; None where there is none. Raises BadModelFile for one that somebody damaged."""
     steps = listed(folder)
-    return read(folder / f"step-{steps[-1]:08d}.safetensors") if steps else None
+    return read(folder / name_of(steps[-1])) if steps else None
 
 
 def read(path: Path) -> State:
