@@ -37,15 +37,15 @@ LARGER = (
 )
 ONWARD = (
     '<button type="button" id="{prefix}_continue" class="tool wide"'
-    ' title="Put this picture on the canvas as the next start; the form stays as it is">🔁 <span class="word">Continue from this result</span></button>'
+    ' title="Put this picture on the canvas as the next start; the form stays as it is">🔁 <span class="word long">Continue from this result</span></button>'
 )
 PACKED = (
     '<button type="button" id="{prefix}_save_with_inputs" class="tool wide"'
-    ' title="Save with the start picture and the mask inside the file, so that it can be made again elsewhere">🎒 <span class="word">With inputs</span></button>'
+    ' title="Save with the start picture and the mask inside the file, so that it can be made again elsewhere">🎒 <span class="word long">With inputs</span></button>'
 )
 CLEAN = (
     '<button type="button" id="{prefix}_save_clean" class="tool wide"'
-    ' title="Save a copy without metadata: no parameters, no EXIF, nothing hidden in the pixels">🧹 <span class="word">Without metadata</span></button>'
+    ' title="Save a copy without metadata: no parameters, no EXIF, nothing hidden in the pixels">🧹 <span class="word long">Without metadata</span></button>'
 )
 
 

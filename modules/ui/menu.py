@@ -94,7 +94,8 @@ def faces(app: App) -> dict[str, dict[str, Any]]:
     found["faces.codeformer_weight"] = {"interactive": found["faces.codeformer"]["interactive"], "info": weight}
     lack = app.lacking_faces(RestoredFaces(restore=True))
     for name in (field.name for field in walk(GenerationRequest) if field.path[0] == "faces"):
-        found[name] = {"interactive": not lack, "info": f"Needs {lack}" if lack else named(GenerationRequest, name).param.hint}
+        told = lack and not name.endswith("weight")  # which stands beside the restorer
+        found[name] = {"interactive": not lack, "info": f"Needs {lack}" if told else named(GenerationRequest, name).param.hint}
     return found
 
 

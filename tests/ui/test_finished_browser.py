@@ -17,6 +17,11 @@ pytestmark = pytest.mark.browser
 NEWER = "(id) => window.easel.shown && window.easel.shown.job !== id && window.easel.shown.state === 'done'"
 
 
+ONE_ROW = (
+    "() => new Set([...document.querySelectorAll('#image_buttons_txt2img > *')].filter((one) => one.checkVisibility()).map((one) => one.offsetTop)).size === 1"
+)
+
+
 def upscaled(tab: Tab) -> str:
     """-> the text of the picture that ✨ made."""
     before = tab.page.evaluate("() => window.easel.shown.job")
@@ -29,6 +34,9 @@ def test_a_finished_picture_is_drawn_larger_and_copied_clean(tab: Tab) -> None:
     tab.fill(prompt="a rocket", steps=3, width=64, height=64)
     tab.until_shown(tab.generate())
     seed = tab.page.evaluate("() => window.easel.shown.seed")
+    for width in (1280, 1400):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        tab.page.wait_for_function(ONE_ROW)
     with tab.page.expect_download() as copy:
         tab.page.click("#txt2img_save_clean")
     clean = Path(copy.value.path()).read_bytes()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modules.core.groups.faces import RestoredFaces
-from modules.core.params import walk
 from modules.core.request import GenerationRequest
 from modules.infotext.write import infotext
-from modules.ui import menu
 from tests.networks import small, small_faces
 from tests.ui.pressing import built_page, press
 
@@ -21,7 +19,8 @@ def test_dead_until_its_files_are_here(tmp_path: Path) -> None:
     for app, page in built_page(tmp_path):
         blocks = {block.elem_id: block for block in page.blocks.blocks.values()}
         assert not any(blocks[f"{prefix}_restore_faces"].interactive for prefix in ("txt2img", "img2img"))
-        assert blocks[BOX].info == f"Needs {FILES}"
+        assert blocks[BOX].info == blocks["img2img_face_restoration_model"].info == f"Needs {FILES}"
+        assert not blocks["txt2img_code_former_weight"].interactive
         press(page, "txt2img_generate", **{BOX: True})
         assert not app.queue.jobs()[-1].request.faces.restore, "what a browser remembers does not stand in the way"
         updates, said = press(page, "paste", txt2img_prompt=TEXT)
@@ -38,10 +37,3 @@ def test_dead_until_its_files_are_here(tmp_path: Path) -> None:
         assert app.queue.jobs()[-1].request.faces == RestoredFaces(restore=True, restorer="CodeFormer", weight=0.25)
         _, said = press(page, "txt2img_generate", **held | {"txt2img_face_restoration_model": "GFPGAN"})
         assert said["kind"] == "error" and "GFPGANv1.4.pth" in said["text"], "one that is chosen by name"
-
-
-def test_every_widget_says_why(tmp_path: Path) -> None:
-    for app, _ in built_page(tmp_path):
-        looks = menu.faces(app)
-        names = [field.name for field in walk(GenerationRequest) if field.path[0] == "faces"]
-        assert {looks[name]["info"] for name in names} == {f"Needs {FILES}"} and not any(looks[name]["interactive"] for name in names)

@@ -6,8 +6,12 @@
     // Hints are tooltips too, and are read out with their box.
     easel.when(".easel-settings .info-text", (hint) => {
         const block = hint.closest(".block");
-        block.title = hint.textContent.trim();
-        block.querySelectorAll("input").forEach((input) => input.setAttribute("aria-description", block.title));
+        const say = () => {
+            if (!block.classList.contains("easel-lacking")) block.title = hint.textContent.trim();
+            block.querySelectorAll("input").forEach((input) => input.setAttribute("aria-description", hint.textContent.trim()));
+        };
+        say();
+        new MutationObserver(say).observe(hint, { characterData: true, childList: true, subtree: true });  // what lacks a file says so until it is there
     });
 
     // Accordions say whether they are open.
