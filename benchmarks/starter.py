@@ -23,6 +23,7 @@ import io
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from modules.core.result import Cancel
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
 from modules.networks import vae as autoencoder
+from modules.training.starter.card import with_table
 from modules.training.starter.data import pixels
 from modules.training.starter.drawing import Drawing, box_of
 from modules.training.starter.judges import Judge, judge_of, rendered, taught
@@ -147,60 +149,82 @@ def told_of(judge: Judge, drawing: Drawing, names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {right / of:.1%}" for name, (right, of) in sorted(judge.right(seen).items()))
 
 
+@dataclass
+class Found:
+    """What was measured of a model. seconds: of one picture. sure: how often the judge is right. old: whether the model was made before colours were kept apart."""
+
+    name: str
+    objects: int
+    side: int
+    size: int
+    settings: str
+    seconds: float
+    rows: str
+    sure: str
+    lessons: int
+    asked: int
+    old: bool
+
+    def __str__(self) -> str:
+        taken = f"one took {self.seconds:.2f} s of processor time" if self.seconds else "drawn before"
+        old = "; this model was made before that rule, so for it these are colours like any other" if self.old else ""
+        return f"""# The starter model
+
+`{self.name}`: {self.objects} objects, {self.side} x {self.side}, weights of {self.size / 1e6:.1f} MB. {self.asked} pictures of fixed prompts and seeds, with the model's own settings
+({self.settings}), {THREADS} threads; {taken}. Made by `python benchmarks/starter.py --write`.
+
+{self.rows}
+
+The judge is a small network that learnt from {self.lessons:,} rendered scenes and never saw a picture of a model. On renders that it had not seen it was right about:
+{self.sure}. "Never shown together" is the one colour of the twelve that each object is kept apart from in training{old}.
+"""
+
+
+def measured(given: argparse.Namespace, place: Path) -> tuple[Found, Image.Image]:
+    """place: for what need not be kept."""
+    count = known(given.model, given.objects)
+    package = read(PACKAGE, count)
+    names = tuple(one.name for one in package.cutouts)
+    library = Library(Paths(data=place, models=given.model.parent, checkpoints=(given.model.parent,)), HashCache(place / "hashes.db"))
+    blobs = Blobs(place / "inputs")
+    engine = Engine(library, Outputs(place / "outputs"), blobs)
+    card = library.checkpoint(given.model.name)
+    side = int(card.defaults.get("width", PRESETS["cpu"].side))
+    drawing = Drawing(package.cutouts, side)
+    print(f"{card.name}: {count} objects, {side} x {side}", file=sys.stderr, flush=True)
+    judge = learnt(drawing, names, given.lessons, given.keep)
+    print("The judge has learnt.", file=sys.stderr, flush=True)
+    questions = asked(names, {one.name: one.plural for one in package.cutouts}, most=given.most)
+    pictures, seconds = drawn(engine, card.name, dict(card.defaults), questions, given.keep or place / "pictures", drawing, blobs)
+    whole, box = reconstructions(engine, card, drawing, names)
+    rows = f"""{table(scored(questions, pictures, judge))}
+| autoencoder, on the object's box | {box:.1f} dB | 64 | | |
+| autoencoder, whole scene | {whole:.1f} dB | 64 | | |"""
+    size = sum(file.stat().st_size for file in given.model.rglob("*.safetensors"))
+    settings = ", ".join(f"{name} {value}" for name, value in card.defaults.items() if "." not in name)
+    old = not (given.model / "starter.json").is_file()
+    found = Found(card.name, count, side, size, settings, seconds, rows, told_of(judge, drawing, names), given.lessons, len(questions), old)
+    return found, sheet(pictures, questions)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=STARTER, help="a diffusers folder")
     parser.add_argument("--objects", type=int, default=0, help="how many things of the package it knows; usual is what the model says")
     parser.add_argument("--most", type=int, default=48, help="things that are asked for; fewer for a quick look")
     parser.add_argument("--lessons", type=int, default=LESSONS, help="pictures that the judge learns from")
-    parser.add_argument("--keep", type=Path, help="a folder for the pictures; what lies there of an earlier run that was cut short is not drawn again")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--keep", type=Path, help="a folder for this model's pictures; those of an earlier run that was cut short are not drawn again")
+    parser.add_argument("--write", action="store_true", help="into benchmarks/results, or of another model than Easel's own onto its card")
     given = parser.parse_args()
-    count = known(given.model, given.objects)
-    package = read(PACKAGE, count)
-    names = tuple(one.name for one in package.cutouts)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        paths = Paths(data=place, models=given.model.parent, checkpoints=(given.model.parent,))
-        library = Library(paths, HashCache(place / "hashes.db"))
-        blobs = Blobs(place / "inputs")
-        engine = Engine(library, Outputs(place / "outputs"), blobs)
-        card = library.checkpoint(given.model.name)
-        side = int(card.defaults.get("width", PRESETS["cpu"].side))
-        drawing = Drawing(package.cutouts, side)
-        print(f"{card.name}: {count} objects, {side} x {side}", file=sys.stderr, flush=True)
-        began = time.process_time()
-        judge = learnt(drawing, names, given.lessons, given.keep)
-        print(f"The judge has learnt, in {time.process_time() - began:.0f} processor seconds.", file=sys.stderr, flush=True)
-        sure = told_of(judge, drawing, names)
-        questions = asked(names, {one.name: one.plural for one in package.cutouts}, most=given.most)
-        pictures, seconds = drawn(engine, card.name, dict(card.defaults), questions, given.keep or place / "pictures", drawing, blobs)
-        whole, box = reconstructions(engine, card, drawing, names)
-        size = sum(file.stat().st_size for file in given.model.rglob("*.safetensors"))
-    text = f"""# The starter model
-
-`{given.model.name}`: {count} objects, {side} x {side}, weights of {size / 1e6:.1f} MB. {
-        len(questions)
-    } pictures of fixed prompts and seeds, with the model's own settings
-({", ".join(f"{name} {value}" for name, value in card.defaults.items() if "." not in name)}), {THREADS} threads; {
-        f"one took {seconds:.2f} s of processor time" if seconds else "drawn before"
-    }.
-Made by `python benchmarks/starter.py --write`.
-
-{table(scored(questions, pictures, judge))}
-| autoencoder, on the object's box | {box:.1f} dB | 64 | | |
-| autoencoder, whole scene | {whole:.1f} dB | 64 | | |
-
-The judge is a small network that learnt from {
-        given.lessons:,} rendered scenes and never saw a picture of a model. On renders that it had not seen it was right about: {sure}.
-"Never shown together" is the one colour of the twelve that each object is kept apart from in training{
-        "" if (given.model / "starter.json").is_file() else "; this model was made before that rule, so for it these are colours like any other"
-    }.
-"""
-    print(text)
-    image = sheet(pictures, questions)
-    if given.write:
-        (RESULTS / "starter.md").write_text(text + "\n![Its pictures, some of each row](starter.jpg)\n", "utf-8")
+        found, image = measured(given, Path(folder))
+    print(found)
+    if given.write and given.model.resolve() != STARTER.resolve():
+        path = given.model / "README.md"
+        path.write_text(with_table(path.read_text("utf-8"), found.rows), "utf-8")
+        image.save(given.model / "measured.jpg", quality=85)
+    elif given.write:
+        (RESULTS / "starter.md").write_text(f"{found}\n![Its pictures, some of each row](starter.jpg)\n", "utf-8")
         image.save(RESULTS / "starter.jpg", quality=85)
 
 

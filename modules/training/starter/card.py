@@ -42,6 +42,16 @@ SOFTWARE.
 """
 
 
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+
+
+def with_table(card: str, measured: str) -> str:
+    """The card with another table; as it was where there is no place for one."""
+    before, begin, rest = card.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n{measured}\n{end}{after}" if end else card
+
+
 def licence(of_the_data: str) -> str:
     return (
         OURS + of_the_data if "Fluent Emoji" in of_the_data else of_the_data or "The licence of the pictures that these weights were trained on is not known.\n"
@@ -70,7 +80,9 @@ Stable Diffusion's betas, a tokenizer whose tokens are CLIP's, 32 norm groups ev
 
 **Good settings** (in `easel.json`): {preset.side} x {preset.side}, DPM++ 2M, Karras, 20 steps, CFG 5.
 
-{measured or "It has not been measured yet: `python benchmarks/starter.py --model FOLDER`."}
+{BEGIN}
+{measured or "It has not been measured yet: `python benchmarks/starter.py --model FOLDER --write`."}
+{END}
 
 **Data and licence.** See `LICENSE`. Scenes were composed from {len(package.cutouts)} cut-outs (data package {package.sha256[:16]}); of the package that comes with Easel those are
 Microsoft's Fluent Emoji 3D under the MIT licence. No other pictures were used, and no weights of another model.

@@ -28,6 +28,7 @@ from modules.networks import build
 from modules.prompt.vocabulary import Vocabulary
 from modules.training.curve import rows
 from modules.training.starter import vocabulary
+from modules.training.starter.card import with_table
 from modules.training.starter.export import export, single_file
 from modules.training.starter.package import read
 from modules.training.starter.presets import NORM_BIAS, PRESETS, Preset, Stage
@@ -144,6 +145,8 @@ def test_diffusers_alone_reads_the_folder(models: Path) -> None:
 
 def test_the_folder_says_what_it_is(models: Path, made: tuple[Path, Weights]) -> None:
     card = (models / "shapes" / "README.md").read_text("utf-8")
+    again = with_table(card, "| c | d |")
+    assert "| c | d |" in again and "| a | b |" not in again and with_table("no place", "| c |") == "no place"
     assert "ball, box, cross, ring, tip" in card and "| a | b |" in card and "v-prediction" in card and "32 x 32" in card
     advice = json.loads((models / "shapes" / "easel.json").read_text())
     assert advice["defaults"]["width"] == 32 and np.array(advice["preview"]).shape == (5, 3)
