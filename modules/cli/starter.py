@@ -29,7 +29,7 @@ def run(words: Sequence[str]) -> int:
     )
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu", help="cpu: 128 pixels, fewer things; gpu: 256 pixels, all of them")
     parser.add_argument("--minutes", type=float, default=0.0, metavar="N", help="leave off after so many, with a checkpoint to go on from; 0: to the end")
-    parser.add_argument("--run", type=Path, metavar="FOLDER", help="of checkpoints, curves and samples; usual is training/starter")
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="of checkpoints, curves and samples; usual is training/easel-starter")
     parser.add_argument("--data", type=Path, default=package.PACKAGE, metavar="FILE", help="a data package, or a folder of cut-outs named by what they show")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the model goes; usual is easel-starter in the run's folder")
     parser.add_argument("--processes", type=int, metavar="N", help="that draw scenes beside the one that learns; usual is 0, for a GPU all cores but two")
@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> int:
     if found.make_data:
         return made(found.make_data, found.data)
     package.read(found.data, PRESETS[found.preset].objects)  # refused before torch is loaded
-    folder = found.run or options.paths.training / "starter"
+    folder = found.run or options.paths.training / "easel-starter"
     device = options.device.device
     told = {
         "preset": found.preset, "minutes": str(found.minutes), "run": str(folder.absolute()), "data": str(found.data.absolute()),
@@ -64,10 +64,13 @@ def made(tarball: Path, target: Path) -> int:
 
 
 def learnt(told: dict[str, str]) -> int:
-    """Ctrl+C reaches the other process, which leaves off by itself; here it is waited for."""
+    """Ctrl+C reaches the other process, which leaves off by itself; an order to end is handed on. Here it is waited for."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-m", "modules.training.starter", json.dumps(told)], cwd=PROJECT)
+    ending = signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
     try:
-        code = subprocess.run([sys.executable, "-m", "modules.training.starter", json.dumps(told)], cwd=PROJECT).returncode
+        code = child.wait()
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ending)
     return INTERRUPTED if code == LEFT else code

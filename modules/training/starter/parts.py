@@ -18,9 +18,11 @@ NAME = "parts.jsonl"
 
 def device_of(device: str) -> str:
     """In words."""
-    return (
-        torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads of a processor" if device == "cpu" else device
-    )
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else _threads(torch.get_num_threads()) if device == "cpu" else device
+
+
+def _threads(count: int) -> str:
+    return f"{count} {'thread' if count == 1 else 'threads'} of a processor"
 
 
 def note(folder: Path, device: str, seconds: float) -> None:
