@@ -37,6 +37,8 @@ WORDS = re.compile(r"embed|shared\.|token_embd")
 JOINT = ("flux", "sd3")
 """Families whose files may hold few bits, and are loaded so (`networks.quantised`)."""
 EIGHT = ("F8_E4M3", "F8_E5M2")
+SCALE = 4
+"""Bytes of a block's scale in memory, where files may pack that one again."""
 SHORTEST = 16
 """Numbers of a row that is worth a scale."""
 LEVELS = ("decoder.up.0.block.0.conv1.weight", "decoder.up.1.block.0.conv1.weight")
@@ -102,7 +104,8 @@ def _few(names: Iterable[str], found: Header) -> tuple[int, int]:
         for name, entry in rows
         if entry.dtype in ("U8", "I8") or len(entry.shape) == 2 and entry.dtype in (*gguf.FEW_BITS, *EIGHT) and not WORDS.search(name)
     ]
-    return _count(kept, found), sum(found.offsets[name][1] - found.offsets[name][0] for name in kept)
+    sizes = (SCALE * _count([name], found) if name.endswith(".absmax") else found.offsets[name][1] - found.offsets[name][0] for name in kept)
+    return _count(kept, found), sum(sizes)
 
 
 def _packable(names: Iterable[str], found: Header) -> tuple[int, int]:

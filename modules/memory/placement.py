@@ -111,8 +111,8 @@ def place(parts: Mapping[str, Any], options: DeviceOptions, machine: Machine, fo
 
 
 def size_of(network: nn.Module) -> int:
-    """Bytes of its numbers, scales of those in few bits included."""
-    return sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+    """Bytes of its numbers, scales of those in few bits included; what it has under two names counts once."""
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in (*network.parameters(), *network.buffers())}.values())
 
 
 def _channels_last(network: nn.Module) -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from modules.api.replies import UnknownScript
 from modules.api.sdapi_names import BODIES, Img2Img, Tab, Txt2Img
+from modules.api.sdapi_options import checked
 from modules.api.sdapi_request import Desk, Wish, translate
 from modules.api.sdapi_scripts import ScriptDesk
 from modules.catalog.card import Card
@@ -494,3 +495,10 @@ def test_no_value_raises_anything_but_an_easel_error(tab: Tab, data: st.DataObje
         translate(parsed, tab, {}, DESK)
     except EaselError as error:
         assert error.field in {*BODIES[tab].model_fields, "script_args"} or "." in error.field
+
+
+def test_an_option_with_words_of_its_own_keeps_them() -> None:
+    assert checked({"fp8_storage": "Enable for SDXL", "batch_cond_uncond": False}, find) == {"fp8_storage": "Enable for SDXL", "batch_cond_uncond": False}
+    for wrong in ("yes", "fp8", True, 3, ["Enable"]):
+        with pytest.raises(InvalidRequest, match="Disable"):
+            checked({"fp8_storage": wrong}, find)

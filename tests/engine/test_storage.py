@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from modules.catalog import folder
 from modules.catalog.card import Card
 from modules.catalog.hashes import HashCache
 from modules.catalog.measures import measured
@@ -31,8 +35,12 @@ from modules.engine.sizes import Widths
 from modules.infotext import a1111
 from modules.memory.device import DTYPES, Machine, find
 from modules.memory.placement import size_of
+from modules.networks import build, packed
+from modules.networks.keeping import keeping
+from modules.networks.weights import Weights
 from tests.engine.conftest import Draw, pixels
-from tests.networks import lora_files, tiny, tiny_xl
+from tests.memory.live import Live
+from tests.networks import lora_files, tiny, tiny_joint, tiny_xl
 
 MACHINE = find(DeviceOptions(device="cpu"))
 STARTER_CARD = Card(path=STARTER, name="starter", family="sd1", sha256="0" * 64)
@@ -168,3 +176,55 @@ def test_the_record_of_a_picture_holds_all_of_it(draw: Draw) -> None:
     request = draw(storage="nf4", text_precision="bf16").pictures[0].request
     tree = json.loads(json.dumps(to_dict(request)))
     assert (tree["storage"], tree["text_precision"], tree["precision"]) == ("nf4", "bf16", "fp32")
+
+
+def four_bits(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As bitsandbytes keeps matrices of whole blocks; the others as they are."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if tensor.dim() != 2 or tensor.shape[1] % 64 or "final_layer" in name:
+            found[name] = tensor
+            continue
+        made = packed.kept(tensor, "nf4")
+        assert made.scales is not None
+        state = json.dumps({"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": list(tensor.shape)}).encode()
+        found |= {name: made.codes.view(torch.uint8).reshape(-1, 1), f"{name}.absmax": made.scales.reshape(-1), f"{name}.quant_map": torch.tensor(packed.NF4)}
+        found[f"{name}.quant_state.bitsandbytes__nf4"] = torch.frombuffer(bytearray(state), dtype=torch.uint8).clone()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["gguf", "nf4", "fp8"])
+def test_files_in_few_bits_take_what_their_headers_say(tmp_path: Path, kind: str) -> None:
+    parts = tiny_joint.flux(wide=3)
+    path = tmp_path / ("one.gguf" if kind == "gguf" else "one.safetensors")
+    tensors = tiny_joint.single_file(parts, bundle=False)
+    if kind == "gguf":
+        tiny_joint.save_gguf(path, tensors, gguf.GGMLQuantizationType.Q4_0)
+    else:
+        eight = {name: tensor.to(torch.float8_e4m3fn) if tensor.dim() == 2 else tensor for name, tensor in tensors.items()}
+        save_file(four_bits(tensors) if kind == "nf4" else eight, path)
+    beside = {
+        "clip-l": tiny_joint.encoder_tensors(parts["text_encoder"]), "t5": tiny_joint.encoder_tensors(parts["text_encoder_2"]),
+        "vae": tiny_joint.vae_tensors(parts["vae"]),
+    }  # fmt: skip
+    companions = {}
+    for role, held in beside.items():
+        save_file({name: tensor.half().contiguous() for name, tensor in held.items()}, tmp_path / f"{role}.safetensors")
+        companions[role] = Card(path=tmp_path / f"{role}.safetensors", name=role, kind="vae" if role == "vae" else "text-encoder")
+    card = Card(path=path, name="one", family="flux", companions=companions)
+    loaded = Models(MACHINE, DeviceOptions(), tmp_path).load(card, "fp32")
+    few = sum(isinstance(layer, packed.Packed) for layer in loaded.model.parts["transformer"].modules())
+    assert few > 20
+    assert sizes.loaded(card, Widths(4, 4, 4)) == pytest.approx(weight(loaded.model), rel=0.02)
+    told = sizes.sizes(measured(card), Widths(4, 4, 4))["denoiser"]
+    assert told == pytest.approx(size_of(loaded.model.parts["transformer"]), rel=0.04)
+
+
+@pytest.mark.parametrize("storage", ["int8", "nf4"])
+def test_packing_never_holds_the_plain_network(storage: Storage) -> None:
+    """Beside what stays there is one layer's work at a time."""
+    network = build.unet(folder.config(STARTER, "unet"))
+    with Live([*network.parameters(), *network.buffers()]) as live, torch.inference_mode(False):
+        build.fill(network, Weights(folder.weight_files(STARTER, "unet")), str, torch.float32, "UNet", keeping(storage))
+    layers = [math.prod(layer.form) for layer in network.modules() if isinstance(layer, packed.Packed)]
+    assert live.peak < size_of(network) + 4 * 4 * max(layers) < 0.6 * 4 * sum(layers)

@@ -64,8 +64,8 @@ def t5() -> T5EncoderModel:
     return T5EncoderModel(T5Config(vocab_size=32128, d_model=WORDS, d_kv=8, d_ff=48, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu"))
 
 
-def flux(guidance: bool = True, channels: int = 64) -> dict[str, Any]:
-    """By the names of a folder's parts. channels: 64 of the plain ones, 384 of Fill."""
+def flux(guidance: bool = True, channels: int = 64, wide: int = 1) -> dict[str, Any]:
+    """By the names of a folder's parts. channels: 64 of the plain ones, 384 of Fill. wide: times as many heads."""
     torch.manual_seed(0)
     transformer = FluxTransformer2DModel(
         in_channels=channels,
@@ -73,7 +73,7 @@ def flux(guidance: bool = True, channels: int = 64) -> dict[str, Any]:
         num_layers=2,
         num_single_layers=2,
         attention_head_dim=HEAD,
-        num_attention_heads=WIDTH // HEAD,
+        num_attention_heads=wide * WIDTH // HEAD,
         joint_attention_dim=WORDS,
         pooled_projection_dim=POOLED,
         guidance_embeds=guidance,

@@ -161,3 +161,10 @@ def test_every_plain_field_is_an_axis(name: str) -> None:
         assert axis.apply(GenerationRequest(), default, [default]) == GenerationRequest()
     except EaselError:
         assert default is None
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("Enable", "fp8"), ("enable for sdxl", "fp8 for SDXL"), ("Disable", "full"), ("int8", "int8")])
+def test_the_fp8_mode_is_said_in_a1111s_words(typed: str, kept: str) -> None:
+    axis = axis_of("FP8 mode")
+    assert axis.apply(GenerationRequest(storage="nf4"), typed, [typed]).storage == kept
+    assert (axis.field, axis.cost, list(axis.choices or ())) == ("storage", 0.9, ["Disable", "Enable for SDXL", "Enable"])
