@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,9 +14,11 @@ from starlette.routing import Route
 from modules.app import App
 from modules.core.errors import BadPicture, InvalidRequest
 from modules.core.extras import ExtrasRequest
+from modules.core.groups.editing import Outpaint
 from modules.core.groups.passes import Hires
 from modules.core.params import value_of, walk
 from modules.core.result import digest
+from modules.imaging.opening import opened
 from modules.infotext import files
 from modules.infotext.read import Reading
 from modules.ui.inputs import Inputs
@@ -60,6 +63,8 @@ class Comparison:
         if isinstance(reading.wish, ExtrasRequest):
             return self.inputs.shown(reading.wish.images[0].removeprefix("sha256:"))
         wish = reading.request
+        if wish.outpaints:
+            return files.encode(among(opened(self.app.blobs.get(wish.init.image, "init.image")), wish.outpaint), ""), "image/png"
         if wish.init.image:
             return self.inputs.shown(wish.init.image.removeprefix("sha256:"))
         if not wish.hires.enabled:
@@ -86,6 +91,13 @@ class Comparison:
         job = await job_of(self.app, request, id)
         data, _ = await run_in_threadpool(self.pictures.data, job, int(number))
         return data
+
+
+def among(start: Image.Image, sides: Outpaint) -> Image.Image:
+    """A start picture where it stands in the one that it grew to; nothing around it."""
+    sheet = Image.new("RGBA", (start.width + sides.left + sides.right, start.height + sides.up + sides.down))
+    sheet.paste(start.convert("RGBA"), (sides.left, sides.up))
+    return sheet
 
 
 def differences(first: Any, second: Any) -> list[dict[str, Any]]:

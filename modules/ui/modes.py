@@ -35,7 +35,7 @@ MODES: tuple[Mode, ...] = (
 )
 BY_ID = {mode.id: mode for mode in MODES}
 
-COPIED = ("img2img", "sketch", "inpaint", "inpaint_sketch")
+COPIED = ("img2img", "sketch", "inpaint", "inpaint_sketch", "outpaint")
 """Where "Copy image to" leads."""
 
 MASKED = ("inpaint", "inpaint_sketch", "inpaint_upload")

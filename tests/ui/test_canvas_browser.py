@@ -186,12 +186,14 @@ def test_paste_drop_and_copy(tab: Tab, photo: bytes) -> None:
     tab.page.click("#img2img_copy_to_inpaint_sketch")
     tab.page.wait_for_function(FILLED, arg="inpaint_sketch")
     expect(tab.page.locator("#tab_inpaint-button")).to_have_attribute("aria-selected", "true")
+    tab.page.click("#img2img_copy_to_outpaint")
+    tab.page.wait_for_function(FILLED, arg="outpaint")
     same = "() => new Set(Object.values(window.easel.studio.canvases).filter((one) => one.picture).map((one) => one.picture.reference)).size"
     assert tab.page.evaluate(same) == 1, "a copy is the same picture, not a new encoding of it"
-    choose(tab, "outpaint")
+    choose(tab, "sketch")
     data = tab.page.evaluate_handle(carrier, list(photo))
     tab.page.dispatch_event(".easel-mode.on .empty", "drop", {"dataTransfer": data})
-    tab.page.wait_for_function(FILLED, arg="outpaint")
+    tab.page.wait_for_function(FILLED, arg="sketch")
     choose(tab, "inpaint")
     tab.forgiven.append("400 (Bad Request)")  # the browser's own line about an answer that is wanted
     data = tab.page.evaluate_handle(
