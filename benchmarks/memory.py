@@ -1,5 +1,5 @@
 # ruff: noqa: E402  (the libraries read their environment when they are imported)
-"""Peak memory beside plain diffusers with the same option, on a CPU. Run: python benchmarks/memory.py [--write]
+"""Peak memory beside plain diffusers with the same option, on a CPU. Run: python benchmarks/memory.py [--write] [--only placements loading vae] [--side 1024]
 
 One picture of the same model (Stable Diffusion 1's architecture at a third of its width, random weights, kept in fp16 and computed in fp32), each measurement
 in a process of its own. Said of each, above what the process held before it loaded anything:
@@ -9,7 +9,9 @@ anonymous  of those what the system could not simply drop and read again (RssAno
 counted    bytes of tensors that live at once (`tests.memory.live`), weights included that lie in memory of their own: free of noise
 
 resident, medvram, group and lowvram are compared with diffusers' own options: none, model offload, group offload by leaves to the disk, accelerate's offload
-to the disk. The VAE at 2048 x 2048 whole and in tiles: counted bytes, of one an eighth as wide as the real one and without its attention, which is never the peak; what it takes grows with the width.
+to the disk. The VAE is Stable Diffusion 1's own architecture (83.7 M parameters, random weights), whole and in tiles: at 2048 x 2048 its tensors are counted
+without computing them (torch's fake tensors have sizes and no numbers), which is exact; and at the largest size for which twice the bytes are free here it
+computes, and the process is looked at as above. Shares count what a decode takes beside the weights, and with them.
 Loading: the largest anonymous memory while a checkpoint is loaded, over what is held when it is done.
 """
 
@@ -30,14 +32,16 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import torch
 from accelerate import disk_offload
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.hooks import apply_group_offloading
+from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from modules.catalog.hashes import HashCache
@@ -49,11 +53,16 @@ from modules.core.request import GenerationRequest
 from modules.core.result import Cancel
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
+from modules.memory.budget import decoding
 from modules.networks import vae_tiles
 from tests.memory.live import Live
 
 OPTIONS = ("resident", "medvram", "group", "lowvram")
 SIDE, STEPS = 256, 2
+WIDTHS = (128, 256, 512, 512)
+PARTS = ("placements", "loading", "vae")
+LOADED = """What `group` and `lowvram` hold in all (resident, anonymous) is the moment of loading: the whole model passes through memory once, before its weights lie
+in their file. What they hold while they draw is the counted line."""
 MB = 2**20
 RESULT = PROJECT / "benchmarks" / "results" / "memory.md"
 
@@ -202,30 +211,56 @@ def loading(models: Path, data: Path) -> dict[str, Any]:
     return {"peak": sampler.end()["anonymous"], "after": after, "weights": weights}
 
 
-@torch.inference_mode()
-def tiled(side: int = 2048) -> dict[str, Any]:
-    torch.set_num_threads(os.cpu_count() or 1)
+def autoencoder() -> AutoencoderKL:
+    """Stable Diffusion 1's architecture, random."""
     torch.manual_seed(0)
-    vae = AutoencoderKL(
-        block_out_channels=(16, 32, 64, 64),
-        layers_per_block=2,
-        mid_block_add_attention=False,
-        norm_num_groups=16,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-    ).eval()
+    levels = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    return AutoencoderKL(block_out_channels=WIDTHS, layers_per_block=2, **levels).eval().requires_grad_(False)
+
+
+def decode(vae: AutoencoderKL, side: int, how: str) -> torch.Tensor:
     latents = torch.randn(1, 4, side // 8, side // 8)
-    found = {}
-    works: Mapping[str, Callable[[], object]] = {
-        "whole": lambda: vae.decode(latents).sample,
-        "tiles": lambda: vae_tiles.through(vae, latents, lambda tile: vae.decode(tile).sample, 1, 8),
-    }
-    for name, work in works.items():
-        with Live(vae.parameters()) as live:
-            work()
-        found[name] = live.peak
-        gc.collect()
-    return found
+    if how == "whole":
+        return vae.decode(latents).sample
+    return vae_tiles.through(vae, latents, lambda tile: vae.decode(tile).sample, 1, 8)
+
+
+@torch.inference_mode()
+def decoded(side: int, how: str, computed: bool) -> dict[str, Any]:
+    """One decode, in a process that does nothing else. weights: their bytes, and their number."""
+    if not computed:
+        with FakeTensorMode():
+            vae = autoencoder()
+            with Live(vae.parameters()) as live:
+                decode(vae, side, how)
+        return {"counted": live.peak, "weights": sum(tensor.nbytes for tensor in vae.parameters()), "number": sum(one.numel() for one in vae.parameters())}
+    vae = autoencoder()
+    began = time.process_time()
+    with measured() as found, Live(vae.parameters()) as live:
+        decode(vae, side, how)
+    return {**found, "counted": live.peak, "seconds": time.process_time() - began}
+
+
+def computable(wanted: int) -> int:
+    """The largest of some sides for which twice the bytes of a whole decode are free, so that nobody else's are taken."""
+    free = psutil.virtual_memory().available
+    return next((side for side in (2048, 1536, 1024) if side <= wanted and 2 * decoding(WIDTHS, side, side, 4) < free), 512)
+
+
+def of_vae(wanted: int) -> list[str]:
+    """wanted: the largest side that is computed."""
+    lines = ["| VAE | measure | whole, MB | in tiles, MB | share | share with the weights |", "| --- | --- | --- | --- | --- | --- |"]
+    fake = {how: apart("--one", "vae", how, "2048", "counted") for how in ("whole", "tiles")}
+    weights = fake["whole"]["weights"]
+    side = computable(wanted)
+    real = {how: apart("--one", "vae", how, str(side), "computed") for how in ("whole", "tiles")}
+    rows = [(2048, "counted, not computed", "counted", fake), *((side, name, name, real) for name in ("counted", "resident", "anonymous"))]
+    for size, said, measure, pair in rows:
+        whole, tiles = (pair[how][measure] for how in ("whole", "tiles"))
+        shares = f"{tiles / whole:.3f} | {(tiles + weights) / (whole + weights):.3f}"
+        lines.append(f"| {size} x {size} | {said} | {whole / MB:.0f} | {tiles / MB:.0f} | {shares} |")
+    seconds = ", ".join(f"{real[how]['seconds']:.0f} s of processor {how}" for how in ("whole", "tiles"))
+    return [*lines, "", f"The VAE has {fake['whole']['number'] / 1e6:.1f} M parameters, {weights / MB:.0f} MB. Computed at {side} x {side}: {seconds}."]
 
 
 def apart(*words: str) -> dict[str, Any]:
@@ -238,37 +273,55 @@ def apart(*words: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="into benchmarks/results/memory.md")
-    parser.add_argument("--side", type=int, default=2048, help="of the picture that the VAE decodes whole and in tiles")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="other parts are kept as they stand in the file")
+    parser.add_argument("--side", type=int, default=2048, help="of the largest picture that the VAE computes")
     parser.add_argument("--one", nargs=4, metavar=("WHO", "MODELS", "OPTION", "HOW"), help=argparse.SUPPRESS)
     found = parser.parse_args()
     if found.one:
         who, models, option, how = found.one
         with tempfile.TemporaryDirectory() as data:
-            if who == "tiles":
-                print(json.dumps(tiled(int(option))))
+            if who == "vae":
+                print(json.dumps(decoded(int(option), models, how == "computed")))
             elif who == "loading":
                 print(json.dumps(loading(Path(models), Path(data))))
             else:
                 print(json.dumps((ours if who == "ours" else theirs)(Path(models), Path(data), option, how == "counted")))
         return
-    lines = ["| placement | measure | Easel, MB | diffusers, MB | share |", "| --- | --- | --- | --- | --- |"]
+    parts = kept()
     with tempfile.TemporaryDirectory() as folder:
-        save_model(Path(folder) / "model")
-        for option in OPTIONS:
-            pair = [{**apart("--one", who, folder, option, "resident"), **apart("--one", who, folder, option, "counted")} for who in ("ours", "theirs")]
-            for measure in ("resident", "anonymous", "counted"):
-                mine, other = (one[measure] / MB for one in pair)
-                lines.append(f"| {option} | {measure} | {mine:.0f} | {other:.0f} | {mine / other:.2f} |")
-                print(lines[-1], flush=True)
-        load = apart("--one", "loading", folder, "resident", "")
-    tiles = apart("--one", "tiles", "", str(found.side), "")
-    loads = f"Loading: at most {load['peak'] / MB:.0f} MB of anonymous memory for {load['after'] / MB:.0f} MB held afterwards"
-    decodes = f"VAE at {found.side} x {found.side}, counted: {tiles['whole'] / MB:.0f} MB whole, {tiles['tiles'] / MB:.0f} MB in tiles"
-    lines += ["", f"{loads} ({load['weights'] / MB:.0f} MB of weights): {load['peak'] / load['after']:.2f}."]
-    lines += ["", f"{decodes}: {tiles['tiles'] / tiles['whole']:.3f}."]
-    print("\n".join(lines[-4:]))
+        if set(found.only) & {"placements", "loading"}:
+            save_model(Path(folder) / "model")
+        if "placements" in found.only:
+            parts["placements"] = of_placements(folder)
+        if "loading" in found.only:
+            load = apart("--one", "loading", folder, "resident", "")
+            held = f"{load['after'] / MB:.0f} MB held afterwards ({load['weights'] / MB:.0f} MB of weights)"
+            parts["loading"] = [f"At most {load['peak'] / MB:.0f} MB of anonymous memory for {held}: {load['peak'] / load['after']:.2f}."]
+    if "vae" in found.only:
+        parts["vae"] = of_vae(found.side)
+    print("\n".join(line for name in found.only for line in ("", f"## {name}", "", *parts[name])))
     if found.write:
-        RESULT.write_text(f"# Peak memory beside diffusers\n\n{(__doc__ or '').strip()}\n\n" + "\n".join(lines) + "\n", "utf-8")
+        body = "\n".join(line for name in PARTS for line in ("", f"## {name}", "", *parts.get(name, ["Not measured yet."])))
+        RESULT.write_text(f"# Peak memory beside diffusers\n\n{(__doc__ or '').strip()}\n{body}\n", "utf-8")
+
+
+def of_placements(folder: str) -> list[str]:
+    lines = ["| placement | measure | Easel, MB | diffusers, MB | share |", "| --- | --- | --- | --- | --- |"]
+    for option in OPTIONS:
+        pair = [{**apart("--one", who, folder, option, "resident"), **apart("--one", who, folder, option, "counted")} for who in ("ours", "theirs")]
+        for measure in ("resident", "anonymous", "counted"):
+            mine, other = (one[measure] / MB for one in pair)
+            lines.append(f"| {option} | {measure} | {mine:.0f} | {other:.0f} | {mine / other:.2f} |")
+            print(lines[-1], flush=True)
+    return [*lines, "", LOADED]
+
+
+def kept() -> dict[str, list[str]]:
+    """What stands in the file, by its headings."""
+    if not RESULT.exists():
+        return {}
+    pieces = [piece.split("\n") for piece in RESULT.read_text("utf-8").split("\n## ")[1:]]
+    return {name.strip(): "\n".join(lines).strip().split("\n") for name, *lines in pieces if name.strip() in PARTS}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     ├── InvalidRequest     a value of the request is wrong                 API 400, CLI 2
     ├── NotFound           a model, embedding, job or picture is missing   API 404, CLI 2
     ├── BadModelFile       a weights file that cannot be read or used      API 400, CLI 2
+    │   └── NotNumbers     a network answers with no numbers               API 400, CLI 2
     ├── BadPicture         a picture file that cannot be read              API 400, CLI 2
     ├── Unsupported        the loaded family cannot do what was asked      API 400, CLI 2
     ├── OutputTrouble      a folder that cannot be written, a full disk    API 507, CLI 1
@@ -45,6 +46,10 @@ class NotFound(EaselError):
 
 class BadModelFile(EaselError):
     """A weights file that is truncated, foreign, or of another kind than its place says."""
+
+
+class NotNumbers(BadModelFile):
+    """A network that answers with not-a-number: its weights are damaged, or it overflows, which more digits may heal."""
 
 
 class BadPicture(EaselError):

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from modules.core.blobs import Blobs
 from modules.core.control import ControlUnit
-from modules.core.errors import Unsupported
+from modules.core.errors import NotNumbers, Unsupported
 from modules.core.records.annotators import ANNOTATORS
 from modules.core.records.control_types import union_number
 from modules.core.request import GenerationRequest
-from modules.engine import annotating
+from modules.engine import annotating, blame
 from modules.engine.control_files import FIELD, NETS, Shelf, Unit, encoder_of, units_of
 from modules.engine.control_maps import frame_of, hint, picture_of, plainly
 from modules.engine.feature import Feature
@@ -68,6 +68,21 @@ class Controls:
         second, two = stage.first_pass is not None, self.request.hires.enabled
         found = [self._feature(unit, relay, stage, one) for unit in self.units if unit.card.kind in NETS and in_pass(unit.wish, second, two)]
         return [*found, Looking(self.prompts, lambda wish: in_pass(wish, second, two))] if self.pictures else found
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Which files act, for people."""
+        return tuple(f"control unit {unit.number} ({unit.card.name})" for unit in self.units)
+
+    def broken(self) -> NotNumbers | None:
+        """A unit whose network holds no numbers, as far as it is in memory; None where all do."""
+        for unit in self.units:
+            seers = (encoder_of(unit, self.shelf),) if unit.card.kind == "ip-adapter" else ()
+            for card in (unit.card, *seers):
+                if not blame.sound(self.networks.held(card)):
+                    what = f"{card.name}, of control unit {unit.number}, holds values that are no numbers."
+                    return NotNumbers(what, "Download it again, or leave the unit out.", FIELD)
+        return None
 
     def _prompted(self, model: Model) -> list[Prompted]:
         """The IP-Adapters with what they see, for a model; nothing for one that takes over and is of another kind."""

@@ -6,22 +6,23 @@ Knows features and families by their protocols, and no face. Saves nothing: whoe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from modules.catalog.card import Card
 from modules.core.blobs import Blobs
-from modules.core.errors import BadModelFile
+from modules.core.errors import BadModelFile, NotNumbers
 from modules.core.options import Looks
 from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Picture, Progress, Report
-from modules.engine import inversions, upscaler_names, wide
+from modules.engine import blame, inversions, upscaler_names, upscalers, wide
 from modules.engine.autoencoders import TILED, Autoencoders, tiles
 from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
@@ -46,7 +47,6 @@ from modules.engine.restoring import Restoring, retouched
 from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.engine.tell import pictured
-from modules.engine.upscaler_names import Upscaling
 from modules.engine.upscalers import Upscalers, Watched
 from modules.engine.vae_names import doubted, of_refiner, vae_of
 from modules.engine.warm import Warm
@@ -57,7 +57,6 @@ from modules.imaging.resize import Upscaler
 from modules.memory import ladder
 from modules.memory.compiled import Compilations
 from modules.memory.device import Machine
-from modules.memory.placement import rest
 
 NAN = "A picture came out as not-a-number."
 NAN_REMEDY = "Start with --no-half-vae or --no-half, or try another checkpoint."
@@ -164,6 +163,7 @@ class Drawing:
             healing = relay.healing = Healing(
                 request, lambda: self._room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
             )
+            healing.autoencoder = lambda whose: f"The VAE {stand_in.path.name}" if (stand_in := vaes[whose.path]) else f"The VAE of {whose.name}"
             acting = healing.attempt("loading", lambda: relay.acting)
             if tiles(request, plan(request, relay.record, self.card.native), acting.model, self.means.machine.free()):
                 healing.tiled("" if request.vae_tiled else TILED)
@@ -171,8 +171,9 @@ class Drawing:
                 self.say(sentence)
             del acting
             self.report(Progress("encoding", 0, request.pictures))
-            for stage in plan(request, relay.record, self.card.native):
-                healing.attempt("reading", partial(relay.texts, stage))
+            with suppress(Again):  # of texts that overflow: their pictures begin again one by one
+                for stage in plan(request, relay.record, self.card.native):
+                    healing.attempt("reading", partial(relay.texts, stage))
             left = takes(request)
             while left:
                 if self.cancel() is Cancel.STOP:
@@ -202,28 +203,37 @@ class Drawing:
 
     def _wide(self) -> Iterator[Made]:
         """As `takes`, through the model's own pipeline."""
-        means, request = self.means, self.request
-        healing = Healing(
-            request, partial(self._room, None), lambda: None, lambda: None, means.machine.device, FAMILIES_BY_NAME[self.card.family].record.lacks, self.say
-        )
-        loaded = healing.attempt("loading", lambda: means.models.load(self.card, request.precision, request.storage))
-        healing.room, healing.frugal = partial(self._room, loaded.placed), partial(means.models.frugal, loaded.placed)
-        told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
-        with ExitStack() as standing:
-            for feature in lora.of_stage(request, means.shelf, self.say, loaded.model, means.models.converted):
-                standing.enter_context(feature.attach(loaded.model))
+        means, request, card = self.means, self.request, self.card
+        worn = lora.of_stage(request, means.shelf, self.say, card, means.models.converted)
+        with Relay(means.models, request.precision, card, None, {}, worn, storage=request.storage) as relay:
+            healing = relay.healing = Healing(
+                request, lambda: self._room(relay.alone()), relay.frugal, device=means.machine.device, lacks=relay.record.lacks, say=self.say
+            )
+            loaded = healing.attempt("loading", lambda: relay.acting)
+            told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
+            del loaded
             for index in range(request.pictures):
-                one = single(request, index)
                 healing.begin()
-                draw = partial(wide.drawn, loaded.model, one, (index, request.pictures), means.blobs, self.report, self.cancel, means.looks())
-                image, how = healing.attempt("sampling", draw)
-                rest(loaded.placed)
+                image, how = healing.whole(partial(self._piped, relay, index))
+                relay.rest()
+                made, asked = single(healing.request, index), single(request, index)
                 if image and how is Cancel.NONE:
                     restoring = self._restoring(partial(self.report, Progress("restoring faces", index, request.pictures, 1, 1)))
-                    image, how = healing.attempt("finishing", partial(retouched, partial(restoring.restored, faces=one.faces), image))
-                yield [(partial(pictured, image, one, index, self.card, how is Cancel.NONE, told, means.facts()), "")] if image else [], how
+                    image, how = healing.attempt("finishing", partial(retouched, partial(restoring.restored, faces=made.faces), image))
+                yield [(partial(pictured, image, made, index, card, how is Cancel.NONE, told, means.facts(), asked), "")] if image else [], how
                 if how is Cancel.STOP:
                     return
+
+    def _piped(self, relay: Relay, index: int) -> tuple[Image.Image | None, Cancel]:
+        """One picture of a model's own pipeline. Raises Again, NotNumbers."""
+        means, healing = self.means, relay.healing
+        relay.become(healing.request.precision, relay.texts_in)
+        one, place = single(healing.request, index), (index, self.request.pictures)
+        try:
+            return healing.attempt("sampling", lambda: wide.drawn(relay.acting.model, one, place, means.blobs, self.report, self.cancel, means.looks()))
+        except NotNumbers as error:
+            found = error
+        raise relay.guilty(found)
 
     def _take(self, relay: Relay, take: range) -> Made:
         """Samples and decodes the pictures that are evaluated together. Raises Again, EaselError."""
@@ -238,7 +248,7 @@ class Drawing:
         self.report(Progress("sampling", take.start, request.pictures, 0, total))
         relay.turn = relay.lead
         healing.attempt("loading", lambda: relay.bare)
-        how, done = Cancel.NONE, 0
+        how, done, lost = Cancel.NONE, 0, dict[int, str]()
 
         upscaler = self._upscaler(healing, lambda pieces, of: self.report(Progress("enlarging", take.start, request.pictures, done, total)))
 
@@ -270,7 +280,7 @@ class Drawing:
                     canvas = healing.attempt("enlarging", partial(further, canvas, stage, latents, relay.turn), once=request.outpaints)
                     latents = canvas.latents
                 latents = healing.attempt("sampling", partial(drawn, canvas, stage, latents))
-                healing.attempt("sampling", partial(healing.drew, latents, relay.bare))
+                lost |= healing.attempt("sampling", partial(self._lost, relay, latents))
                 healing.attempt("finishing", partial(means.first_passes.keep, stage, requests, latents, relay.turn is relay.refiner))
                 done += steps_of(stage)
         except Stopped as stop:
@@ -279,7 +289,18 @@ class Drawing:
                 return [], how
             latents = stop.latents
         self.report(Progress("decoding", take.start, request.pictures, total, total))
-        return self._pictures(relay, take, canvas, latents, how)
+        return self._pictures(relay, take, canvas, latents, how, lost)
+
+    def _lost(self, relay: Relay, latents: Tensor) -> dict[int, str]:
+        """Which of the pictures that are evaluated together a model drew no numbers of, and what is to be said of it. Raises Again where fp32 may help, NotNumbers
+        where no picture is left."""
+        sound = blame.rows(latents).tolist()
+        if all(sound):
+            return {}
+        found = self.controls.broken() or relay.guilty(acted=self.controls.named)
+        if not any(sound):
+            raise found
+        return {place: str(found) for place, fine in enumerate(sound) if not fine}
 
     def _room(self, placed: Any) -> None:
         """Every network that is not at work leaves the memory. placed: of the model that is; None for none."""
@@ -289,7 +310,7 @@ class Drawing:
 
     def _own(self, stage: Stage, model: Model) -> Sequence[Feature]:
         """What a model wears in one stage only."""
-        worn = lora.of_stage(stage.request, self.means.shelf, self.say, model, self.means.models.converted)
+        worn = lora.of_stage(stage.request, self.means.shelf, self.say, model.card, self.means.models.converted)
         return (*worn, *shortcuts.of_stage(stage))
 
     def _upscaler(self, healing: Healing, told: Callable[[int, int], None]) -> Upscaler | None:
@@ -298,7 +319,7 @@ class Drawing:
         for place, name, plain in upscaler_names.names_of(request):
             if name not in LATENT_UPSCALERS:
                 found = upscaler_names.find(name, means.shelf, place, plain, request.enlarging.networks.get(name, ""))
-                return healing.enlarging(partial(_function, means.upscalers, found, Watched(told, self.cancel)))
+                return healing.enlarging(partial(upscalers.asked, means.upscalers, found, Watched(told, self.cancel)))
         return None
 
     def _watch(self, model: Model, take: range, done: int, total: int) -> Watch:
@@ -310,11 +331,12 @@ class Drawing:
     def _restoring(self, told: Callable[[], None]) -> Restoring:
         return Restoring(self.means.faces, self.means.shelf, self.cancel, told, self.say)
 
-    def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, how: Cancel) -> Made:
-        """Decoded and finished. One that came out as not-a-number is left out and said; the others stand. how: it was cancelled until now."""
+    def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, how: Cancel, lost: Mapping[int, str]) -> Made:
+        """Decoded and finished. One that came out as not-a-number is left out and said; the others stand. how: it was cancelled until now. lost: those that came
+        out so before, and what is said of them."""
         if latents is None:
             return [], how
-        decoded = relay.decode(latents)
+        decoded = relay.decode(latents, some=True)
         facts, healing = self.means.facts(), relay.healing
         if self.compiling:
             facts |= self.compiling.facts()
@@ -332,17 +354,13 @@ class Drawing:
             return partial(ladder.patiently, tell, partial(ladder.exhausted, "finishing", healing.device, image.size))
 
         def whole() -> list[tuple[int, int]]:
-            return [(place, index) for place, index in enumerate(take) if torch.isfinite(decoded[place]).all()]
+            return [(place, index) for place, index in enumerate(take) if place not in lost and torch.isfinite(decoded[place]).all()]
 
         sound = healing.attempt("finishing", whole)
         if not sound:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
-        note = f"{NAN} {NAN_REMEDY}" if len(sound) < len(take) else ""
+        note = f"{NAN} {next(iter(lost.values()), NAN_REMEDY)}" if len(sound) < len(take) else ""
         return [(healing.attempt("finishing", partial(finished, *one), once=self.request.outpaints), note) for one in sound], how
-
-
-def _function(upscalers: Upscalers, found: Upscaling, watched: Watched, request: GenerationRequest) -> Upscaler | None:
-    return upscalers.function(found, request.enlarging, request.precision, watched)
 
 
 def _stage(stage: Stage, relay: Relay, requests: list[GenerationRequest], features: Sequence[Feature], latents: Tensor | None) -> Tensor:

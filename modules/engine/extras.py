@@ -7,35 +7,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from modules import __version__
 from modules.core.blobs import Blobs
-from modules.core.errors import BadPicture, EaselError, OutOfMemory
+from modules.core.errors import BadPicture, EaselError
 from modules.core.extras import ExtrasRequest, one
+from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.saving import Saving
 from modules.engine import extras_names
 from modules.engine.extras_steps import Steps, Told
 from modules.engine.features.watch import Stopped
+from modules.engine.healing import Healing
 from modules.engine.keep import Files
 from modules.engine.names import FORBIDDEN, safe
 from modules.engine.save import Destination, Saver
 from modules.imaging.opening import opened
 from modules.infotext import files, postprocessed
-from modules.memory.device import Machine, is_out_of_memory
+from modules.memory.device import Machine
 
 Made = Result[ExtrasRequest]
 FOLDER = "extras-images"
 """A1111's."""
+REMEDY = "Enlarge less, or close what else takes memory."
 
 
 @dataclass(frozen=True)
 class Extras:
-    """outputs, saving: as the engine's. facts: what beside the request decides the last bits."""
+    """outputs, saving: as the engine's. facts: what beside the request decides the last bits. room: every network leaves the memory."""
 
     steps: Steps
     machine: Machine
@@ -43,6 +46,7 @@ class Extras:
     outputs: Saver
     saving: Callable[[Mapping[str, Any]], Saving]
     facts: Callable[[], dict[str, str]]
+    room: Callable[[], None]
 
     def run(
         self,
@@ -90,17 +94,11 @@ class Extras:
             raise Stopped(how, None)
         data = self.blobs.get(request.images[0], "images")
         image = opened(data)
-        failure = None
-        try:
-            made = self.steps.made(image, request, told, cancel)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            what = f"The {self.machine.device} ran out of memory at {image.width} x {image.height}, in tiles of {request.enlarging.tile}."
-            failure = OutOfMemory(what, "Make the tiles smaller.")
-        if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
-            self.steps.upscalers.networks.unload()
-            raise failure
+        notes: list[str] = []
+        asked = GenerationRequest(width=image.width, height=image.height, enlarging=request.enlarging, precision=request.precision)
+        healing = Healing(asked, self.room, device=self.machine.device, say=notes.append, remedy=REMEDY)
+        made = healing.whole(lambda: self.steps.made(image, request, told, cancel, healing))
+        request = replace(request, enlarging=healing.request.enlarging)
         told("saving", 1, 1)
         said = postprocessed.text(made.done)
         try:
@@ -108,8 +106,9 @@ class Extras:
         except BadPicture:  # a format that keeps no text
             source = files.Found()
         document = postprocessed.document(request, self.facts(), source.document, __version__)
-        held = files.encode(made.image, source.parameters, document, more={postprocessed.CHUNK: said} if said else {})
-        return Picture(held, *made.image.size, request, said, index), made.notes
+        encode = partial(files.encode, made.image, source.parameters, document, more={postprocessed.CHUNK: said} if said else {})
+        held = healing.attempt("finishing", encode)
+        return Picture(held, *made.image.size, request, said, index), [*notes, *made.notes]
 
 
 def destination(request: ExtrasRequest, index: int, saving: Saving) -> Destination:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from PIL import Image
 
 from modules.core.errors import InvalidRequest
 from modules.core.extras import ExtrasRequest
 from modules.core.result import Cancel
-from modules.engine import extras_names, face_names
+from modules.engine import extras_names, face_names, upscalers
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.faces import FaceRestorers
+from modules.engine.healing import Healing
 from modules.engine.upscalers import Upscalers, Watched
 from modules.imaging.opening import LARGEST, MOST
 from modules.imaging.resize import Upscaler, upscale
@@ -36,21 +38,21 @@ class Steps:
     upscalers: Upscalers
     faces: FaceRestorers
 
-    def made(self, image: Image.Image, request: ExtrasRequest, told: Told, cancel: Callable[[], Cancel]) -> Made:
-        """Raises Stopped when somebody cancels, EaselError."""
-        upscalers = [field for field in extras_names.FIELDS if field == "upscaler" or request.second_visibility]
-        steps = [*upscalers, *face_names.acting(request.faces)]
-        phases = ["upscaling" if step in upscalers else "restoring faces" for step in steps]
+    def made(self, image: Image.Image, request: ExtrasRequest, told: Told, cancel: Callable[[], Cancel], healing: Healing) -> Made:
+        """healing: what is done where memory is short or half precision overflows. Raises Stopped when somebody cancels, Again, EaselError."""
+        acting = [field for field in extras_names.FIELDS if field == "upscaler" or request.second_visibility]
+        steps = [*acting, *face_names.acting(request.faces)]
+        phases = ["upscaling" if step in acting else "restoring faces" for step in steps]
         parts = {step: Watched(_part(told, phases[number], number, len(steps)), cancel) for number, step in enumerate(steps)}
         made = Made(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-        self._enlarge(made, request, [(field, parts[field]) for field in upscalers])
+        self._enlarge(made, request, [(field, parts[field]) for field in acting], healing)
         for name in face_names.acting(request.faces):
-            self._restore(made, name, request, parts[name])
+            healing.attempt("finishing", partial(self._restore, made, name, request, parts[name]))
         return made
 
-    def _enlarge(self, made: Made, request: ExtrasRequest, steps: list[tuple[str, Watched]]) -> None:
+    def _enlarge(self, made: Made, request: ExtrasRequest, steps: list[tuple[str, Watched]], healing: Healing) -> None:
         first, *second = [
-            self.upscalers.function(extras_names.found(request, field, self.shelf), request.enlarging, request.precision, part) for field, part in steps
+            healing.enlarging(partial(upscalers.asked, self.upscalers, extras_names.found(request, field, self.shelf), part)) for field, part in steps
         ]
         if first is None:  # "None" leaves a picture as it is, whatever size was asked for
             return

@@ -22,6 +22,11 @@ class Feature:
         """What of it changes how texts are encoded while it is attached: equal for equal effects, () for none."""
         return ()
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Which files act through it, for people."""
+        return ()
+
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """One call of the network (ControlNet residuals, extra channels)."""
         return call

@@ -6,7 +6,7 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -40,6 +40,7 @@ from modules.engine.faces import FaceRestorers
 from modules.engine.features.watch import Stopped
 from modules.engine.first_passes import FirstPasses
 from modules.engine.fitting import Room
+from modules.engine.healing import Healing
 from modules.engine.keep import Keeper
 from modules.engine.models import Models
 from modules.engine.outpaint import sized
@@ -49,14 +50,16 @@ from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.resolve import Shelf, drawn, resolve
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
-from modules.engine.sweeps.tools import NamedUpscaler, Tools
+from modules.engine.sweeps.tools import Enlarged, NamedUpscaler, Tools
 from modules.engine.tell import left_out, told
 from modules.engine.texts import styled
-from modules.engine.upscalers import Upscalers, Watched
+from modules.engine.upscalers import Upscalers, Watched, asked
 from modules.engine.warm import Warm
 from modules.engine.weighing import weigh
+from modules.imaging.resize import upscale
 from modules.memory.compiled import Compilations
 from modules.memory.device import Machine, find, is_out_of_memory
+from modules.memory.ladder import REMEDY
 from modules.memory.placement import rest
 from modules.prompt.styles import Style
 
@@ -101,7 +104,8 @@ class Engine:
         self.first_passes = FirstPasses()
         self.compilations = Compilations() if self.options.compile else None
         self.readings = Readings()
-        self.extras = Extras(Steps(self.shelf, self.upscalers, self.faces), self.machine, self.blobs, self.outputs, self.saving, self.facts)
+        steps = Steps(self.shelf, self.upscalers, self.faces)
+        self.extras = Extras(steps, self.machine, self.blobs, self.outputs, self.saving, self.facts, self.unload)
 
     def facts(self) -> dict[str, str]:
         """What beside the request decides the last bits: versions and machine."""
@@ -193,8 +197,20 @@ class Engine:
         """What a script names under the dotted field `place`. whole: concrete, with the hashes that were recorded."""
         found = upscaler_names.find(name, self.shelf, place, sha256=whole.enlarging.networks.get(name, ""))
         watched = Watched(lambda pieces, of: report(Progress("upscaling", 0, whole.pictures, pieces, of)), cancel)
-        enlarge = self.upscalers.function(found, whole.enlarging, whole.precision, watched)
-        return NamedUpscaler(found.name, upscaler_names.recorded(found, self.shelf), enlarge)
+        networks = upscaler_names.recorded(found, self.shelf)
+        notes: list[str] = []
+        healing = Healing(
+            replace(whole, enlarging=upscaler_names.with_network(whole.enlarging, networks)), self.unload, device=self.machine.device, say=notes.append
+        )
+        upscaler = healing.enlarging(partial(asked, self.upscalers, found, watched))
+        if upscaler is None:
+            return NamedUpscaler(found.name, networks, None)
+
+        def enlarge(image: Image.Image, scale: float) -> Enlarged:
+            larger = healing.whole(lambda: upscale(image, scale, upscaler))
+            return Enlarged(larger, healing.request.enlarging, tuple(notes))
+
+        return NamedUpscaler(found.name, networks, enlarge)
 
     def _resolved(self, request: GenerationRequest) -> tuple[GenerationRequest, Card]:
         return resolve(sized(request, self.blobs), self.shelf, self.machine.precision, self.styles, self.machine.text_precision)
@@ -227,10 +243,7 @@ class Engine:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            failure = OutOfMemory(
-                f"The {self.machine.device} ran out of memory at {request.width} x {request.height}.",
-                "Make the picture or the batch smaller, or start with --medvram or --lowvram.",
-            )
+            failure = OutOfMemory(f"The {self.machine.device} ran out of memory at {request.width} x {request.height}.", REMEDY)
         if failure is not None:  # raised outside the except block: inside, the traceback would keep the tensors alive
             self.models.unload()
             raise failure

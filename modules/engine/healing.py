@@ -14,8 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from modules.catalog.card import Card
+from modules.core.errors import NotNumbers
 from modules.core.options import Placement
 from modules.core.request import GenerationRequest
+from modules.engine import blame
 from modules.engine.models import Loaded
 from modules.families.family import Family, Model
 from modules.imaging.resize import Upscaler
@@ -27,6 +30,7 @@ from modules.networks import vae_tiles
 T = TypeVar("T")
 VAE_FULL = "The VAE overflowed in half precision, so it worked in fp32 for this picture. --no-half-vae does so from the start."
 MODEL_FULL = "The model overflowed in half precision, so this picture was drawn in fp32. The precision under Computing does so from the start."
+UPSCALER_FULL = 'The upscaler overflowed in half precision, so it worked in fp32 for this picture. "Upscaler in full precision" does so from the start.'
 SMALLEST_TILE = 64
 COLORS = 3
 FIRST_TILE = 512
@@ -41,7 +45,8 @@ class Again(Exception):
 class Healing:
     """Of one run. asked: its resolved request. room: puts out of memory what is not at work; None: nothing is done about short memory.
     frugal: has the model hold less where the work is, and says how it lies now. tile: has autoencoders work tile by tile. device: for people.
-    lacks: parameters that the family does not know. say: takes what the user should know.
+    lacks: parameters that the family does not know. say: takes what the user should know. autoencoder: what that of a checkpoint is called, at the beginning of a
+    sentence. remedy: what is to be done where nothing helps against short memory.
     request: as which the present picture is drawn, or those that are evaluated together."""
 
     asked: GenerationRequest = field(default_factory=GenerationRequest)
@@ -51,6 +56,8 @@ class Healing:
     device: str = "device"
     lacks: Collection[str] = ()
     say: Callable[[str], None] = lambda sentence: None
+    autoencoder: Callable[[Card], str] = lambda card: f"The VAE of {card.name}"
+    remedy: str = ladder.REMEDY
     request: GenerationRequest = field(init=False)
     _where: Placement | None = field(default=None, init=False)
     _passed: bool = field(default=False, init=False)
@@ -64,13 +71,23 @@ class Healing:
 
     def begin(self) -> None:
         """The next picture. What overflowed may not do so again; what was too large will be again."""
-        self.request = replace(self.request, vae_full=self.asked.vae_full, precision=self.asked.precision, text_precision=self.asked.text_precision)
+        enlarging = replace(self.request.enlarging, full=self.asked.enlarging.full)
+        precision, texts = self.asked.precision, self.asked.text_precision
+        self.request = replace(self.request, vae_full=self.asked.vae_full, precision=precision, text_precision=texts, enlarging=enlarging)
         self._cleared.clear()
         self.restart()
 
     def restart(self) -> None:
         """The same picture from its beginning."""
         self._passed = self._large = self._enlarged = False
+
+    def whole(self, do: Callable[[], T]) -> T:
+        """What `do` makes of a picture from its beginning, as often as it begins."""
+        while True:
+            try:
+                return do()
+            except Again:
+                self.restart()
 
     def attempt(self, work: Work, do: Callable[[], T], once: bool = False) -> T:
         """What `do` gives, in as much memory as there is. once: it cannot be done twice; the picture begins again in its place.
@@ -83,10 +100,18 @@ class Healing:
 
         return ladder.fitting(do, ease) if self.room else do()
 
-    def through(self, acting: Callable[[], Loaded], given: Tensor, work: Callable[[Family, Model, Tensor], Tensor]) -> Tensor:
-        """Latents or pixels through the autoencoder. What comes out as not-a-number from numbers is done again in fp32. Raises Again, OutOfMemory."""
+    def through(self, acting: Callable[[], Loaded], given: Tensor, work: Callable[[Family, Model, Tensor], Tensor], some: bool = False) -> Tensor:
+        """Latents or pixels [B, ...] through the autoencoder. What comes out as not-a-number from numbers is done again in fp32. some: it will do where one row at
+        least comes out as numbers. Raises Again, OutOfMemory, NotNumbers."""
         self._divisible = max(given.shape[-2:]) > vae_tiles.TILE * (1 if given.shape[1] > COLORS else acting().model.record.multiple)
-        made = self.attempt("autoencoding", lambda: self._through(acting(), given, work))
+
+        def do() -> Tensor:
+            made = self._through(acting(), given, work)
+            if blame.lost(given, made) and not (some and blame.rows(made).any()):
+                raise blame.autoencoding(self.autoencoder(acting().model.card))
+            return made
+
+        made = self.attempt("autoencoding", do)
         self._large |= self._divisible and not self.request.vae_tiled
         return made
 
@@ -102,7 +127,20 @@ class Healing:
             self._enlarged = True
             return larger
 
-        return lambda image, scale: self.attempt("enlarging", lambda: do(image, scale))
+        def sound(image: Image.Image, scale: float) -> Image.Image:
+            """Half precision that overflows is no reason to have no picture."""
+            try:
+                return do(image, scale)
+            except NotNumbers:
+                if self.request.enlarging.full or self.request.precision == "fp32":
+                    raise
+            self.request = replace(self.request, enlarging=replace(self.request.enlarging, full=True))
+            self.say(UPSCALER_FULL)
+            if self._enlarged:
+                raise Again
+            return do(image, scale)
+
+        return lambda image, scale: self.attempt("enlarging", lambda: sound(image, scale))
 
     def tiled(self, said: str = "") -> None:
         """From here on the autoencoder works tile by tile."""
@@ -111,10 +149,12 @@ class Healing:
         if said:
             self.say(said)
 
-    def drew(self, latents: Tensor, model: Model) -> None:
-        """Looks at what a sampler made. Raises Again where half the digits were not enough for the model."""
-        if model.dtype != torch.float32 and not latents.isfinite().all():
-            self.request = replace(self.request, precision="fp32", text_precision="fp32")
+    def widened(self, model: Model) -> None:
+        """A model made not-a-number. Raises Again where half the digits may not have been enough for it."""
+        texts = self.request.text_precision if "text_precision" in self.lacks else "fp32"
+        half = model.dtype != torch.float32 and self.request.precision != "fp32"
+        if half or self.request.text_precision not in ("auto", texts):
+            self.request = replace(self.request, precision="fp32", text_precision=texts)
             self.say(MODEL_FULL)
             raise Again
 
@@ -123,7 +163,7 @@ class Healing:
         half = model.vae_dtype != torch.float32
         if not half or not self.request.vae_full:
             made = work(family, model, given)
-            if not half or made.isfinite().all() or not given.isfinite().all():
+            if not half or not blame.lost(given, made):
                 self._passed = True
                 return made
             self.request = replace(self.request, vae_full=True)
@@ -142,7 +182,7 @@ class Healing:
                 if rung.again or rung.name == "tiles" and self._enlarged:
                     raise Again
                 return
-        raise ladder.exhausted(work, self.device, (self.asked.width, self.asked.height))
+        raise ladder.exhausted(work, self.device, (self.asked.width, self.asked.height), self.remedy)
 
     def _taken(self, rung: Rung, work: Work) -> bool:
         """Whether there was something left to be done by it."""

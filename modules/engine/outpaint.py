@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from modules.core.blobs import Blobs
-from modules.core.errors import BadModelFile, InvalidRequest
+from modules.core.errors import InvalidRequest
 from modules.core.records.samplers import SAMPLERS
 from modules.core.request import GenerationRequest, single
 from modules.engine import beside
@@ -122,8 +122,6 @@ def _canvas(relay: Relay, stage: Stage, window: Window, requests: Sequence[Gener
 
     def onward(canvas: Canvas, later: Stage, latents: Tensor, relay: Relay) -> Canvas:
         decoded = relay.decode(latents)
-        if not decoded.isfinite().all():
-            raise BadModelFile("A part of the picture came out as not-a-number.", "Start with --no-half-vae or --no-half, or try another checkpoint.", "model")
         relay.turn = relay.lead
         for sheet, image in zip(sheets, pixels.to_images(decoded), strict=True):
             sheet.draw(window, relay.retouch(image))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from modules.core.errors import NotNumbers
 from modules.core.groups.sampling import Text
 from modules.families.family import PLAIN, Cond, Family, Model, Setting
 from modules.memory.cache import ByteCache
@@ -47,12 +48,16 @@ class Reader:
     held: ByteCache[list[Cond]]
 
     def encode(self, model: Model, texts: Sequence[str], text: Text, embeddings: Mapping[str, Tensor], setting: Setting = PLAIN) -> list[Cond]:
-        """As `Family.encode`. The tensors belong to all who ask: nobody writes into them."""
+        """As `Family.encode`. The tensors belong to all who ask: nobody writes into them. Raises NotNumbers."""
         key = (self.encoder, tuple(texts), text, tuple(embeddings), setting)
         found = self.held.get(key)
         if found is None:
             found = self.family.encode(model, texts, text, embeddings, setting)
-            size = sum(tensor.nbytes for cond in found for tensor in (cond.context, *cond.extra.values()))
+            tensors = [tensor for cond in found for tensor in (cond.context, *cond.extra.values())]
+            if not all(tensor.isfinite().all() for tensor in tensors):
+                what = f"The text encoder of {model.card.name} made not-a-number of a text."
+                raise NotNumbers(what, "Download the checkpoint again, or choose another one.", "model")
+            size = sum(tensor.nbytes for tensor in tensors)
             self.held.make_room(size)
             self.held.put(key, found, size)
         return found

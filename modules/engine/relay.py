@@ -13,9 +13,11 @@ from PIL import Image
 from torch import Tensor
 
 from modules.catalog.card import Card
+from modules.core.errors import NotNumbers
 from modules.core.options import Placement
 from modules.core.records.families import FamilyRecord
 from modules.core.request import Precision, Storage
+from modules.engine import blame
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
 from modules.engine.feature import Feature
@@ -103,7 +105,7 @@ class Relay:
         return replace(self.acting.model, parts={})
 
     def texts(self, stage: Stage) -> Conditioning:
-        """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported."""
+        """The prompts of a stage as the acting checkpoint's own text encoder reads them; encoded once for all pictures. Raises Unsupported, NotNumbers, Again."""
         multiple, (_, height, width) = self.record.multiple, stage.latent
         size = stage.enlarged[:2] if any(stage.enlarged[:2]) else (width * multiple, height * multiple)
         key = stage.name, size, self.turn.sha256, self.precision, self.texts_in
@@ -112,7 +114,10 @@ class Relay:
             worn = tuple(filter(None, (feature.on_texts for feature in (*self.features, *self._worn))))
             encoder = known_by(self.turn, self.precision, self.storage, self.texts_in), worn, tuple(sorted(stage.request.embeddings.items()))
             reader, silent = self.readings.by(acting.family, encoder), silent_calls(stage)
-            self._texts[key] = conditioning(reader, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
+            try:
+                self._texts[key] = conditioning(reader, acting.model, stage.request, self.vectors, stage.first_pass, silent, size)
+            except NotNumbers as error:
+                raise self.guilty(error) from None
         return self._texts[key]
 
     def denoiser(self, stage: Stage, table: Table, features: Sequence[Feature]) -> Denoise:
@@ -123,9 +128,21 @@ class Relay:
             denoise = handing_over(denoise, due(stage.request.refiner, table), lambda: self._taken_over(refiner, stage, features))
         return wrapped(denoise, features)
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """By the autoencoder of whoever drew last, as `Family.decode`."""
-        return self.healing.through(lambda: self.acting, latents, lambda family, model, given: family.decode(model, given))
+    def guilty(self, found: NotNumbers | None = None, acted: Sequence[str] = ()) -> NotNumbers:
+        """Whose fault it is that a model made not-a-number. found: what is known of it; None: it drew so. acted: what else did, for people.
+        What the models wear is put down, for their weights are looked at as they come from their files. Raises Again where fp32 may help."""
+        acted = (*(name for feature in (*self.features, *self._worn) for name in feature.named), *acted)
+        self.put_down()
+        for card in (self.lead, self.turn) if self.turn is not self.lead else (self.turn,):
+            model = self.models.load(card, self.precision, self.storage, self.texts_in).model
+            if broken := blame.weights(model):
+                return broken
+        self.healing.widened(model)
+        return blame.with_others(found or blame.drawing(model), acted)
+
+    def decode(self, latents: Tensor, some: bool = False) -> Tensor:
+        """By the autoencoder of whoever drew last, as `Family.decode`. some: see `Healing.through`."""
+        return self.healing.through(lambda: self.acting, latents, lambda family, model, given: family.decode(model, given), some)
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """By the autoencoder of the acting checkpoint, as `Family.encode_image`."""

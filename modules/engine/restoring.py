@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from modules.core.errors import NotNumbers
 from modules.core.groups.faces import RestoredFaces
 from modules.core.result import Cancel
 from modules.engine import face_names
@@ -32,12 +33,17 @@ class Restoring:
     say: Callable[[str], None]
 
     def restored(self, image: Image.Image, faces: RestoredFaces) -> Image.Image:
-        """faces: of a resolved request. Raises Stopped when somebody cancels, NotFound, BadModelFile, OutputTrouble."""
+        """faces: of a resolved request. What a network makes no numbers of stays, and is said.
+        Raises Stopped when somebody cancels, NotFound, BadModelFile, OutputTrouble."""
         pair = face_names.pair_of(faces, self.shelf)
         if pair is None:
             return image
         self.told()
-        image, found = self.restorers.restored(image, pair, 1.0, faces.weight, Watched(cancel=self.cancel))
+        try:
+            image, found = self.restorers.restored(image, pair, 1.0, faces.weight, Watched(cancel=self.cancel))
+        except NotNumbers as error:  # no reason to lose a picture that is drawn
+            self.say(f"Faces stayed as they were drawn. {error}")
+            return image
         if not found:
             self.say(NO_FACE)
         return image

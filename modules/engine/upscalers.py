@@ -14,7 +14,7 @@ from PIL import Image
 
 from modules.core.errors import InvalidRequest
 from modules.core.groups.passes import Enlarging
-from modules.core.request import Precision
+from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel
 from modules.engine.features.watch import Stopped
 from modules.engine.upscaler_names import Upscaling
@@ -43,13 +43,13 @@ class Upscalers:
     networks: Warm
 
     def function(self, found: Upscaling, how: Enlarging, precision: Precision, watched: Watched = Watched()) -> Upscaler | None:
-        """None for the upscaler "None". The function raises Stopped when somebody cancels, InvalidRequest for a result that no memory would hold,
+        """None for the upscaler "None". The function raises Stopped when somebody cancels, InvalidRequest for a result that no memory would hold, NotNumbers,
         and what `loaded` raises."""
         if found.card is None:
             return UPSCALERS[found.name]
 
         def enlarge(image: Image.Image, scale: float) -> Image.Image:
-            network = self.loaded(found, precision)
+            network = self.loaded(found, "fp32" if how.full else precision)
             sides = image.width * network.scale, image.height * network.scale
             if max(sides) > LARGEST or sides[0] * sides[1] > MOST:
                 what = f"{found.name} would make {sides[0]} x {sides[1]} pixels on the way; at most {LARGEST} a side are made."
@@ -63,6 +63,11 @@ class Upscalers:
         assert found.card is not None
         load = partial(upscalers.load, device=self.networks.machine.device, dtype=DTYPES[precision], name=found.card.path.name)
         return self.networks.loaded(found.card, load, precision)
+
+
+def asked(known: Upscalers, found: Upscaling, watched: Watched, request: GenerationRequest) -> Upscaler | None:
+    """`function`, as a request has it."""
+    return known.function(found, request.enlarging, request.precision, watched)
 
 
 def pause(cancel: Callable[[], Cancel]) -> Callable[[], None]:

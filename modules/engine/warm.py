@@ -56,5 +56,9 @@ class Warm:
             self._held.put(key, held, held.size)
         return held
 
+    def held(self, card: Card) -> list[Any]:
+        """The networks of a file that are in memory now."""
+        return self._held.matching(lambda key: str(key).startswith(f"{self.shelf.hashed(card).sha256}|"))
+
     def unload(self) -> None:
         self._held.clear()

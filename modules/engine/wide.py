@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Callable
 
 from PIL import Image
@@ -11,7 +13,7 @@ from torch import Tensor
 from modules.core.blobs import Blobs
 from modules.core.options import Looks
 from modules.core.request import GenerationRequest
-from modules.core.result import Cancel, Progress, Report
+from modules.core.result import Cancel, Progress, Report, Tally
 from modules.engine.features.watch import Pace, rgb
 from modules.engine.texts import read_prompt
 from modules.families.family import Model
@@ -21,23 +23,34 @@ from modules.imaging.latents import principal
 from modules.imaging.opening import opened
 from modules.imaging.resize import ResizeMode, resize_image
 
+log = logging.getLogger(__name__)
+
 
 def drawn(
     model: Model, request: GenerationRequest, place: tuple[int, int], blobs: Blobs, report: Report, cancel: Callable[[], Cancel], looks: Looks
 ) -> tuple[Image.Image | None, Cancel]:
     """request: resolved and single. place: (its index, how many there are). -> the picture, unfinished where it was cancelled, and how that was.
-    Nothing when it was cancelled before its first step."""
+    Nothing when it was cancelled before its first step. Steps are counted, not reported (`core.result.Tally`). Raises NotNumbers, and what `draw` raises."""
     index, pictures = place
     how, steps = cancel(), request.steps
     if how is not Cancel.NONE:
         return None, how
-    pace = Pace(looks.preview_interval)
-    report(Progress("sampling", index, pictures, 0, steps))
+    pace, tally = Pace(looks.preview_interval), Tally(0)
+    progress = Progress("sampling", index, pictures, 0, steps, None, tally)
+    report(progress)
 
     def told(step: int, latents: Tensor | None) -> bool:
         nonlocal how
-        image = preview(latents, request, looks.preview_side) if latents is not None and pace.due() else None
-        report(Progress("sampling", index, pictures, min(step, steps), steps, image))
+        tally.done = min(step, steps)
+        if latents is not None and pace.due():
+            began = time.monotonic()
+            try:
+                image = preview(latents, request, looks.preview_side)
+            except (MemoryError, RuntimeError, ValueError) as error:  # no reason to draw nothing
+                log.warning("no more previews of this picture: %s", type(error).__name__)
+                image, pace.interval = None, 0
+            pace.spent(time.monotonic() - began)
+            report(progress.now._replace(preview=image))
         how = cancel() if how is Cancel.NONE else how
         return how is Cancel.NONE
 

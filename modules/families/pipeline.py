@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,7 +20,7 @@ from torch import Tensor
 from modules.catalog import folder
 from modules.catalog.card import Card
 from modules.catalog.notes import read_json
-from modules.core.errors import BadModelFile, EaselError, Unsupported
+from modules.core.errors import BadModelFile, EaselError, NotNumbers, Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Storage
@@ -89,7 +90,7 @@ class AnyPipeline:
 
 def draw(model: Model, request: GenerationRequest, prompts: tuple[str, str], start: Image.Image | None, told: Told) -> Image.Image | None:
     """One picture; None where it was ended before there was one. request: resolved and single. prompts: the positive and the negative one, as the pipeline reads them. start: of img2img.
-    told: after each step. Raises Unsupported for what this pipeline has no word for."""
+    told: after each step. Raises Unsupported for what this pipeline has no word for, NotNumbers."""
     pipeline = model.parts["pipeline"]
     scheduler = pipeline.scheduler
     autoencoder = getattr(pipeline, "vae", None)
@@ -98,8 +99,7 @@ def draw(model: Model, request: GenerationRequest, prompts: tuple[str, str], sta
         if tiles:
             autoencoder.enable_tiling()  # type: ignore[union-attr]
         pipeline.scheduler = scheduler_for(scheduler, request)
-        made: Image.Image = pipeline(**arguments(pipeline, request, prompts, start, told, model.device)).images[0]
-        return made
+        return picture_of(pipeline(**arguments(pipeline, request, prompts, start, told, model.device)).images[0], type(pipeline).__name__)
     except Ended:
         return None
     except EaselError:
@@ -115,12 +115,22 @@ def draw(model: Model, request: GenerationRequest, prompts: tuple[str, str], sta
             autoencoder.disable_tiling()  # type: ignore[union-attr]
 
 
+def picture_of(made: Any, by: str) -> Image.Image:
+    """made: [H, W, C] in 0..1, rounded as diffusers does; or a picture, of a pipeline that makes nothing else. Raises NotNumbers."""
+    if isinstance(made, Image.Image):
+        return made
+    if not np.isfinite(made).all():
+        raise NotNumbers(f"diffusers' {by} drew not-a-number.", "Choose another checkpoint, or download it again.", "model")
+    image: Image.Image = diffusers.DiffusionPipeline.numpy_to_pil(made)[0]
+    return image
+
+
 def arguments(pipeline: Any, request: GenerationRequest, prompts: tuple[str, str], start: Image.Image | None, told: Told, device: str) -> dict[str, Any]:
     """What `__call__` is given: each thing under the name that this pipeline has for it."""
     known = inspect.signature(type(pipeline).__call__).parameters
     generator = torch.Generator(device if request.noise_source == "GPU" else "cpu").manual_seed(request.seed % 2**63)
     given: dict[str, Any] = {"prompt": prompts[0], "width": request.width, "height": request.height, "num_inference_steps": request.steps}
-    given |= {"generator": generator, "output_type": "pil", "num_images_per_prompt": 1}
+    given |= {"generator": generator, "output_type": "np", "num_images_per_prompt": 1}
     given["true_cfg_scale" if "true_cfg_scale" in known else "guidance_scale"] = request.cfg_scale
     if "true_cfg_scale" in known and _embeds_guidance(pipeline):
         given["guidance_scale"] = request.guidance.distilled

@@ -22,6 +22,10 @@ class ByteCache(Generic[Value]):
         self._held.move_to_end(key)
         return self._held[key][0]
 
+    def matching(self, wanted: Callable[[Hashable], bool]) -> list[Value]:
+        """Values by their keys."""
+        return [held[0] for key, held in self._held.items() if wanted(key)]
+
     def make_room(self, size: int) -> None:
         """Lets go of the oldest values until `size` more bytes fit; called before a load, so that two models are never held where one fits."""
         let_go = False

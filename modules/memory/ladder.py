@@ -25,6 +25,7 @@ SHORT: Mapping[Work, str] = {
     "enlarging": "Memory ran short while the picture was enlarged.",
     "finishing": "Memory ran short while the picture was finished.",
 }
+REMEDY = "Make the picture or the batch smaller, or start with --medvram or --lowvram."
 DRAWING: tuple[Work, ...] = ("loading", "reading", "starting", "sampling", "autoencoding", "enlarging")
 
 
@@ -94,7 +95,7 @@ def patiently(do: Callable[[], T], short: Callable[[], OutOfMemory]) -> T:
     return fitting(do, ease)
 
 
-def exhausted(work: Work, device: str, size: tuple[int, int]) -> OutOfMemory:
+def exhausted(work: Work, device: str, size: tuple[int, int], remedy: str = REMEDY) -> OutOfMemory:
     """No rung is left. size: of the picture."""
     what = f"The {device} ran out of memory at {size[0]} x {size[1]}. {SHORT[work]} What could be done about it was not enough."
-    return OutOfMemory(what, "Make the picture or the batch smaller, or start with --medvram or --lowvram.")
+    return OutOfMemory(what, remedy)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from modules.core.errors import BadModelFile
+from modules.core.errors import BadModelFile, NotNumbers
 from modules.memory.device import is_out_of_memory
 from modules.networks.retinaface import STRIDES, RetinaFace
 from modules.networks.upscalers import Pause, interruptible
@@ -37,10 +37,11 @@ SMALLEST, LONGEST = 640, 2048
 
 @dataclass(frozen=True)
 class Detector:
-    """network: in fp32 on its device."""
+    """network: in fp32 on its device. name: of the file that the user knows."""
 
     network: RetinaFace
     device: str
+    name: str
 
     @property
     def size(self) -> int:
@@ -49,7 +50,8 @@ class Detector:
 
     @torch.inference_mode()
     def faces(self, picture: np.ndarray, pause: Pause = lambda: None) -> list[np.ndarray]:
-        """picture uint8 [H, W, 3], red first -> [5, 2] of each face, x and y in pixels, in the order of `imaging.faces.PLACES`; the surest first."""
+        """picture uint8 [H, W, 3], red first -> [5, 2] of each face, x and y in pixels, in the order of `imaging.faces.PLACES`; the surest first.
+        Raises NotNumbers."""
         height, width = picture.shape[:2]
         scale = min(max(1, SMALLEST / min(height, width)), LONGEST / max(height, width))
         seen = picture
@@ -59,6 +61,8 @@ class Detector:
         pixels = torch.from_numpy(seen[..., ::-1].astype(np.float32) - MEAN).permute(2, 0, 1)[None].to(self.device, torch.float32)
         with interruptible(self.network, pause):
             scores, boxes, points = (values.cpu().numpy() for values in self.network(pixels))
+        if not all(np.isfinite(values).all() for values in (scores, boxes, points)):
+            raise NotNumbers(f"The face detector {self.name} made not-a-number of a picture.", "Download it again.", "faces")
         kept = scores > SURE
         guesses = guessed(*seen.shape[:2])[kept]
         order = np.argsort(-scores[kept], kind="stable")
@@ -114,7 +118,7 @@ def load(path: Path, device: str, name: str = "") -> Detector:
             raise
         reason = str(error).splitlines()[0][:200]
         raise BadModelFile(f"{name} is no RetinaFace network on a ResNet-50: {reason}", "Take detection_Resnet50_Final.pth.") from None
-    return Detector(network.to(device, torch.float32).eval().requires_grad_(False), device)
+    return Detector(network.to(device, torch.float32).eval().requires_grad_(False), device, name)
 
 
 def _depths(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from modules.catalog import upscalers as catalog
 from modules.catalog.header import Header
-from modules.core.errors import BadModelFile
+from modules.core.errors import BadModelFile, NotNumbers
 from modules.memory.device import is_out_of_memory
 from modules.networks.architectures import recognised
 from modules.networks.codeformer import CodeFormer
@@ -28,12 +28,13 @@ Draw = Callable[[Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class Restorer:
-    """side: pixels of the squares that it takes. draw: `network`, called its way."""
+    """side: pixels of the squares that it takes. draw: `network`, called its way. name: of the file that the user knows."""
 
     network: nn.Module
     draw: Draw
     side: int
     device: str
+    name: str
 
     @property
     def size(self) -> int:
@@ -42,10 +43,12 @@ class Restorer:
 
     @torch.inference_mode()
     def restore(self, face: np.ndarray, weight: float = 0.0, pause: Pause = lambda: None) -> np.ndarray:
-        """face uint8 [side, side, 3] -> the same, drawn anew. weight: see CodeFormer; GFPGAN has none."""
+        """face uint8 [side, side, 3] -> the same, drawn anew. weight: see CodeFormer; GFPGAN has none. Raises NotNumbers."""
         pixels = torch.from_numpy(face.copy()).permute(2, 0, 1)[None].to(self.device, torch.float32) / 127.5 - 1
         with interruptible(self.network, pause):
             drawn = self.draw(pixels, weight)[0].clamp(-1, 1)
+        if not drawn.isfinite().all():
+            raise NotNumbers(f"The face network {self.name} made not-a-number of a face.", "Download it again, or choose another one.", "faces")
         return ((drawn + 1) * 127.5).round().permute(1, 2, 0).to("cpu", torch.uint8).numpy()
 
 
@@ -58,7 +61,7 @@ def load(path: Path, device: str, name: str = "") -> Restorer:
     tensors = {short: read[full] for short, full in zip(plain, weights.shapes, strict=True)}
     network, draw, side = _codeformer(tensors, name) if "position_emb" in tensors else _gfpgan(tensors, name)
     network.to(device, torch.float32).eval().requires_grad_(False)
-    return Restorer(network, draw, side, device)
+    return Restorer(network, draw, side, device, name)
 
 
 def _codeformer(tensors: dict[str, Tensor], name: str) -> tuple[nn.Module, Draw, int]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from modules.core.errors import BadModelFile, Unsupported
+from modules.core.errors import BadModelFile, InvalidRequest, Unsupported
 from modules.networks import lora_delta
 from modules.networks.lora_file import FileLayer, LoraFile, count
 from modules.networks.lora_names import DENOISER, Names, Place, split
@@ -68,7 +68,8 @@ class _Share(NamedTuple):
 @contextmanager
 def worn(parts: Mapping[str, Any], wears: Sequence[Wear]) -> Iterator[list[Fit]]:
     """Inside, the model's networks wear these; -> what became of each, in the order given. parts: components by name, as in `families.family.Model`.
-    Raises BadModelFile for a damaged file, Unsupported for one made for another kind of model; the model is then as it was."""
+    Raises BadModelFile for a damaged file, Unsupported for one made for another kind of model, InvalidRequest for strengths that no number can hold; the model
+    is then as it was."""
     names = Names(parts)
     shares: dict[Place, list[_Share]] = {}
     order = sorted(range(len(wears)), key=lambda number: (wears[number].order, wears[number].te, wears[number].unet, wears[number].dyn))
@@ -131,6 +132,8 @@ def _dress(layer: nn.Module, shares: Sequence[_Share], own: Mapping[int, Tensor]
         for name, total in sums.items():
             kept = own[id(layer)] if name == "weight" else layer._parameters.get("bias")
             whole = total if kept is None else kept.detach().to(torch.float32) + total.reshape(kept.shape).to(kept.device)
+            if not whole.isfinite().all():
+                _check(layer, name, shares, own, kept)
             _swap(layer, name, nn.Parameter(whole.to(own[id(layer)].dtype), requires_grad=False), standing)
 
 
@@ -149,11 +152,15 @@ def _bend(layer: Packed, shares: Sequence[_Share], own: Mapping[int, Tensor], st
             return total
 
         before, plain = layer.added, layer.bare().float()
-        if (bias := added(plain, "bias")) is not None:
+        total, bias = added(plain), added(plain, "bias")
+        for name, one in (("weight", total), ("bias", bias)):
+            if one is not None and not one.isfinite().all():
+                _check(layer, name, shares, {**own, id(layer): plain}, plain)
+        if bias is not None:
             kept = layer._parameters.get("bias")
             whole = bias if kept is None else kept.detach().to(torch.float32) + bias.reshape(kept.shape).to(kept.device)
             _swap(layer, "bias", nn.Parameter(whole.to(layer.number), requires_grad=False), standing)
-        if added(plain) is None:
+        if total is None:
             return
 
     def bent(weight: Tensor) -> Tensor:
@@ -179,8 +186,6 @@ def _added(share: _Share, parts: Mapping[str, Tensor], own: Mapping[int, Tensor]
             raise Unsupported(what, NEEDS, "prompt") from error
     if (bias := lora_delta.bias_delta(parts)) is not None:
         found["bias"] = bias.flatten()[rows]
-    if not all(torch.isfinite(added).all() for added in found.values()):
-        raise BadModelFile(f"{share.file.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
     return found
 
 
@@ -193,6 +198,18 @@ def _joined(share: _Share, looked_at: bool, own: Mapping[int, Tensor]) -> Tensor
     weights = [layer.bare().to(device) if isinstance(layer, Packed) and id(layer) not in own else own[id(layer)] for layer in share.whole]
     whole = [weight.detach().to(torch.float32) for weight in weights]
     return torch.cat(whole) if len(whole) > 1 else whole[0]
+
+
+def _check(layer: nn.Module, name: str, shares: Sequence[_Share], own: Mapping[int, Tensor], kept: Tensor | None) -> None:
+    """Why a layer's new weight or bias is not of numbers. own: as of `_dress`, with this layer's. kept: its own. Raises BadModelFile, InvalidRequest; not where the model's own is to blame."""
+    if kept is not None and not kept.isfinite().all():
+        return
+    for share in shares:
+        added = _added(share, share.file.read(share.layer, own[id(layer)].device), own).get(name)
+        if added is not None and not added.isfinite().all():
+            raise BadModelFile(f"{share.file.name} holds values that are no numbers.", "Its training or its download failed; use another LoRA.", "prompt")
+    worn = ", ".join(dict.fromkeys(f"{share.file.name} at {share.strength:g}" for share in shares))
+    raise InvalidRequest(f"A weight of the model would be larger than any number: {worn}.", "Give the LoRA a smaller weight.", "prompt")
 
 
 def _swap(layer: nn.Module, name: str, new: nn.Parameter, standing: ExitStack) -> None:

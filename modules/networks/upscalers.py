@@ -18,7 +18,7 @@ from PIL import Image
 
 from modules.catalog import upscalers as catalog
 from modules.catalog.header import Header
-from modules.core.errors import BadModelFile, Unsupported
+from modules.core.errors import BadModelFile, NotNumbers, Unsupported
 from modules.imaging import patches
 from modules.memory.device import is_out_of_memory
 from modules.networks.architectures import recognised
@@ -67,7 +67,8 @@ class Upscaler:
         pause: Pause = lambda: None,
     ) -> Image.Image:
         """The picture `scale` times larger, in its own mode where that has colours. Transparency is enlarged apart, by Lanczos.
-        tile, overlap: pixels of the small picture; 0: all at once. done(pieces, of), pause: see `imaging.patches` and `Pause`."""
+        tile, overlap: pixels of the small picture; 0: all at once. done(pieces, of), pause: see `imaging.patches` and `Pause`.
+        Raises BadModelFile, NotNumbers."""
         alpha = image.getchannel("A") if image.mode == "RGBA" and self.mode != "RGBA" else None
         picture = np.asarray(image.convert(self.mode))
         picture = picture[..., None] if picture.ndim == 2 else picture
@@ -81,7 +82,7 @@ class Upscaler:
     def _enlarge(self, piece: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(piece).permute(2, 0, 1)[None].to(self.device, self.dtype)
         try:
-            return self.network(pixels)[0].permute(1, 2, 0).float().cpu().numpy()
+            made: np.ndarray = self.network(pixels)[0].permute(1, 2, 0).float().cpu().numpy()
         except (RuntimeError, ValueError, IndexError, AssertionError) as error:
             if is_out_of_memory(error):
                 raise
@@ -89,6 +90,9 @@ class Upscaler:
             raise BadModelFile(
                 f"{self.name} failed on {piece.shape[1]} x {piece.shape[0]} pixels: {reason}", "Choose another upscaler or tile size."
             ) from error
+        if not np.isfinite(made).all():
+            raise NotNumbers(f"The upscaler {self.name} made not-a-number of a picture.", "Choose another upscaler, or download this one again.")
+        return made
 
 
 def load(path: Path, device: str, dtype: torch.dtype, name: str = "") -> Upscaler:

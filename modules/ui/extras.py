@@ -45,7 +45,7 @@ HIDDEN: dict[str, str] = {
 }
 ACCORDIONS: layout.Accordions = (
     ("Faces", "faces", (("faces.gfpgan",), ("faces.codeformer", "faces.codeformer_weight"))),
-    ("Computing", "computing", (("enlarging.tile", "enlarging.overlap"), ("precision",))),
+    ("Computing", "computing", (("enlarging.tile", "enlarging.overlap"), ("precision",), ("enlarging.full",))),
 )
 
 SOURCES = {"single": "Single Image", "batch": "Batch Process", "folder": "Batch from Directory"}

@@ -144,7 +144,13 @@ ACCORDIONS: Accordions = (
     (
         "Computing",
         "computing",
-        (("noise_source", "precision"), ("text_precision", "storage"), ("batched", "guidance.apart"), ("enlarging.tile", "enlarging.overlap")),
+        (
+            ("noise_source", "precision"),
+            ("text_precision", "storage"),
+            ("batched", "guidance.apart"),
+            ("enlarging.tile", "enlarging.overlap"),
+            ("enlarging.full",),
+        ),
     ),
 )
 

@@ -32,6 +32,7 @@ NOT_A1111S = {
     "refiner.checkpoint_hash",
     "refiner.vae",
     "refiner.vae_hash",
+    "enlarging.full",
     "enlarging.networks",
     "faces.networks",
     "init.batch",

@@ -41,7 +41,7 @@ class Studio:
         self.networks = Warm(self.library, machine, data / "converted")
         steps = Steps(self.library, Upscalers(self.networks), FaceRestorers(self.networks))
         saving: Callable[[Any], Saving] = lambda values: with_values(Saving(), values)  # noqa: E731
-        self.extras = Extras(steps, machine, self.blobs, Outputs(self.outputs), saving, lambda: {"machine": "a test"})
+        self.extras = Extras(steps, machine, self.blobs, Outputs(self.outputs), saving, lambda: {"machine": "a test"}, self.networks.unload)
         self.events: list[Progress | Picture] = []
 
     def make(self, *images: Image.Image | bytes, save: bool = False, saving: dict[str, Any] | None = None, **values: Any) -> Made:

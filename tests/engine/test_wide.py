@@ -15,17 +15,20 @@ from PIL import Image
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
-from modules.core.errors import EaselError, Unsupported
+from modules.core.errors import EaselError, NotNumbers, Unsupported
 from modules.core.options import Looks
 from modules.core.params import from_dict
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Progress, Result
 from modules.engine.generate import Engine
+from modules.engine.healing import MODEL_FULL
 from modules.engine.save import Outputs
 from modules.families.pipeline import pipeline_class
 from modules.networks.lora import weight_of
+from tests.engine import faults
 from tests.engine.conftest import pixels
+from tests.engine.faults import Spoilt
 from tests.networks import lora_files, tiny_folders
 
 
@@ -67,7 +70,43 @@ def test_a_picture_is_what_the_pipeline_alone_draws(engine: Engine, name: str) -
     assert np.array_equal(pixels(second), pixels(run(engine, name, seed=6, negative_prompt="blue").pictures[0]))
     assert f"Pipeline: {type(pipeline).__name__}" in picture.infotext and "Seed: 5" in picture.infotext
     steps = [event for event in seen if isinstance(event, Progress) and event.phase == "sampling"]
-    assert {event.step for event in steps if event.picture == 0} >= {0, 1, 2, 3} and any(event.preview for event in steps)
+    assert [event.now.step for event in steps if event.picture == 0][-1] == 3 and any(event.preview for event in steps)
+
+
+def test_steps_are_counted_and_not_reported(engine: Engine) -> None:
+    seen: list[Any] = []
+    engine.looks = lambda: Looks(preview_interval=0)
+    try:
+        run(engine, "lumina", seen)
+    finally:
+        engine.looks = lambda: Looks(preview_interval=0.0001)
+    (step,) = (event for event in seen if isinstance(event, Progress) and event.phase == "sampling")
+    assert step.step == 0 and step.now.step == 3
+
+
+def test_a_pipeline_that_overflows_in_half_precision_draws_in_fp32_and_says_so(engine: Engine) -> None:
+    with faults.spoiling(Spoilt("PixArtTransformer2DModel", half=True)) as told:
+        result = run(engine, "pixart", precision="bf16", batch_size=2)
+        assert told[0] and MODEL_FULL in result.notes
+        assert [picture.request.precision for picture in result.pictures] == ["fp32", "fp32"]
+        assert [picture.data for picture in run(engine, "pixart", precision="fp32", batch_size=2).pictures] == [picture.data for picture in result.pictures]
+
+
+def test_a_pipeline_without_numbers_draws_nothing_and_says_whose_fault_it_is(engine: Engine) -> None:
+    before = run(engine, "pixart").pictures[0].data
+    with faults.spoiling(Spoilt("Decoder")), pytest.raises(NotNumbers, match="diffusers' PixArtSigmaPipeline drew not-a-number"):
+        run(engine, "pixart")
+    weight = weight_of(engine.models.load(engine.shelf.hashed(engine.shelf.checkpoint("pixart")), "fp32").model.parts["transformer"].proj_out)
+    kept = weight.detach().clone()
+    try:
+        with torch.no_grad():
+            weight.fill_(float("nan"))
+        with pytest.raises(NotNumbers, match="The transformer of pixart holds values that are no numbers"):
+            run(engine, "pixart")
+    finally:
+        with torch.no_grad():
+            weight.copy_(kept)
+    assert run(engine, "pixart").pictures[0].data == before
 
 
 def test_samplers_of_ours_step_a_model_of_noise(engine: Engine) -> None:
@@ -94,10 +133,10 @@ def test_cancel_ends_after_the_step_in_hand(engine: Engine) -> None:
     seen: list[Any] = []
 
     def cancel() -> Cancel:
-        return Cancel.STOP if any(isinstance(event, Progress) and event.step >= 2 for event in seen) else Cancel.NONE
+        return Cancel.STOP if any(isinstance(event, Progress) and event.now.step >= 2 for event in seen) else Cancel.NONE
 
     result = run(engine, "lumina", seen, cancel, steps=50, batch_size=2)
-    assert result.cancelled is Cancel.STOP and max(event.step for event in seen if isinstance(event, Progress)) <= 3
+    assert result.cancelled is Cancel.STOP and max(event.now.step for event in seen if isinstance(event, Progress)) <= 3
     assert [picture.complete for picture in result.pictures] in ([], [False])
 
 

@@ -86,6 +86,9 @@ class Enlarging:
         256
     )
     overlap: Annotated[int, Param("Upscaler tile overlap", 0, 512, 8, usual=128, hint="Neighbouring tiles fade into each other over half of it.")] = 32
+    full: Annotated[
+        bool, Param("Upscaler in full precision", hint="fp32 where the rest is half. Done by itself where an upscaler would make not-a-number.")
+    ] = False
     networks: Annotated[dict[str, str], Param("Upscalers used", hint="Name and sha256 of each; filled in when the request is resolved.")] = field(
         default_factory=dict
     )

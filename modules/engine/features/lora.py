@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modules.catalog.card import Card
 from modules.core.request import GenerationRequest
 from modules.engine import loras
 from modules.engine.feature import Feature
@@ -28,6 +29,10 @@ class Loras(Feature):
     def on_texts(self) -> Hashable:
         return tuple(sorted((one.digest, one.tag.te, one.tag.dyn) for one in self.found if one.tag.te))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(f"LoRA {one.tag.name}" for one in self.found)
+
     @contextmanager
     def attach(self, model: Model) -> Iterator[None]:
         wears = [Wear(self._path(one), one.digest, one.tag.te, one.tag.unet, one.tag.dyn, one.card.path.name) for one in self.found]
@@ -41,9 +46,9 @@ class Loras(Feature):
         return pickles.readable(one.card.path, one.digest, self.converted)
 
 
-def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str], None], model: Model, converted: Path) -> tuple[Feature, ...]:
-    """What a model wears in a stage; () for nothing. request: the stage's, resolved. converted: where pickles lie that became safetensors."""
-    found = loras.summed(loras.worn(request, shelf, model.card))
+def of_stage(request: GenerationRequest, shelf: loras.Shelf, say: Callable[[str], None], checkpoint: Card, converted: Path) -> tuple[Feature, ...]:
+    """What a checkpoint's model wears in a stage; () for nothing. request: the stage's, resolved. converted: where pickles lie that became safetensors."""
+    found = loras.summed(loras.worn(request, shelf, checkpoint))
     return (Loras(tuple(found), say, converted),) if found else ()
 
 

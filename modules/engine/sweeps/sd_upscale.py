@@ -17,10 +17,10 @@ from modules.engine.sweeps.part import Outcome, Part, Sweep
 from modules.engine.sweeps.script import ScriptRecord
 from modules.engine.sweeps.seeds import advanced, plain, settled
 from modules.engine.sweeps.tiling import tiled
-from modules.engine.sweeps.tools import Tools
+from modules.engine.sweeps.tools import Enlarged, Tools
 from modules.engine.upscaler_names import with_network
 from modules.imaging.opening import MOST
-from modules.imaging.resize import UPSCALERS, upscale
+from modules.imaging.resize import UPSCALERS
 from modules.imaging.tiles import Place, join, split
 
 
@@ -38,14 +38,15 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
     """`count` times the whole, the seed one up for each."""
     whole = settled(request, tools)
     found = tools.upscaler(arguments.upscaler, "script.args.upscaler", replace(whole, enlarging=request.enlarging))
-    name, upscaler = found.name, found.enlarge
+    name, enlarge = found.name, found.enlarge
     script = replace(whole.script, args={**whole.script.args, "upscaler": name})
-    whole = replace(whole, enlarging=with_network(whole.enlarging, found.networks), script=script)
+    whole = replace(whole, script=script)
     source = tools.started(request)
-    if upscaler and source.width * source.height * arguments.scale**2 > MOST:
+    if enlarge and source.width * source.height * arguments.scale**2 > MOST:
         what = f"SD upscale: {source.width} x {source.height} pixels, {arguments.scale} times larger, are more than {MOST // 10**6} megapixels."
         raise InvalidRequest(what, "Give a smaller scale or picture.", "script.args.scale")
-    larger = upscale(source, arguments.scale, upscaler) if upscaler else source
+    larger, how, notes = enlarge(source, arguments.scale) if enlarge else Enlarged(source, whole.enlarging)
+    whole = replace(whole, enlarging=with_network(replace(whole.enlarging, tile=how.tile, full=how.full), found.networks))
     tiles = tiled(larger.size, whole, arguments.overlap, "SD upscale", "overlap")
     keys = {"SD upscale overlap": arguments.overlap, "SD upscale upscaler": name}
     before = split(larger, tiles)
@@ -68,7 +69,7 @@ def sweep(request: GenerationRequest, arguments: Arguments, tools: Tools) -> Swe
             pictures.append(tools.picture(join({**before, **done}, tiles), alone, text, complete and len(done) == tiles.count))
         if stopped:
             break
-    return Outcome(whole, tuple(pictures), infotexts=(text,) * len(pictures))
+    return Outcome(whole, tuple(pictures), infotexts=(text,) * len(pictures), notes=notes)
 
 
 def _part(whole: GenerationRequest, repeat: int, index: int, reference: str) -> GenerationRequest:

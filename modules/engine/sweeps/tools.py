@@ -14,6 +14,7 @@ from PIL import Image
 from modules import __version__
 from modules.core.blobs import Blobs
 from modules.core.errors import InvalidRequest
+from modules.core.groups.passes import Enlarging
 from modules.core.params import to_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Picture
@@ -21,19 +22,27 @@ from modules.core.saving import Saving
 from modules.engine.ready import Ready, recorded, unchanged
 from modules.imaging.background import flatten
 from modules.imaging.opening import opened
-from modules.imaging.resize import UPSCALERS, Upscaler
+from modules.imaging.resize import UPSCALERS, upscale
 from modules.infotext import files
 
 UNPLACED = -1
 """Index of a composed picture until the driver counts it among the pictures of the run."""
 
 
+class Enlarged(NamedTuple):
+    """how: the picture was enlarged in the end, where memory was short or half precision overflowed. notes: what the user should know of it."""
+
+    image: Image.Image
+    how: Enlarging
+    notes: tuple[str, ...] = ()
+
+
 class NamedUpscaler(NamedTuple):
-    """name: as it stands in the list. networks: name and sha256 of its file, empty where it needs none. enlarge: None for "None"."""
+    """name: as it stands in the list. networks: name and sha256 of its file, empty where it needs none. enlarge(picture, scale): None for "None"."""
 
     name: str
     networks: dict[str, str]
-    enlarge: Upscaler | None
+    enlarge: Callable[[Image.Image, float], Enlarged] | None
 
 
 def without_file(name: str, field: str, whole: GenerationRequest) -> NamedUpscaler:
@@ -42,7 +51,8 @@ def without_file(name: str, field: str, whole: GenerationRequest) -> NamedUpscal
     found = names.get(name.strip().casefold())
     if found is None:
         raise InvalidRequest(f"There is no upscaler {name[:80]!r}.", f"Choose one of {', '.join(UPSCALERS)}.", field)
-    return NamedUpscaler(found, {}, UPSCALERS[found])
+    upscaler = UPSCALERS[found]
+    return NamedUpscaler(found, {}, upscaler and (lambda image, scale: Enlarged(upscale(image, scale, upscaler), whole.enlarging)))
 
 
 @dataclass(frozen=True)
