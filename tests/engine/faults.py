@@ -90,7 +90,7 @@ def engine(data: Path) -> Engine:
     checkpoint("loud unet", louder(whole, {"diffusion_model.input_blocks.0.0.weight": LOUD}))
     checkpoint("loud text", louder(whole, {"layers.1.mlp.fc1.weight": 1000, "layers.1.mlp.fc2.weight": LOUD}))
     checkpoint("loud decoder", louder(whole, {"first_stage_model.decoder.conv_in.weight": LOUD}))
-    checkpoint("loud encoder", louder(whole, {"first_stage_model.encoder.conv_in.weight": LOUD}))
+    checkpoint("loud encoder", louder(whole, {"first_stage_model.encoder.conv_in.weight": 8 * LOUD}))
 
     own = {name.removeprefix("first_stage_model."): tensor for name, tensor in whole.items() if name.startswith("first_stage_model.")}
     save(models / "VAE" / "broken.safetensors", spoilt(own, "decoder.conv_out.weight"))
@@ -106,11 +106,11 @@ def engine(data: Path) -> Engine:
     place, network = models / "ControlNet", tiny_control.controlnet(unet)
     edges = {name: tensor.half() for name, tensor in network.state_dict().items()}
     tiny_control.save(place / "broken edges.safetensors", spoilt(edges, "controlnet_mid_block.weight"))
-    tiny_control.save(place / "loud edges.safetensors", louder(edges, {"controlnet_mid_block.weight": LOUD * 10}))
+    tiny_control.save(place / "loud edges.safetensors", louder(edges, {"controlnet_mid_block.weight": 5 * LOUD}))
     sketch = dict(tiny_control.t2i_adapter().state_dict())
     tiny_control.save(place / "broken sketch.safetensors", spoilt(sketch, "body.0.resnets.0.block1.weight"))
     plain = tiny_control.ip_adapter(unet, "plain")
-    tiny_control.save(place / "broken face.safetensors", spoilt(plain, "ip_adapter.1.to_k_ip.weight"))
+    tiny_control.save(place / "broken face.safetensors", spoilt(plain, "ip_adapter.1.to_v_ip.weight"))
     tiny_control.save_image_encoder(models / "clip_vision" / "clip.safetensors")
 
     save(models / "embeddings" / "brokenword.safetensors", {"emb_params": torch.full((2, tiny.WIDTH), NAN)})
