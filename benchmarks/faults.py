@@ -96,7 +96,7 @@ def numbers() -> list[str]:
             own = Machine.vae_dtype
             if case.half_vae:
                 engine.unload()
-                Machine.vae_dtype = lambda machine, precision: torch.float16  # type: ignore[method-assign]
+                Machine.vae_dtype = lambda machine, precision: torch.float16  # type: ignore[method-assign, assignment]
             seen: list[Picture] = []
             try:
                 with faults.spoiling(case.spoilt):

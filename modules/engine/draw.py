@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -163,7 +164,7 @@ class Drawing:
             healing = relay.healing = Healing(
                 request, lambda: self._room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
             )
-            healing.autoencoder = lambda whose: f"The VAE {stand_in.path.name}" if (stand_in := vaes[whose.path]) else f"The VAE of {whose.name}"
+            healing.autoencoder = partial(_spoken, vaes)
             acting = healing.attempt("loading", lambda: relay.acting)
             if tiles(request, plan(request, relay.record, self.card.native), acting.model, self.means.machine.free()):
                 healing.tiled("" if request.vae_tiled else TILED)
@@ -361,6 +362,12 @@ class Drawing:
             raise BadModelFile(NAN, NAN_REMEDY, "model")
         note = f"{NAN} {next(iter(lost.values()), NAN_REMEDY)}" if len(sound) < len(take) else ""
         return [(healing.attempt("finishing", partial(finished, *one), once=self.request.outpaints), note) for one in sound], how
+
+
+def _spoken(vaes: Mapping[Path, Card | None], checkpoint: Card) -> str:
+    """The autoencoder of a checkpoint, at the beginning of a sentence."""
+    stand_in = vaes.get(checkpoint.path)
+    return f"The VAE {stand_in.path.name}" if stand_in else f"The VAE of {checkpoint.name}"
 
 
 def _stage(stage: Stage, relay: Relay, requests: list[GenerationRequest], features: Sequence[Feature], latents: Tensor | None) -> Tensor:

@@ -63,7 +63,7 @@ class Painter(Whole):
         blobs = Blobs(outputs.parent / "inputs")
         self.networks = Warm(library, machine, outputs / "converted")
         steps = Steps(library, Upscalers(self.networks), FaceRestorers(self.networks))
-        self.extras = Extras(steps, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict)
+        self.extras = Extras(steps, machine, blobs, Outputs(outputs), lambda values: with_values(Saving(), values), dict, self.networks.unload)
 
     def warm(self) -> str:
         self.loaded = True
