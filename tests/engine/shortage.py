@@ -24,6 +24,7 @@ from modules.core.params import from_dict
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
+from modules.engine.features import watch as watching
 from modules.engine.features.watch import Watch
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
@@ -72,11 +73,13 @@ class Short(TorchDispatchMode):
                 self.phase = before
 
         Watch._shown = previewed  # type: ignore[assignment,method-assign]
+        self._share, watching.SHARE = watching.SHARE, 1e9  # each call is shown, so that all runs have the same operations
         super().__enter__()
         return self
 
     def __exit__(self, *trouble: Any) -> None:
         Watch._shown = self._shown  # type: ignore[method-assign]
+        watching.SHARE = self._share
         super().__exit__(*trouble)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

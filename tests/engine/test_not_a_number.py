@@ -140,6 +140,7 @@ def wish(values: dict[str, Any]) -> GenerationRequest:
 
 def run(engine: Engine, request: Any, saw: Callable[[Progress | Picture], None] = lambda event: None) -> Result:
     engine.first_passes = FirstPasses()
+    engine.previews.costs.clear()  # the first call of each run is shown
     return engine.run(request, saw, lambda: Cancel.NONE, save=False)
 
 

@@ -17,7 +17,6 @@ from tests.engine import control_studio, shortage
 from tests.engine.shortage import ERRORS, Short, wish
 from tests.networks import small, small_faces
 
-
 BESIDE = ("loading", "upscaling", "restoring faces")
 
 
