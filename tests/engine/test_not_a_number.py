@@ -180,7 +180,8 @@ def test_no_black_picture_in_silence(engine: Engine, at: At, case: Case, monkeyp
         assert note in result.notes
         said = [value_of(picture.request, named(GenerationRequest, field)) for picture in result.pictures]
         assert {*said} == {"fp32" if field == "precision" else True} and all(pixels(picture).std() > 5 for picture in result.pictures)
-        again = run(engine, with_values(result.request, {field: said[0]}))
+        texts = result.pictures[0].request.text_precision
+        again = run(engine, with_values(result.request, {field: said[0], "text_precision": texts}))
         assert [picture.data for picture in again.pictures] == [picture.data for picture in result.pictures], "what is recorded makes it again"
     if case.same:
         assert [picture.data for picture in result.pictures] == drawn(engine, request)
