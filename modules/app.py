@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LATELY = 500
+"""Finished jobs among which those of a discarded training are looked for."""
 MEASURING = 60.0
 """Seconds that a question to the worker may take; a model that must be loaded first is in it."""
 
@@ -98,7 +100,7 @@ class App:
         self.store = Store(self.paths.history)
         self.queue = Queue(self.store, resume)
         self.worker = Worker(self.queue, self._make_runner)
-        self.trainings = Desk(self.paths, self.queue, lambda request, owner: self.submit(request, owner), self.card)
+        self.trainings = Desk(self.paths, self.queue, lambda request, owner: self.submit(request, owner), self.card, lambda: self.store.recent(LATELY))
         self._warmth = "Getting ready"
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._room: Callable[[], Room] = lambda: Room(free_memory())

@@ -5,6 +5,7 @@ The queue is a higher layer's: what is asked of it is handed over.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modules.catalog.card import Card
-from modules.core.errors import InvalidRequest, NotFound, OutputTrouble, Unavailable
+from modules.core.errors import EaselError, InvalidRequest, NotFound, OutputTrouble, Unavailable
 from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
@@ -48,6 +49,7 @@ class Line(Protocol):
     def jobs(self, owner: str | None = None) -> Sequence[Any]: ...
     def cancel(self, id: str, how: Cancel = Cancel.STOP) -> None: ...
     def wait(self, version: int, timeout: float | None = None) -> int: ...
+    def delete(self, id: str) -> None: ...
 
 
 class Claim(Protocol):
@@ -67,10 +69,18 @@ class Looked:
 
 
 class Desk:
-    """card: of a request's model, None where there is no model at all. submit: (request, owner) -> the job. Any thread may call anything."""
+    """card: of a request's model, None where there is no model at all. submit: (request, owner) -> the job. lately: finished jobs, the newest first. Any thread may
+    call anything."""
 
-    def __init__(self, paths: Paths, line: Line, submit: Callable[[TrainingRequest, str], Claim], card: Callable[[str], Card | None]) -> None:
-        self.paths, self.line, self.submit, self.card = paths, line, submit, card
+    def __init__(
+        self,
+        paths: Paths,
+        line: Line,
+        submit: Callable[[TrainingRequest, str], Claim],
+        card: Callable[[str], Card | None],
+        lately: Callable[[], Sequence[Any]],
+    ) -> None:
+        self.paths, self.line, self.submit, self.card, self.lately = paths, line, submit, card, lately
         self.sets = Sets(paths.datasets)
 
     def looked(self, request: TrainingRequest, told: Callable[[float], None] = lambda share: None) -> Looked:
@@ -120,7 +130,14 @@ class Desk:
             self.line.cancel(job.id, Cancel.STOP)
             if (job := self.job_of(name)) is not None and self.line.wait(version, PATIENCE) == version:
                 raise Unavailable(f"{name} is still at its last step.", "Try again in a moment.")
-        return runs.discard(name, self.paths) if os.path.lexists(self.paths.training / name) else self.paths.training
+        if not os.path.lexists(self.paths.training / name):
+            return self.paths.training
+        place = runs.discard(name, self.paths)
+        for job in self.lately():  # their picture lies elsewhere now
+            if isinstance(job.request, TrainingRequest) and job.request.name.casefold() == name.casefold():
+                with contextlib.suppress(EaselError):
+                    self.line.delete(job.id)
+        return place
 
     def run(self, name: str, user: str = "") -> Run:
         """Raises NotFound, also for another user's."""
