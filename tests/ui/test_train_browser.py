@@ -128,6 +128,6 @@ def test_a_thing_is_learnt_watched_paused_tried_and_off_to_the_bit(tab: Tab, dat
     assert (data / "models" / "Lora" / f"{NAME}.safetensors").is_file(), "the model that came out of it stays"
     page.click("#tab_queue-button")
     expect(page.locator("#easel_queue .over li").first).to_be_visible()
-    expect(page.locator("#easel_queue .over li", has_text=NAME).filter(has_text="LoRA")).to_have_count(0)
+    expect(page.locator("#easel_queue .over li", has_text=f"{STEPS} steps")).to_have_count(0)
     for place in (data / "training" / ".discarded").glob(f"{NAME}*"):
         shutil.rmtree(place)
