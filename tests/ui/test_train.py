@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
+from modules.core.errors import NotFound
 from modules.core.params import to_dict, walk
 from modules.core.result import Cancel
 from modules.core.training import Pictures, TrainingRequest
@@ -231,5 +232,7 @@ def test_runs_are_seen_gone_on_with_and_discarded(app: DrawnApp, client: TestCli
     assert ask("runs/my run")["stage"] == "queued" and "already" in ask("runs/my run/go-on", {}, status=400)["detail"]
     gone = ask("runs/my run/discard", {})["place"]
     assert gone.startswith("training/.discarded/my run") and (app.paths.data / gone / "recipe.json").is_file()
-    assert app.queue.get(job).state.value == "cancelled" and [run["name"] for run in ask("runs")["runs"]] == ["hers"]
+    with pytest.raises(NotFound):
+        app.queue.get(job)
+    assert [run["name"] for run in ask("runs")["runs"]] == ["hers"]
     assert app.queue.jobs()[0].request.KIND == "generation" and app.queue.live(app.queue.jobs()[0].id).cancel is Cancel.NONE, "nothing else was stopped"
