@@ -1,6 +1,6 @@
-"""One resolved request, drawn take by take: the checkpoint's relay, the stages of a plan, the canvas between them, and pictures out of latents.
+"""A run through the functions of the checkpoint's family: its relay, the stages of a plan, the canvas between them, and pictures out of latents.
 
-Knows features and families by their protocols, and no face. Saves nothing: whoever asks for the takes does.
+Knows features and families by their protocols, and no face.
 """
 
 from __future__ import annotations
@@ -10,102 +10,52 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from modules.catalog.card import Card
-from modules.core.blobs import Blobs
-from modules.core.errors import BadModelFile, NotNumbers
-from modules.core.options import Looks
+from modules.core.errors import BadModelFile
 from modules.core.records.upscalers import LATENT_UPSCALERS
 from modules.core.request import GenerationRequest, single
-from modules.core.result import Cancel, Picture, Progress, Report
-from modules.engine import blame, inversions, upscaler_names, upscalers, wide
-from modules.engine.autoencoders import TILED, Autoencoders, tiles
+from modules.core.result import Cancel, Progress
+from modules.engine import blame, inversions, upscaler_names, upscalers
+from modules.engine.autoencoders import TILED, tiles
 from modules.engine.canvas import Canvas
 from modules.engine.controls import Controls
 from modules.engine.depths import estimated
-from modules.engine.faces import FaceRestorers
 from modules.engine.feature import Feature
 from modules.engine.features import lora, shortcuts
 from modules.engine.features.compiling import Compiling
 from modules.engine.features.distilled import DistilledGuidance
 from modules.engine.features.tiling import Tiling
 from modules.engine.features.watch import Pace, Stopped, Watch
-from modules.engine.first_passes import FirstPasses
 from modules.engine.healing import Again, Healing
-from modules.engine.models import Loaded, Models
+from modules.engine.models import Loaded
 from modules.engine.plan import Stage, plan, takes
-from modules.engine.previews import Previews
-from modules.engine.readings import Readings
 from modules.engine.refiner import refiner_of
 from modules.engine.relay import Relay
-from modules.engine.resolve import Shelf
-from modules.engine.restoring import Restoring, retouched
+from modules.engine.restoring import retouched
+from modules.engine.run import Drawn, Made, Run
 from modules.engine.sample import sample, steps_of
 from modules.engine.start import prepare
 from modules.engine.tell import pictured
-from modules.engine.upscalers import Upscalers, Watched
+from modules.engine.upscalers import Watched
 from modules.engine.vae_names import doubted, of_refiner, vae_of
-from modules.engine.warm import Warm
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Model
 from modules.imaging import pixels
 from modules.imaging.resize import Upscaler
 from modules.memory import ladder
-from modules.memory.compiled import Compilations
-from modules.memory.device import Machine
 
 NAN = "A picture came out as not-a-number."
 NAN_REMEDY = "Start with --no-half-vae or --no-half, or try another checkpoint."
 
-Drawn = Callable[[], Picture]
-"""Makes a file of what was drawn; it needs no networks, and any thread may do it."""
-
-Made = tuple[list[tuple[Drawn, str]], Cancel]
-"""The pictures of a take with what is to be said of each, and whether somebody cancelled."""
-
-
-class Means(Protocol):
-    """What runs draw with and what stays warm between them: the engine."""
-
-    blobs: Blobs
-    machine: Machine
-    models: Models
-    autoencoders: Autoencoders
-    networks: Warm
-    upscalers: Upscalers
-    faces: FaceRestorers
-    control_networks: Warm
-    previews: Previews
-    first_passes: FirstPasses
-    compilations: Compilations | None
-    readings: Readings
-
-    @property
-    def shelf(self) -> Shelf: ...
-
-    def looks(self) -> Looks: ...
-
-    def facts(self) -> dict[str, str]: ...
-
-    def vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]: ...
-
 
 @dataclass
-class Drawing:
-    """request: resolved, card: its checkpoint's. keys: further ones for its infotexts. say: takes a sentence that the user should read."""
+class Drawing(Run):
+    """Through the functions of the checkpoint's family."""
 
-    means: Means
-    request: GenerationRequest
-    card: Card
-    report: Report
-    cancel: Callable[[], Cancel]
-    keys: Mapping[str, object]
-    say: Callable[[str], None]
     pace: Pace = field(init=False)
     controls: Controls = field(init=False)
     compiling: Compiling | None = field(init=False)
@@ -114,15 +64,7 @@ class Drawing:
         self.pace = Pace(self.means.looks().preview_interval, self.means.previews.costs)
         self.compiling = Compiling(self.means.compilations) if self.means.compilations else None
 
-    def takes(self) -> Iterator[Made]:
-        """Take by take. Raises EaselError, and what torch raises when memory is short beside the drawing. Afterwards everything lies where it was."""
-        try:
-            yield from self._wide() if self.card.family == "pipeline" else self._deep()
-        finally:
-            self.means.models.as_asked()
-
-    def _deep(self) -> Iterator[Made]:
-        """Through the family's own functions."""
+    def _takes(self) -> Iterator[Made]:
         request, shelf = self.request, self.means.shelf
         refiner = refiner_of(request, shelf)
         for known in (self.card, refiner) if refiner else (self.card,):
@@ -162,7 +104,7 @@ class Drawing:
             texts_in=request.text_precision,
         ) as relay:
             healing = relay.healing = Healing(
-                request, lambda: self._room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
+                request, lambda: self.room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
             )
             healing.autoencoder = partial(_spoken, vaes)
             acting = healing.attempt("loading", lambda: relay.acting)
@@ -202,40 +144,6 @@ class Drawing:
             if len(take) > 1 and not healing.request.batched:
                 return None
 
-    def _wide(self) -> Iterator[Made]:
-        """As `takes`, through the model's own pipeline."""
-        means, request, card = self.means, self.request, self.card
-        worn = lora.of_stage(request, means.shelf, self.say, card, means.models.converted)
-        with Relay(means.models, request.precision, card, None, {}, worn, storage=request.storage) as relay:
-            healing = relay.healing = Healing(
-                request, lambda: self._room(relay.alone()), relay.frugal, device=means.machine.device, lacks=relay.record.lacks, say=self.say
-            )
-            loaded = healing.attempt("loading", lambda: relay.acting)
-            told = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
-            del loaded
-            for index in range(request.pictures):
-                healing.begin()
-                image, how = healing.whole(partial(self._piped, relay, index))
-                relay.rest()
-                made, asked = single(healing.request, index), single(request, index)
-                if image and how is Cancel.NONE:
-                    restoring = self._restoring(partial(self.report, Progress("restoring faces", index, request.pictures, 1, 1)))
-                    image, how = healing.attempt("finishing", partial(retouched, partial(restoring.restored, faces=made.faces), image))
-                yield [(partial(pictured, image, made, index, card, how is Cancel.NONE, told, means.facts(), asked), "")] if image else [], how
-                if how is Cancel.STOP:
-                    return
-
-    def _piped(self, relay: Relay, index: int) -> tuple[Image.Image | None, Cancel]:
-        """One picture of a model's own pipeline. Raises Again, NotNumbers."""
-        means, healing = self.means, relay.healing
-        relay.become(healing.request.precision, relay.texts_in)
-        one, place = single(healing.request, index), (index, self.request.pictures)
-        try:
-            return healing.attempt("sampling", lambda: wide.drawn(relay.acting.model, one, place, means.blobs, self.report, self.cancel, means.looks()))
-        except NotNumbers as error:
-            found = error
-        raise relay.guilty(found)
-
     def _take(self, relay: Relay, take: range) -> Made:
         """Samples and decodes the pictures that are evaluated together. Raises Again, EaselError."""
         means, healing = self.means, relay.healing
@@ -253,7 +161,7 @@ class Drawing:
 
         upscaler = self._upscaler(healing, lambda pieces, of: self.report(Progress("enlarging", take.start, request.pictures, done, total)))
 
-        restoring = self._restoring(lambda: self.report(Progress("restoring faces", take.start, request.pictures, done, total)))
+        restoring = self.restoring(lambda: self.report(Progress("restoring faces", take.start, request.pictures, done, total)))
         relay.retouch = partial(restoring.restored, faces=request.faces)
 
         def begun() -> Canvas:
@@ -303,12 +211,6 @@ class Drawing:
             raise found
         return {place: str(found) for place, fine in enumerate(sound) if not fine}
 
-    def _room(self, placed: Any) -> None:
-        """Every network that is not at work leaves the memory. placed: of the model that is; None for none."""
-        self.means.models.only(placed)
-        self.means.networks.unload()
-        self.means.control_networks.unload()
-
     def _own(self, stage: Stage, model: Model) -> Sequence[Feature]:
         """What a model wears in one stage only."""
         worn = lora.of_stage(stage.request, self.means.shelf, self.say, model.card, self.means.models.converted)
@@ -328,9 +230,6 @@ class Drawing:
         side = self.means.looks().preview_side
         decoded = self.means.previews.of(model) if self.pace.interval else None
         return Watch(self.report, self.cancel, take.start, self.request.pictures, done, total, self.pace, preview, side, decoded)
-
-    def _restoring(self, told: Callable[[], None]) -> Restoring:
-        return Restoring(self.means.faces, self.means.shelf, self.cancel, told, self.say)
 
     def _pictures(self, relay: Relay, take: range, canvas: Canvas, latents: Tensor | None, how: Cancel, lost: Mapping[int, str]) -> Made:
         """Decoded and finished. One that came out as not-a-number is left out and said; the others stand. how: it was cancelled until now. lost: those that came

@@ -32,7 +32,7 @@ from modules.core.saving import Saving
 from modules.engine import annotating, inversions, loras, upscaler_names
 from modules.engine.autoencoders import Autoencoders
 from modules.engine.controls import BUDGET as CONTROL_BUDGET
-from modules.engine.draw import Drawing, Drawn
+from modules.engine.draw import Drawing
 from modules.engine.extras import Extras
 from modules.engine.extras_names import ExtrasShelf
 from modules.engine.extras_steps import Steps
@@ -48,6 +48,7 @@ from modules.engine.previews import Previews
 from modules.engine.readings import Readings
 from modules.engine.ready import Prepare, Ready, ready
 from modules.engine.resolve import Shelf, drawn, resolve
+from modules.engine.run import Drawn
 from modules.engine.save import Saver
 from modules.engine.sweep import conduct
 from modules.engine.sweeps.tools import Enlarged, NamedUpscaler, Tools
@@ -56,6 +57,7 @@ from modules.engine.texts import styled
 from modules.engine.upscalers import Upscalers, Watched, asked
 from modules.engine.warm import Warm
 from modules.engine.weighing import weigh
+from modules.engine.wide import Wide
 from modules.imaging.resize import upscale
 from modules.memory.compiled import Compilations
 from modules.memory.device import Machine, find, is_out_of_memory
@@ -234,7 +236,8 @@ class Engine:
         )
         noted = later(partial(self._noted, single(request, 0), card, keys)) if save else at_once(list)
         try:
-            for made, how in Drawing(self, request, card, report, cancel, keys, notes.append).takes():
+            way = Wide if card.family == "pipeline" else Drawing
+            for made, how in way(self, request, card, report, cancel, keys, notes.append).takes():
                 for drawn, note in made:
                     notes += [note] if note else []
                     kept.append(later(partial(_kept, keeper if save else None, request, drawn, report)))

@@ -1,20 +1,29 @@
-"""Runs a request through a model's own pipeline (`families.pipeline`), picture by picture, with progress, previews and cancel as everywhere else."""
+"""Runs a request through a model's own pipeline (`families.pipeline`), picture by picture, with LoRAs, progress, previews, cancel, and what is done where memory is short, as everywhere else."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 from torch import Tensor
 
 from modules.core.blobs import Blobs
+from modules.core.errors import NotNumbers
 from modules.core.options import Looks
-from modules.core.request import GenerationRequest
+from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Progress, Report, Tally
+from modules.engine.features import lora
 from modules.engine.features.watch import Pace, rgb
+from modules.engine.healing import Healing
+from modules.engine.relay import Relay
+from modules.engine.restoring import retouched
+from modules.engine.run import Made, Run
+from modules.engine.tell import pictured
 from modules.engine.texts import read_prompt
 from modules.families.family import Model
 from modules.families.pipeline import draw
@@ -24,6 +33,44 @@ from modules.imaging.opening import opened
 from modules.imaging.resize import ResizeMode, resize_image
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Wide(Run):
+    """Through the model's own pipeline."""
+
+    def _takes(self) -> Iterator[Made]:
+        means, request, card = self.means, self.request, self.card
+        worn = lora.of_stage(request, means.shelf, self.say, card, means.models.converted)
+        with Relay(means.models, request.precision, card, None, {}, worn, storage=request.storage) as relay:
+            healing = relay.healing = Healing(
+                request, lambda: self.room(relay.alone()), relay.frugal, device=means.machine.device, lacks=relay.record.lacks, say=self.say
+            )
+            loaded = healing.attempt("loading", lambda: relay.acting)
+            keys = {**self.keys, "Pipeline": type(loaded.model.parts["pipeline"]).__name__}
+            del loaded
+            for index in range(request.pictures):
+                healing.begin()
+                image, how = healing.whole(partial(self._piped, relay, index))
+                relay.rest()
+                made, asked = single(healing.request, index), single(request, index)
+                if image and how is Cancel.NONE:
+                    restoring = self.restoring(partial(self.report, Progress("restoring faces", index, request.pictures, 1, 1)))
+                    image, how = healing.attempt("finishing", partial(retouched, partial(restoring.restored, faces=made.faces), image))
+                yield [(partial(pictured, image, made, index, card, how is Cancel.NONE, keys, means.facts(), asked), "")] if image else [], how
+                if how is Cancel.STOP:
+                    return
+
+    def _piped(self, relay: Relay, index: int) -> tuple[Image.Image | None, Cancel]:
+        """One picture of a model's own pipeline. Raises Again, NotNumbers."""
+        means, healing = self.means, relay.healing
+        relay.become(healing.request.precision, relay.texts_in)
+        one, place = single(healing.request, index), (index, self.request.pictures)
+        try:
+            return healing.attempt("sampling", lambda: drawn(relay.acting.model, one, place, means.blobs, self.report, self.cancel, means.looks()))
+        except NotNumbers as error:
+            found = error
+        raise relay.guilty(found)
 
 
 def drawn(
