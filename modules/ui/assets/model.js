@@ -69,9 +69,9 @@
             const told = { ...detail.notes, ...Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, name === "weight" ? Number(box.value) || 0 : box.value])) };
             try {
                 await easel.ask(`models/${row.id}/notes`, told);
+                await models.load();  // said once the cards know it, for the next click may be on one
                 said.textContent = "Saved beside the model.";
                 said.classList.remove("error");
-                models.load();
             } catch (error) {
                 said.textContent = error.message;
                 said.classList.add("error");
