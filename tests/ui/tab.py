@@ -124,6 +124,8 @@ class Tab:
 
     def finish(self) -> None:
         """Stops what still runs and closes the page, which must have asked no other host and raised no error."""
+        if self.page.is_closed():
+            return
         host = urlsplit(self.page.url).netloc
         try:
             self.page.evaluate(STOP)

@@ -170,18 +170,22 @@ def test_a_prompt_that_is_too_long(tab: Tab) -> None:
 
 
 def test_reload_and_second_page_while_running(another: Another, tab: Tab) -> None:
-    tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=600, width=64, height=64, seed=77)
+    tab.fill(prompt="a cactus in a desert", neg_prompt="a car", steps=150, width=64, height=64, seed=77, batch_count=LONG)
     job = tab.generate()
     tab.until(at.STEPPING)
     tab.reload()
     second = another()
     for one in (tab, second):
-        one.until("() => document.querySelector('.easel-progress').classList.contains('on') || (window.easel.shown && window.easel.shown.seed === '77')")
+        one.until("() => document.querySelector('.easel-progress').classList.contains('on')")
     tab.until("() => document.querySelector('#txt2img_prompt textarea').value === 'a cactus in a desert'")
-    tab.until_values(neg_prompt="a car", steps=600, seed=77)  # a reload loses nothing
+    tab.until_values(neg_prompt="a car", steps=150, seed=77)  # a reload loses nothing
     assert second.value("prompt") == ""
     for one in (tab, second):
-        one.until_shown(job)
+        one.until(f"() => window.easel.shown && window.easel.shown.job === '{job}'")
+    second.page.keyboard.press("Escape")
+    for one in (tab, second):
+        one.until_state(job, "cancelled")
+        one.until("() => window.easel.shown.seed === '77' && window.easel.shown.state === 'cancelled'")
         assert "a cactus in a desert" in one.page.locator("#html_info_txt2img").inner_text()
 
 
@@ -315,6 +319,7 @@ def test_dark_and_light(another: Another, tab: Tab) -> None:
         assert other.page.evaluate(dark) is wanted, (query, scheme)
         brightest = "Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number))"
         other.until(f"() => ({brightest} < 80) === {str(wanted).lower()}")
+        other.finish()
 
 
 @pytest.mark.parametrize("width", [390, 768, 1400])
