@@ -42,7 +42,7 @@ def test_a_plot_is_drawn_stopped_and_gone_on_with(tab: Tab, data: Path) -> None:
     expect(tab.page.locator(f"{PLOT}_size")).to_have_text("3 × 2 = 6 cells.")
 
     tab.page.fill("#txt2img_prompt textarea", "a rocket under a night sky")
-    for steps in (200, 800):  # longer, where all were made before two were seen
+    for steps in (60, 240, 960):  # longer, where all were made before two were seen
         before = saved()
         tab.fill(steps=steps)
         id = tab.generate()

@@ -22,6 +22,7 @@
             const menu = easel.byId(id);
             if (!entries || (menu && menu.contains(document.activeElement))) return nothing;
             lists.delete(id);
+            wanted.delete(id);  // left before its entries could be put in
             const chosen = [values[at]].flat();
             return { ...nothing, choices: entries.filter(([, value]) => chosen.includes(value)) };
         }),
