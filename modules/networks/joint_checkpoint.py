@@ -156,11 +156,11 @@ def _single_clip(source: Source, projected: bool, large: bool, dtype: torch.dtyp
     prefix = "text_model." if "text_model.embeddings.token_embedding.weight" in source.shapes else ""
     config = ldm_sizes.text_encoder(source.shapes, prefix, *(("text_encoder_2", "sdxl") if large else ()))
     if not projected:
-        return build.fill(build.text_encoder(config), source, clip_name(source), dtype, "text encoder")
+        return build.fill(build.text_encoder(config), source, clip_name(source), dtype, "text encoder", as_in_file)
     if "text_projection.weight" not in source.shapes:
         raise BadModelFile("The text encoder lacks the tensor text_projection.weight.", "Take the text encoder that was published with Stable Diffusion 3.")
     config["projection_dim"] = source.shapes["text_projection.weight"][0]
-    return build.fill(build.projecting_text_encoder(config), source, clip_name(source), dtype, "text encoder")
+    return build.fill(build.projecting_text_encoder(config), source, clip_name(source), dtype, "text encoder", as_in_file)
 
 
 def weights_of(path: Path, part: str) -> Source:

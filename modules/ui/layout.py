@@ -145,8 +145,9 @@ ACCORDIONS: Accordions = (
         "Computing",
         "computing",
         (
-            ("noise_source", "precision"),
-            ("text_precision", "storage"),
+            ("noise_source",),
+            ("precision", "text_precision"),
+            ("storage",),
             ("batched", "guidance.apart"),
             ("enlarging.tile", "enlarging.overlap"),
             ("enlarging.full",),

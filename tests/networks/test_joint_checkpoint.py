@@ -168,3 +168,25 @@ def test_gguf_is_unpacked(tmp_path: Path, flux: dict[str, Any]) -> None:
     place.write_bytes(place.read_bytes()[:1000])
     with pytest.raises(BadModelFile, match="GGUF"):
         load(place, "flux", **files)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_text_encoders_stay_in_the_bits_of_their_files(tmp_path: Path, flux: dict[str, Any], dtype: torch.dtype) -> None:
+    """fp8 as CLIP's and T5's files have it; what they make of a text is what plain numbers make of it."""
+    eight, plain = {}, {}
+    for role, part in (("clip_l", "text_encoder"), ("t5", "text_encoder_2")):
+        tensors = tiny_joint.encoder_tensors(flux[part])
+        few = {name: tensor.to(torch.float8_e4m3fn) if tensor.dim() == 2 else tensor for name, tensor in tensors.items()}
+        eight[role] = saved(tmp_path / f"{role}_8.safetensors", few)
+        plain[role] = saved(tmp_path / f"{role}.safetensors", {name: tensor.float() for name, tensor in few.items()})
+    vae = saved(tmp_path / "ae.safetensors", tiny_joint.vae_tensors(flux["vae"]))
+    path = saved(tmp_path / "alone.safetensors", tiny_joint.single_file(flux, bundle=False))
+    made = []
+    for files in (eight, plain):
+        model = FAMILIES_BY_NAME["flux"].load(card(path, "flux", {**files, "vae": vae}), "cpu", dtype)
+        with torch.inference_mode():
+            states = [model.parts[part](input_ids=torch.arange(77)[None] + 300).last_hidden_state for part in ("text_encoder", "text_encoder_2")]
+        few_bits = [sum(isinstance(layer, Packed) for layer in model.parts[part].modules()) for part in ("text_encoder", "text_encoder_2")]
+        made.append((states, few_bits))
+    assert all(map(torch.equal, made[0][0], made[1][0]))
+    assert min(made[0][1]) > 10 and made[1][1] == [0, 0]
