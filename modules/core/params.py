@@ -29,7 +29,7 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 class Param(annotated_types.GroupedMetadata):
     """label: as the page shows it. minimum, maximum: inclusive limits. step, usual: of a slider, and its right end where few go as far as maximum. text: key in A1111's infotext.
     choices: the allowed names, or a function that lists them. flag: on the command line, where the field's own name is not it.
-    max_length: of a text, in characters. hint: one sentence for a person who has never met the parameter."""
+    max_length: of a text, in characters. lines: several texts are typed, each on a line of its own. hint: one sentence for a person who has never met the parameter."""
 
     label: str
     minimum: float | None = None
@@ -40,6 +40,7 @@ class Param(annotated_types.GroupedMetadata):
     choices: Sequence[str] | Callable[[], Sequence[str]] | None = None
     flag: str | None = None
     max_length: int | None = None
+    lines: bool = False
     hint: str = ""
 
     def __iter__(self) -> Iterator[annotated_types.BaseMetadata]:

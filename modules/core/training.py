@@ -53,7 +53,10 @@ class Prior:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     folder: Annotated[str, Param("Folder of other pictures", max_length=FOLDER_LIMIT)] = ""
-    prompts: Annotated[tuple[str, ...], Param("Prompts to keep", max_length=200, hint="Things the model draws itself beforehand, one picture each.")] = ()
+    prompts: Annotated[
+        tuple[str, ...],
+        Param("Prompts to keep", max_length=200, lines=True, hint="Things the model draws itself beforehand, one picture each; a line for each."),
+    ] = ()
     share: Annotated[float, Param("Share of other pictures", 0, 0.9, 0.05, hint="Of each batch.")] = 0.25
     weight: Annotated[float, Param("Weight of other pictures", 0, 10, 0.05, usual=2)] = 1.0
 
@@ -121,7 +124,9 @@ class Watching:
         100
     )
     save_every: Annotated[int, Param("Save every", 0, 1_000_000, 1, usual=500, hint="Steps between two checkpoints to go on from.", flag="save-every")] = 100
-    prompts: Annotated[tuple[str, ...], Param("Sample prompts", max_length=PROMPTS, flag="sample-prompt")] = ()
+    prompts: Annotated[
+        tuple[str, ...], Param("Sample prompts", max_length=PROMPTS, lines=True, flag="sample-prompt", hint="A line for each. None: the first captions.")
+    ] = ()
     steps: Annotated[int, Param("Sampling steps", 1, 150, 1, flag="sample-steps", hint="Of sample pictures.")] = 20
     seed: Annotated[int, Param("Seed of the samples", 0, SEED_LIMIT, 1, flag="sample-seed")] = 1
 

@@ -82,6 +82,8 @@ def widget(field: Field, value: Any, *, choices: Choices | None = None, radio: b
         return gr.Textbox(rows(value), **look)
     if is_files(field):
         return gr.Dropdown(choices or [], value=titled(value), multiselect=True, allow_custom_value=True, **look)
+    if field.param.lines:
+        return gr.Textbox("\n".join(value), **{"lines": 2, **look})
     if is_several(field):
         members = list(names) or literal_names(typing.get_args(field.type)[0])
         menu = gr.CheckboxGroup if choices is None and members else gr.Dropdown
@@ -110,7 +112,7 @@ def shown(field: Field, value: Any) -> dict[str, Any]:
     if is_files(field):
         return {"value": titled(value)}
     if is_several(field):
-        return {"value": list(value)}
+        return {"value": "\n".join(value) if field.param.lines else list(value)}
     return {"value": typed(value) if is_typed(field) else value}
 
 
@@ -142,6 +144,8 @@ def meant(field: Field, raw: Any) -> Any:
     """The parameter's value from what its widget holds. An emptied box means the default. What is no number passes as it is, for the request's own check to refuse."""
     if raw is None or (raw == "" and number_type(field) is not None):
         return field.default
+    if field.param.lines and isinstance(raw, str):
+        return [line.strip() for line in raw.splitlines() if line.strip()]
     if is_files(field) and isinstance(raw, list | tuple):
         return named_files(raw)
     if isinstance(raw, str) and rows_of(field.type):

@@ -105,10 +105,12 @@ def test_from_pictures_to_a_job(app: DrawnApp, client: TestClient, ask: Ask, thi
     assert looked["sheet"].startswith("data:image/png;base64,")
 
     values = {"name": "my thing", "trigger": "sks", "steps": 30, "adapter.rank": 4, "learning.rate": 0.01, "data.flip": True, "loss.dropout": 0.2}
+    values["prior.prompts"] = "a cat\n\n a dog "
     begun = ask("begin", {"set": things, "values": values})
     request = app.queue.get(begun["job"]).request
     assert isinstance(request, TrainingRequest) and (request.what, request.name, request.steps, request.adapter.rank) == ("lora", "my thing", 30, 4)
     assert (request.data.folder, request.data.flip, request.model) == (str(app.paths.datasets / things), True, "easel-starter")
+    assert request.prior.prompts == ("a cat", "a dog")
     assert request.watching.prompts == ("sks, a 0 thing", "sks, a 1 thing"), "captions, where no prompt is given"
     assert "already" in ask("begin", {"set": things, "values": values}, status=400)["detail"]
     assert "being trained on" in ask(f"sets/{things}/take-out", {"picture": "0.png"}, status=503)["detail"]
