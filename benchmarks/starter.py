@@ -171,7 +171,7 @@ class Found:
         return f"""# The starter model
 
 `{self.name}`: {self.objects} objects, {self.side} x {self.side}, weights of {self.size / 1e6:.1f} MB. {self.asked} pictures of fixed prompts and seeds, with the model's own settings
-({self.settings}), {THREADS} threads; {taken}. Made by `python benchmarks/starter.py --write`.
+({self.settings}), {THREADS} {"thread" if THREADS == "1" else "threads"}; {taken}. Made by `python benchmarks/starter.py --write`.
 
 {self.rows}
 
