@@ -40,7 +40,8 @@ BUSY = "() => document.querySelector('#txt2img_generate_box').classList.contains
 IDLE = "() => !document.querySelector('#txt2img_generate_box').classList.contains('busy')"
 SHOWN = "() => { const image = document.querySelector('#txt2img_gallery img.shown'); return !image.hidden && image.complete && image.naturalWidth > 0; }"
 STEPPING = "() => /step [1-9]/i.test((document.querySelector('#txt2img_gallery .doing') || {}).textContent || '')"
-READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.panels && window.easel.filling === 0"
+READY = "() => document.querySelector('#txt2img_seed input') && document.querySelector('#easel_theme') && window.easel && window.easel.panels"
+UP_TO_DATE = "() => window.easel.filling === 0"
 
 
 def find_chromium() -> str | None:
@@ -127,10 +128,17 @@ def opened(browser: Browser, address: str, query: str = "", **context: Any) -> P
     page = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context}).new_page()
     page.set_default_timeout(PATIENCE * 1000)
     page.goto(f"{address}/{query}")
-    ready(page)
+    brought(page)
     return page
 
 
 def ready(page: Page) -> None:
+    """It can be used."""
     page.wait_for_function(READY)
     page.wait_for_function("() => !document.querySelector('#txt2img_prompt textarea').disabled")
+
+
+def brought(page: Page) -> None:
+    """It can be used, and the server has said what differs from the page as it was built, so that nothing that is typed is replaced."""
+    ready(page)
+    page.wait_for_function(UP_TO_DATE)

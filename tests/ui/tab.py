@@ -103,7 +103,7 @@ class Tab:
         if held:
             self.page.route(held, lambda route: None)
         self.page.goto(f"{address}/{query}")
-        at.ready(self.page)
+        at.brought(self.page)
         if not held:
             self.page.wait_for_function("() => window.easel.jobs() !== null")
 
@@ -137,7 +137,7 @@ class Tab:
 
     def reload(self) -> None:
         self.page.reload()
-        at.ready(self.page)
+        at.brought(self.page)
 
     def settle(self) -> None:
         """Waits until a page asks for nothing more (but for progress, which it follows), and forgets what it asked for: all is answered, its own thread is idle,

@@ -504,7 +504,7 @@ def test_behind_a_login_and_under_a_subpath(browser: Browser, tmp_path: Path) ->
         page.get_by_label("username").fill("ann")
         page.get_by_label("password").fill("secret")
         page.get_by_role("button", name="Login").click()
-        at.ready(page)
+        at.brought(page)
         page.wait_for_function("() => document.body.classList.contains('dark')")
         page.fill("#txt2img_steps input[type=number]", "2")
         page.fill("#txt2img_prompt textarea", PROMPT)
