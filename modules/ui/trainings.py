@@ -206,7 +206,7 @@ class Desk:
             "name": run.name,
             "stage": job.state.value if job else run.stage,
             "job": job.id if job else "",
-            "step": run.step,
+            "step": curve.last(self.app.paths.training / run.name / curve.NAME) if job else run.step,
             "steps": request.steps if request else 0,
             "what": request.what if request else "",
             "kind": TITLES[request.what] if request else "",

@@ -231,7 +231,8 @@ def test_runs_are_seen_gone_on_with_and_discarded(app: DrawnApp, client: TestCli
     job = ask("runs/my run/go-on", {})["job"]
     request = app.queue.get(job).request
     assert isinstance(request, TrainingRequest) and request.resume and request.data.folder == str(app.paths.datasets / things)
-    assert ask("runs/my run")["stage"] == "queued" and "already" in ask("runs/my run/go-on", {}, status=400)["detail"]
+    assert (ask("runs/my run")["stage"], ask("runs/my run")["step"]) == ("queued", 3)
+    assert "already" in ask("runs/my run/go-on", {}, status=400)["detail"]
     gone = ask("runs/my run/discard", {})["place"]
     assert gone.startswith("training/.discarded/my run") and (app.paths.data / gone / "recipe.json").is_file()
     with pytest.raises(NotFound):
