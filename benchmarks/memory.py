@@ -248,19 +248,23 @@ def computable(wanted: int) -> int:
 
 
 def of_vae(wanted: int) -> list[str]:
-    """wanted: the largest side that is computed."""
+    """wanted: the largest side that is computed; 0 for none."""
     lines = ["| VAE | measure | whole, MB | in tiles, MB | share | share with the weights |", "| --- | --- | --- | --- | --- | --- |"]
     fake = {how: apart("--one", "vae", how, "2048", "counted") for how in ("whole", "tiles")}
     weights = fake["whole"]["weights"]
-    side = computable(wanted)
-    real = {how: apart("--one", "vae", how, str(side), "computed") for how in ("whole", "tiles")}
-    rows = [(2048, "counted, not computed", "counted", fake), *((side, name, name, real) for name in ("counted", "resident", "anonymous"))]
-    for size, said, measure, pair in rows:
+    rows = [(2048, "counted, not computed", "counted", fake)]
+    said = f"The VAE has {fake['whole']['number'] / 1e6:.1f} M parameters, {weights / MB:.0f} MB."
+    if wanted:
+        side = computable(wanted)
+        real = {how: apart("--one", "vae", how, str(side), "computed") for how in ("whole", "tiles")}
+        rows += [(side, name, name, real) for name in ("counted", "resident", "anonymous")]
+        times = ", ".join(f"{one['seconds']:.0f} s of processor {how}" for how, one in real.items())
+        said += f" Computed at {side} x {side}: {times}."
+    for size, called, measure, pair in rows:
         whole, tiles = (pair[how][measure] for how in ("whole", "tiles"))
         shares = f"{tiles / whole:.3f} | {(tiles + weights) / (whole + weights):.3f}"
-        lines.append(f"| {size} x {size} | {said} | {whole / MB:.0f} | {tiles / MB:.0f} | {shares} |")
-    seconds = ", ".join(f"{real[how]['seconds']:.0f} s of processor {how}" for how in ("whole", "tiles"))
-    return [*lines, "", f"The VAE has {fake['whole']['number'] / 1e6:.1f} M parameters, {weights / MB:.0f} MB. Computed at {side} x {side}: {seconds}."]
+        lines.append(f"| {size} x {size} | {called} | {whole / MB:.0f} | {tiles / MB:.0f} | {shares} |")
+    return [*lines, "", said]
 
 
 def apart(*words: str) -> dict[str, Any]:
@@ -274,7 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="into benchmarks/results/memory.md")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="other parts are kept as they stand in the file")
-    parser.add_argument("--side", type=int, default=2048, help="of the largest picture that the VAE computes")
+    parser.add_argument("--side", type=int, default=2048, help="of the largest picture that the VAE computes; 0 for none")
     parser.add_argument("--one", nargs=4, metavar=("WHO", "MODELS", "OPTION", "HOW"), help=argparse.SUPPRESS)
     found = parser.parse_args()
     if found.one:
