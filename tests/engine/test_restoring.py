@@ -26,7 +26,9 @@ from modules.engine.restoring import NO_FACE
 from modules.engine.save import Outputs
 from modules.engine.upscalers import Watched
 from modules.imaging import color
+from tests.engine import faults
 from tests.engine.conftest import pixels
+from tests.engine.faults import Spoilt
 from tests.networks import small, small_faces, tiny, tiny_folders
 
 ON = {"restore": True, "weight": 0.3}
@@ -151,3 +153,12 @@ def test_the_first_restorer_that_is_here_and_a_picture_without_a_face(tmp_path: 
     assert result.request.faces.restorer == "GFPGAN" and NO_FACE in result.notes
     assert "Face restoration: GFPGAN" in result.pictures[0].infotext, "as A1111, which says what was asked for"
     assert np.array_equal(pixels(result.pictures[0]), pixels(run(engine).pictures[0]))
+
+
+@pytest.mark.parametrize("network", ["CodeFormer", "RetinaFace"])
+def test_a_face_network_without_numbers_costs_no_picture(engine: Engine, network: str) -> None:
+    plain = run(engine).pictures[0]
+    with faults.spoiling(Spoilt(network)) as told:
+        result = run(engine, faces=ON)
+    assert told[0] and np.array_equal(pixels(result.pictures[0]), pixels(plain))
+    assert any(note.startswith("Faces stayed as they were drawn. The face ") for note in result.notes)
