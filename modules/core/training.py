@@ -39,7 +39,7 @@ class Pictures:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     folder: Annotated[str, Param("Folder of pictures", max_length=FOLDER_LIMIT, hint="With captions in metadata.csv, metadata.jsonl or .txt files.")] = ""
-    side: Annotated[int, Param("Training size", 0, 2048, 8, hint="Pixels of a square picture's side. 0: the size the model was made for.", flag="side")] = 0
+    side: Annotated[int, Param("Training size (0: automatic)", 0, 2048, 8, hint="Pixels of a square picture's side. 0: the size the model was made for.", flag="side")] = 0
     buckets: Annotated[bool, Param("Keep aspect ratios", hint="Trains wide and high pictures as such; off: everything is cut square.", flag="buckets")] = True
     crop: Annotated[Crop, Param("Crop", hint="Where a picture is cut to its training shape.", flag="crop")] = "center"
     variants: Annotated[int, Param("Crops of each picture", 1, 64, 1, usual=8, hint="So many different random crops of each.", flag="variants")] = 1
@@ -102,8 +102,8 @@ class Learning:
     """How fast, and by which rule."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    rate: Annotated[float, Param("Learning rate", 0, 10, 1e-5, hint="0: what suits the model and what is trained.", flag="rate")] = 0.0
-    text_rate: Annotated[float, Param("Learning rate of the text encoder", 0, 10, 1e-5, hint="0: the same.", flag="text-rate")] = 0.0
+    rate: Annotated[float, Param("Learning rate (0: automatic)", 0, 10, 1e-5, hint="0: what suits the model and what is trained.", flag="rate")] = 0.0
+    text_rate: Annotated[float, Param("Learning rate of the text encoder (0: the same)", 0, 10, 1e-5, flag="text-rate")] = 0.0
     curve: Annotated[Curve, Param("Learning rate over time", flag="rate-curve")] = "cosine"
     warmup: Annotated[float, Param("Warm-up", 0, 0.5, 0.01, hint="Share of the steps in which the rate rises.", flag="warmup")] = 0.05
     optimizer: Annotated[Optimizer, Param("Optimizer", hint="8-bit needs bitsandbytes and a GPU.", flag="optimizer")] = "AdamW"

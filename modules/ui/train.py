@@ -36,7 +36,7 @@ HIDDEN: dict[str, str] = {
     "resume": "the list of runs has a button for it",
 }
 KINDS = [("LoRA", "lora"), ("Embedding", "inversion"), ("Whole model", "unet"), ("Autoencoder", "autoencoder")]
-MAIN: tuple[tuple[str, ...], ...] = (("name", "trigger"), ("steps", "data.side"), ("adapter.rank", "inversion.vectors", "learning.rate"), ("inversion.start",))
+MAIN: tuple[tuple[str, ...], ...] = (("name", "trigger"), ("steps", "learning.rate"), ("adapter.rank", "inversion.vectors", "data.side"), ("inversion.start",))
 MORE: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "How pictures are seen",
