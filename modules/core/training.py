@@ -39,7 +39,9 @@ class Pictures:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     folder: Annotated[str, Param("Folder of pictures", max_length=FOLDER_LIMIT, hint="With captions in metadata.csv, metadata.jsonl or .txt files.")] = ""
-    side: Annotated[int, Param("Training size (0: automatic)", 0, 2048, 8, hint="Pixels of a square picture's side. 0: the size the model was made for.", flag="side")] = 0
+    side: Annotated[
+        int, Param("Training size (0: automatic)", 0, 2048, 8, hint="Pixels of a square picture's side. 0: the size the model was made for.", flag="side")
+    ] = 0
     buckets: Annotated[bool, Param("Keep aspect ratios", hint="Trains wide and high pictures as such; off: everything is cut square.", flag="buckets")] = True
     crop: Annotated[Crop, Param("Crop", hint="Where a picture is cut to its training shape.", flag="crop")] = "center"
     variants: Annotated[int, Param("Crops of each picture", 1, 64, 1, usual=8, hint="So many different random crops of each.", flag="variants")] = 1
