@@ -43,6 +43,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def fresh(engine: Engine, cold: bool = False) -> None:
     engine.first_passes = FirstPasses()
+    engine.readings.clear()  # each run has the same operations, whatever ran before it
     if cold:
         engine.unload()
 
