@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed: pip install -r tests/requirements.txt")
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.catalog import files
 from tests.stock.standin import REPOSITORY, Hub
@@ -167,6 +167,14 @@ def get(page: Page) -> None:
     page.get_by_role("button", name="Get watercolour.safetensors").click()
 
 
+def when_over(route: Route) -> None:
+    """A page that looks seldom: it never sees this work go on."""
+    answer = route.fetch()
+    while any(task["state"] in ("waiting", "running") for task in answer.json()["tasks"]):
+        answer = route.fetch()
+    route.fulfill(response=answer)
+
+
 def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(tab: Tab, hub: Hub) -> None:
     page = opened(tab)
 
@@ -180,9 +188,11 @@ def test_a_model_is_fetched_cancelled_gone_on_with_and_thrown_away(tab: Tab, hub
     hub.gate.set()
     assert page.locator("#easel_models .kinds [data-group=lora]").inner_text().endswith("1"), "the half-fetched one is not listed"
 
+    page.route("**/stock/tasks", when_over)
     get(page)
     done = page.locator("#easel_models .tasks li.done")
     expect(done).to_contain_text("watercolour.safetensors is in")
+    page.unroute("**/stock/tasks", when_over)
     assert "range" in hub.asked[-1][1]
     page.click("#easel_models .kinds [data-group=lora]")
     page.click(f"{card(page, 'watercolour')} .pick")

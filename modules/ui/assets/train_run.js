@@ -138,17 +138,22 @@
     };
 
     const moment = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "short" });
+    const rows = new Map();
+    const row = (run) => {
+        if (!rows.has(run.name)) rows.set(run.name, make("li", {}, make("button", { type: "button", "data-run": run.name, onclick: () => train.watch(run.name) })));
+        const found = rows.get(run.name);
+        const one = found.firstChild;
+        one.dataset.stage = run.stage;
+        one.setAttribute("aria-pressed", String(run.name === state.chosen));
+        one.replaceChildren(make("b", { translate: "no" }, run.name), make("span", { class: "kind" }, run.kind), make("span", { class: "stage" }, WORDS[run.stage] || run.stage), make("span", { class: "steps" }, run.steps ? `${run.step} / ${run.steps}` : ""), make("span", { class: "when", translate: "no" }, run.changed ? moment.format(run.changed * 1000) : ""));
+        return found;
+    };
     const list = () => {
         const box = document.querySelector("#train_runs");
         if (!box) return;
         box.querySelector(".none").hidden = state.runs.length > 0;
-        const held = box.contains(document.activeElement) ? document.activeElement.dataset.run : "";
-        box.querySelector("ul").replaceChildren(...state.runs.map((run) => make("li", {}, make("button", { type: "button", "data-run": run.name, "data-stage": run.stage, "aria-pressed": String(run.name === state.chosen), onclick: () => train.watch(run.name) },
-            make("b", { translate: "no" }, run.name), make("span", { class: "kind" }, run.kind), make("span", { class: "stage" }, WORDS[run.stage] || run.stage), make("span", { class: "steps" }, run.steps ? `${run.step} / ${run.steps}` : ""), make("span", { class: "when", translate: "no" }, run.changed ? moment.format(run.changed * 1000) : "")))));
-        if (held) {
-            const again = [...box.querySelectorAll("button")].find((one) => one.dataset.run === held);
-            if (again) again.focus();
-        }
+        easel.arrange(box.querySelector("ul"), state.runs.map(row));
+        for (const name of rows.keys()) if (!state.runs.some((run) => run.name === name)) rows.delete(name);
     };
 
     // One question at a time; again and again only while something is trained and the tab is in sight.

@@ -10,6 +10,7 @@
     // What is going on, above the cards. Asked for only while something is.
     const notices = [];
     let tasks = [];
+    let looked = false;
     let timer = 0;
     const button = (label, title, act, look = "tool wide") => make("button", { type: "button", class: look, title, "aria-label": title, onclick: act }, label);
     const act = async (path) => {
@@ -71,10 +72,13 @@
     models.watch = async () => {
         clearTimeout(timer);
         const before = new Map(tasks.map((task) => [task.id, task.state]));
+        const first = !looked;
         try {
             tasks = (await easel.ask("stock/tasks")).tasks;
+            looked = true;
         } catch { /* the next look may succeed */ }
-        if (tasks.some((task) => task.state === "done" && before.has(task.id) && before.get(task.id) !== "done")) models.load();
+        // A short one may be done before it was ever seen; what was done before the page came is in its list.
+        if (!first && tasks.some((task) => task.state === "done" && before.get(task.id) !== "done")) models.load();
         paint();
         if (tasks.some((task) => !OVER.includes(task.state))) timer = setTimeout(models.watch, PACE);
     };
