@@ -44,7 +44,7 @@ TEST_REQUIREMENTS = PROJECT / "tests" / "requirements.txt"
 
 TORCH = "torch==2.13.0"
 PYTHONS = ((3, 11), (3, 12))
-COMMANDS = ("serve", "generate", "rerun", "pack", "clean", "tidy", "test", "doctor", "models", "import-a1111", "train")
+COMMANDS = ("serve", "generate", "rerun", "pack", "clean", "tidy", "test", "doctor", "models", "import-a1111", "inspect", "convert", "merge", "train")
 PIP_PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 """Settings by which somebody told pip where to look."""
 

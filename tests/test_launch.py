@@ -18,6 +18,8 @@ from types import ModuleType
 
 import pytest
 
+from modules import cli
+
 PROJECT = Path(__file__).resolve().parents[1]
 NOTHING_TO_INSTALL = {"TORCH_COMMAND": "pip --version"}
 HANDED_OVER = "import os, sys\ndef main(words, serve):\n    print('handed over', words, sys.prefix, os.environ.get('COMMANDLINE_ARGS'))\n    return 7\n"
@@ -80,6 +82,10 @@ def test_a_mac_without_a_build_of_torch_is_told_so() -> None:
 )
 def test_commandline_args_come_before_what_was_typed(typed: list[str], given: str, merged: list[str]) -> None:
     assert launch.arguments(typed, {"COMMANDLINE_ARGS": given}) == merged
+
+
+def test_every_command_stays_in_front_of_them() -> None:
+    assert set(launch.COMMANDS) == {"serve", *cli.COMMANDS}
 
 
 def test_an_open_quote_in_commandline_args_is_said() -> None:
