@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from modules.training.starter.package import Package
+from modules.training.starter.package import MIT, Package
 from modules.training.starter.presets import Preset
 from modules.training.starter.scenes import COLOURS, LANDSCAPES, PLACES, STYLES
 
-OURS = """The weights in this folder are part of Easel and under the MIT License below.
+OURS = f"""The weights in this folder are part of Easel and under the MIT License below.
 
 They were trained on scenes composed of cut-outs of Microsoft's Fluent Emoji (3D), which are under the MIT License too; its notice comes second.
 
@@ -19,24 +19,7 @@ MIT License
 
 Copyright (c) the Easel contributors
 
-Permission is hereby granted, free of charge, to any person obtaining a copy
-of this software and associated documentation files (the "Software"), to deal
-in the Software without restriction, including without limitation the rights
-to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
-copies of the Software, and to permit persons to whom the Software is
-furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all
-copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
-OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
-SOFTWARE.
-
+{MIT}
 ------------------------------------------------------------------------
 
 """

@@ -37,13 +37,7 @@ MOST = 2000
 """Pictures."""
 SIDE = 256
 """Pixels of a cut-out's square."""
-FLUENT = """Fluent Emoji (https://github.com/microsoft/fluentui-emoji)
-
-MIT License
-
-Copyright (c) Microsoft Corporation.
-
-Permission is hereby granted, free of charge, to any person obtaining a copy
+MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy
 of this software and associated documentation files (the "Software"), to deal
 in the Software without restriction, including without limitation the rights
 to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
@@ -61,6 +55,13 @@ LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 """
+FLUENT = f"""Fluent Emoji (https://github.com/microsoft/fluentui-emoji)
+
+MIT License
+
+Copyright (c) Microsoft Corporation.
+
+{MIT}"""
 
 
 class Cutout(NamedTuple):
