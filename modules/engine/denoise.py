@@ -39,6 +39,7 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
     guiding, plain = guide(texts.weights, request.cfg_scale, picture_scale(request, model)), unguided(texts.weights)
     bending = [feature for feature in features if type(feature).extend is not Feature.extend]  # the others would only hand the call back
     distilled, skipping = "cfg_scale" in model.record.lacks, may_skip(request.guidance)
+    moments = table.moments(model.device)
 
     @lru_cache(maxsize=4)  # most texts act for many calls in a row; a negative that every second call skips comes back
     def batches(span: Span, skips: bool, pictures: int) -> list[Batch]:
@@ -57,8 +58,9 @@ def guided(family: Family, model: Model, table: Table, texts: Conditioning, requ
         """x0 of each of the texts, as x is: [B, C, H, W]."""
         time, scales = table.at(sigma, quantize)
         rows = _as(_repeated(x, said.texts) * scales.c_in, model.dtype)
-        times = torch.full(rows.shape[:1], time, device=model.device)  # made where it is wanted: to copy it there, the host would wait for the device
-        call = NetworkCall(rows, times, said.context, said.extra, negative=said.negative, blind=said.blind)
+        if time not in moments:
+            moments[time] = torch.full((), time, device=model.device)  # made where it is wanted: to copy it there, the host would wait for the device
+        call = NetworkCall(rows, moments[time].expand(rows.shape[0]), said.context, said.extra, negative=said.negative, blind=said.blind)
         for feature in bending:
             call = feature.extend(call, step)
         out = _as(family.predict(model, call), x.dtype)
@@ -102,7 +104,7 @@ def _beside(x: Tensor, rows: Tensor) -> Tensor:
 
 def _by_text(rows: Tensor, texts: int) -> Sequence[Tensor]:
     """[B * N, C, H, W], picture by picture -> N times [B, C, H, W]."""
-    return rows.split(1) if rows.shape[0] == texts else rows.view(-1, texts, *rows.shape[1:]).unbind(1)
+    return rows.chunk(texts) if rows.shape[0] == texts else rows.view(-1, texts, *rows.shape[1:]).unbind(1)
 
 
 def _batch(conds: Sequence[Cond], pictures: int, model: Model, negatives: int = 0) -> Batch:

@@ -54,7 +54,8 @@ class UNetFamily:
                 raise Unsupported(what, "Choose another refiner, or none.", "refiner.checkpoint")
             x = torch.cat([x, call.beside.to(x.device, x.dtype)], 1)
         extra = self.extra(model, call.extra)
-        return cast(Tensor, model.parts["unet"](x, call.timesteps, encoder_hidden_states=call.context, return_dict=False, **extra)[0])
+        out: Tensor = model.parts["unet"](x, call.timesteps, encoder_hidden_states=call.context, return_dict=False, **extra)[0]
+        return out
 
     def extra(self, model: Model, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a call carries beside its context, as keyword arguments of the network."""
