@@ -46,7 +46,7 @@ from modules.training.starter.drawing import Drawing, box_of
 from modules.training.starter.judges import Judge, judge_of, rendered, taught
 from modules.training.starter.package import PACKAGE, read
 from modules.training.starter.presets import PRESETS
-from modules.training.starter.questions import Question, asked, boxed, scored, table
+from modules.training.starter.questions import OUTSIDE, Question, asked, boxed, scored, table
 from modules.training.starter.scenes import scene
 
 FIRST = 24
@@ -65,12 +65,14 @@ def drawn(
     found, seconds = [], [0.0]
     keep.mkdir(parents=True, exist_ok=True)
     for number, one in enumerate(questions):
-        path = keep / f"{hashlib.sha256(f'{one.prompt}/{one.seed}'.encode()).hexdigest()[:16]}.png"
+        path = keep / f"{hashlib.sha256(f'{one.prompt}/{one.seed}{one.negative}'.encode()).hexdigest()[:16]}.png"
         if path.is_file():
             found.append(np.asarray(Image.open(path).convert("RGB")))
             continue
         began = time.process_time()
-        wish = with_values(GenerationRequest(model=name, prompt=one.prompt, seed=one.seed), {**defaults, **edited(one, drawing, blobs)})
+        wish = with_values(
+            GenerationRequest(model=name, prompt=one.prompt, negative_prompt=one.negative, seed=one.seed), {**defaults, **edited(one, drawing, blobs)}
+        )
         made = engine.run(wish, lambda event: None, lambda: Cancel.NONE, False)
         seconds.append(time.process_time() - began)
         path.write_bytes(made.pictures[0].data)
@@ -81,18 +83,24 @@ def drawn(
 
 
 def edited(question: Question, drawing: Drawing, blobs: Blobs) -> dict[str, object]:
-    """What a request has beside its prompt where a rendered scene's thing is to be painted over: all of its box and a little more, from noise."""
+    """What a request has beside its prompts where a rendered scene's thing is to be painted over: all of its box and a little more, from noise; or where a scene
+    whose right side was cut off is to be continued there, from noise, too."""
     if question.start is None:
         return {}
+    if question.set == "outpaint":
+        cut = round(drawing.side * OUTSIDE)
+        start = kept(blobs, drawing.draw(question.start)[:, : drawing.side - cut])
+        return {"init.image": start, "outpaint.right": cut, "outpaint.fill": "latent noise"}
     left, top, right, bottom = box_of(question.start, drawing.side)
     mask = np.zeros((drawing.side, drawing.side), np.uint8)
     mask[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = 255
-    files = []
-    for picture in (drawing.draw(question.start), mask):
-        data = io.BytesIO()
-        Image.fromarray(picture).save(data, "PNG")
-        files.append(blobs.put(data.getvalue()))
-    return {"init.image": files[0], "mask.image": files[1], "mask.content": "latent noise", "init.strength": 1.0}
+    return {"init.image": kept(blobs, drawing.draw(question.start)), "mask.image": kept(blobs, mask), "mask.content": "latent noise", "init.strength": 1.0}
+
+
+def kept(blobs: Blobs, picture: np.ndarray) -> str:
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "PNG")
+    return blobs.put(data.getvalue())
 
 
 def reconstructions(engine: Engine, card: object, drawing: Drawing, names: tuple[str, ...], count: int = 64) -> tuple[float, float]:

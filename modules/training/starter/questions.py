@@ -1,7 +1,7 @@
 """What a model is asked to draw when it is measured, and the table of what came of it. Prompts are plain sentences of the grammar; knows no engine, and draws nothing.
 
 Rows: ground and thing of every plain prompt; the same for the one colour that each thing was never shown on, against others; places, landscapes, sizes, numbers, styles;
-two things, each on its side; a thing painted over by another one; weights in prompts.
+two things, each on its side; a thing painted over by another one, a scene continued beyond its side; weights in prompts, and negative prompts.
 """
 
 from __future__ import annotations
@@ -41,14 +41,20 @@ THINGS = 48
 """At most so many things are asked for in a row."""
 
 
+OUTSIDE = 0.25
+"""Share of the width, at the right, that outpainting is asked for."""
+
+
 class Question(NamedTuple):
-    """set: the row it is for. prompt, seed: of the picture. scene: what it should show. start: what the picture shows before its middle is drawn anew."""
+    """set: the row it is for. prompt, seed: of the picture. scene: what it should show. start: what the picture shows before its middle is drawn anew, or, of an
+    outpainting, what is cut off at the right. negative: prompt."""
 
     set: str
     prompt: str
     seed: int
     scene: Scene
     start: Scene | None = None
+    negative: str = ""
 
 
 class Row(NamedTuple):
@@ -86,7 +92,13 @@ def asked(names: Sequence[str], plurals: Mapping[str, str], seed: int = 1, most:
     for style in STYLES:
         found += [("style", replace(_on(single(dice, name), "white"), style=style)) for name in _few(dice, some, several_of)]
     wanted = [Question(kind, caption(scene, plurals), SEED + number, scene) for number, (kind, scene) in enumerate(found)]
-    return [*wanted, *_edited(dice, names, plurals, max(1, most // 3))]
+    few = max(1, most // 3)
+    return [
+        *wanted,
+        *_edited(dice, names, plurals, few),
+        *_continued(random.Random(seed + 1), names, plurals, few),
+        *_decided(random.Random(seed + 2), names, few),
+    ]
 
 
 def _edited(dice: random.Random, names: Sequence[str], plurals: Mapping[str, str], count: int) -> list[Question]:
@@ -101,6 +113,34 @@ def _edited(dice: random.Random, names: Sequence[str], plurals: Mapping[str, str
         for place, (weight, wins) in enumerate(((1.7, after), (0.4, before))):
             sentence = f"{article(first)} {first} ({second}:{weight}) {said(after.ground)}"
             found.append(Question("weight", sentence, SEED + 20_000 + 2 * number + place, wins))
+    return found
+
+
+def _continued(dice: random.Random, names: Sequence[str], plurals: Mapping[str, str], count: int) -> list[Question]:
+    """Scenes whose right side, where nothing stands, is to be drawn: half of them landscapes."""
+    found: list[Question] = []
+    for number in range(count):
+        whole = single(dice, dice.choice(list(names)), "", "left")
+        whole = replace(whole, ground=Ground(dice.choice(list(LANDSCAPES)))) if number % 2 else _on(whole, dice.choice(list(COLOURS)))
+        found.append(Question("outpaint", caption(whole, plurals), SEED + 30_000 + number, whole, whole))
+    return found
+
+
+def _decided(dice: random.Random, names: Sequence[str], count: int) -> list[Question]:
+    """Prompts that name two colours, or two things, where a weight or a negative prompt says which of them is meant: both are asked for by turns, so that
+    whoever heeds neither is right every second time."""
+    found: list[Question] = []
+    for number in range(count):
+        before, after = (single(dice, name) for name in _few(dice, names, 2))
+        first, second = (one.things[0].name for one in (before, after))
+        red, blue = dice.sample(list(COLOURS), 2)
+        place = SEED + 40_000 + 4 * number
+        for turn, (weight, wins) in enumerate(((1.5, blue), (0.5, red))):
+            sentence = f"{article(first)} {first} on {article(red)} {red} ({blue}:{weight}) background"
+            found.append(Question("weighed colour", sentence, place + turn, _on(before, wins)))
+        for turn, (negative, left) in enumerate(((first, after), (second, before))):
+            sentence = f"{article(first)} {first} {second} on {article(blue)} {blue} background"
+            found.append(Question("negative", sentence, place + 2 + turn, _on(left, blue), negative=negative))
     return found
 
 
@@ -130,9 +170,21 @@ def scored(questions: Sequence[Question], pictures: Sequence[np.ndarray], judge:
     row("size", ("size",), 1 / 3, {n: told[n]["size"] == one.scene.size for n, one in enumerate(questions)})
     row("two or three of them", ("count",), 1 / 3, {n: told[n]["count"] == str(one.scene.count) for n, one in enumerate(questions)})
     row("inpainting puts another object there", ("inpaint",), 1 / things, thing)
+    continued = _outside(questions, pictures, judge)
+    row("outpainting continues the scene", ("outpaint",), 1 / grounds, {n: continued.get(n) == one.scene.ground.name for n, one in enumerate(questions)})
     row("a weight decides between two objects", ("weight",), 1 / things, thing)
+    row("a weight decides between two colours", ("weighed colour",), 1 / grounds, ground)
+    row("a negative prompt decides between two objects", ("negative",), 1 / things, thing)
     row("style", ("style",), 1 / 4, {n: told[n]["style"] == one.scene.style for n, one in enumerate(questions)})
     return rows + _pairs(questions, pictures, judge, things)
+
+
+def _outside(questions: Sequence[Question], pictures: Sequence[np.ndarray], judge: Judge) -> dict[int, str]:
+    """On which ground those parts are that were outpainted: they alone are shown, side by side with themselves."""
+    places = [number for number, one in enumerate(questions) if one.set == "outpaint"]
+    strips = [pictures[number][:, -round(pictures[number].shape[1] * OUTSIDE) :] for number in places]
+    told = judge.answers([np.tile(strip, (1, round(1 / OUTSIDE), 1)) for strip in strips]) if strips else []
+    return {number: answer["ground"] for number, answer in zip(places, told, strict=True)}
 
 
 def _pairs(questions: Sequence[Question], pictures: Sequence[np.ndarray], judge: Judge, things: int) -> list[Row]:

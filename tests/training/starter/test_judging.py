@@ -63,6 +63,26 @@ def test_prompts_are_fixed_and_ask_for_what_was_kept_apart(wanted: list[Question
         if one.set in ("plain", "apart"):
             assert all((kept_apart(name) == colour) == (one.set == "apart") for name, colour in together)
     assert {one.scene.relation for one in wanted if one.set == "pair"} == set(RELATIONS)
+    for one in wanted:
+        if one.set == "negative":
+            assert one.negative in one.prompt and one.scene.things[0].name in one.prompt and one.negative != one.scene.things[0].name
+
+
+def test_who_heeds_no_weight_and_no_negative_is_right_every_second_time(judge: Judge, drawing: Drawing, wanted: list[Question]) -> None:
+    for kind in ("weighed colour", "negative"):
+        of_kind = [one for one in wanted if one.set == kind]
+        shown = [drawing.draw(of_kind[number - number % 2].scene) for number in range(len(of_kind))]  # the same for both of two turns
+        (row,) = (row for row in scored(of_kind, shown, judge) if "decides" in row.what)
+        assert len(of_kind) % 2 == 0 and row.right <= row.asked / 2
+
+
+def test_only_what_was_outpainted_tells_whether_the_scene_goes_on(judge: Judge, drawing: Drawing) -> None:
+    whole = Scene((Thing("ball", 0.25, 0.5, 0.4),), Ground("plain", ("red",)), 1, place="left")
+    question = Question("outpaint", "", 1, whole, whole)
+    good, wrong = drawing.draw(whole), drawing.draw(whole)
+    wrong[:, 48:] = drawing.draw(Scene((), Ground("sea"), 2))[:, 48:]
+    shares = [by_name(scored([question], [picture], judge))["outpainting continues the scene"] for picture in (good, wrong)]
+    assert shares == [1, 0]
 
 
 def test_a_scene_without_things_and_one_of_two_say_little() -> None:
