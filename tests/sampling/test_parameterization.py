@@ -113,3 +113,15 @@ def test_a_requests_table() -> None:
     with pytest.raises(InvalidRequest) as error:
         table_of(scaled_linear(), "Cosine?")
     assert error.value.field == "spacing.noise_schedule"
+
+
+def test_moments_are_the_timesteps_of_the_levels_that_were_learnt() -> None:
+    table = Table(scaled_linear())
+    assert table.moments("cpu") == {}
+    table.learn(torch.tensor([14.6, 3.0, 3.0, 0.1]))
+    moments = table.moments("cpu")
+    assert len(moments) == 3
+    for sigma in (14.6, 3.0, 0.1):
+        time, _ = table.at(torch.tensor(sigma))
+        assert moments[time].shape == () and moments[time].dtype == torch.float32
+        assert torch.equal(moments[time].expand(2), torch.full((2,), time))
