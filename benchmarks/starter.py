@@ -222,16 +222,18 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=48, help="things that are asked for; fewer for a quick look")
     parser.add_argument("--lessons", type=int, default=LESSONS, help="pictures that the judge learns from")
     parser.add_argument("--keep", type=Path, help="a folder for this model's pictures; those of an earlier run that was cut short are not drawn again")
-    parser.add_argument("--write", action="store_true", help="into benchmarks/results, or of another model than Easel's own onto its card")
+    parser.add_argument("--write", action="store_true", help="onto the model's card; of Easel's own into benchmarks/results, too")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found, image = measured(given, Path(folder))
     print(found)
-    if given.write and given.model.resolve() != STARTER.resolve():
-        path = given.model / "README.md"
-        path.write_text(with_table(path.read_text("utf-8"), found.rows), "utf-8")
+    if not given.write:
+        return
+    card = given.model / "README.md"
+    card.write_text(with_table(card.read_text("utf-8"), found.rows), "utf-8")
+    if given.model.resolve() != STARTER.resolve():
         image.save(given.model / "measured.jpg", quality=85)
-    elif given.write:
+    else:
         (RESULTS / "starter.md").write_text(f"{found}\n![Its pictures, some of each row](starter.jpg)\n", "utf-8")
         image.save(RESULTS / "starter.jpg", quality=85)
 
