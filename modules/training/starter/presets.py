@@ -104,8 +104,8 @@ PRESETS: Mapping[str, Preset] = {
         watching=Watching(measure_every=500, sample_every=2500, save_every=1000),
     ),
     "cpu": Preset(
-        "cpu", 40, 128, 64, latents=65_536, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
-        autoencoder=Stage(96_000, 32, 1e-3, 0.998), denoiser=Stage(448_000, 32, 1e-3, 0.999), mixed="bf16",
-        watching=Watching(measure_every=500, sample_every=1000, save_every=200),
+        "cpu", 40, 128, 64, latents=49_152, vae=(64, 64, 128, 128), unet=(64, 128, 256), text=(256, 3, 4),
+        autoencoder=Stage(96_000, 32, 1e-3, 0.998), denoiser=Stage(576_000, 48, 1.1e-3, 0.999), mixed="bf16",
+        watching=Watching(measure_every=500, sample_every=1500, save_every=200),
     ),
 }  # fmt: skip
