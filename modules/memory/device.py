@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -13,6 +14,17 @@ from modules.core.request import Precision
 from modules.memory import attention
 from modules.memory.budget import free_memory
 
+SHORT = (
+    "out of memory",
+    "can't allocate memory",  # torch on a CPU
+    "not enough memory",  # the same, on Windows
+    "cannot allocate memory",  # Linux, of what is mapped
+    "status_alloc_failed",  # cuBLAS, cuDNN, cuSOLVER, hipBLAS
+    "allocation_failed",  # cuDNN, since its version 9
+    "out_of_device_memory",  # Level Zero, beneath an XPU
+    "out_of_host_memory",
+)
+"""What errors say, in small letters, where there is too little memory."""
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -55,10 +67,15 @@ class Machine:
 
     def free(self) -> int:
         """Bytes that can still be had where the work is done. Blocks that torch keeps for itself count: they are reused."""
-        if not self.device.startswith("cuda"):
+        kind = self.device.split(":")[0]
+        if kind not in ("cuda", "xpu"):
             return free_memory()
-        kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-        return int(torch.cuda.mem_get_info(self.device)[0]) + kept
+        torch_of: Any = getattr(torch, kind)
+        try:
+            free = int(torch_of.mem_get_info(self.device)[0])
+        except RuntimeError:  # drivers of integrated ones do not tell; those take the machine's memory
+            return free_memory()
+        return free + int(torch_of.memory_reserved(self.device)) - int(torch_of.memory_allocated(self.device))
 
     def facts(self) -> dict[str, str]:
         """What decides the last bits of a picture beside the request."""
@@ -97,9 +114,9 @@ def find(options: DeviceOptions) -> Machine:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch has a type of its own for CUDA only; elsewhere the words tell."""
+    """torch has a type of its own for what its own allocators lack; of others, and of the libraries beneath it, the words tell."""
     words = str(error).lower()
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "out of memory" in words or "can't allocate memory" in words
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(said in words for said in SHORT)
 
 
 def _processor() -> str:

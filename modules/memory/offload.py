@@ -26,11 +26,10 @@ MARK = "_hf_hook"
 
 
 class Weights:
-    """The weights of networks that wait. device: where they are needed. mapped: they wait in a file, and are needed on the CPU."""
+    """The weights of networks that wait. device: where they are needed."""
 
     def __init__(self, device: torch.device, waiting: Waiting) -> None:
         self.device, self.waiting = device, waiting
-        self._mapped = device.type == "cpu"
         self._kept: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._wide: set[int] = set()
 
@@ -53,7 +52,7 @@ class Weights:
 
     def comes(self, module: nn.Module) -> bool:
         """Whether its own weights are fetched. Of a table of words a few rows are read: those a CPU reads where they wait."""
-        return not (self._mapped and isinstance(module, nn.Embedding)) and any(tensor in self._kept for tensor in _own(module))
+        return not (self.waiting.mapped and isinstance(module, nn.Embedding)) and any(map(self._waits, _own(module)))
 
     def fetched(self, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """(a tensor of its own, its numbers on the device), of those that lie elsewhere."""
@@ -72,37 +71,38 @@ class Weights:
 
     def soon(self, module: nn.Module) -> None:
         for tensor in _own(module):
-            if (home := self._kept.get(tensor)) is not None:
+            if (home := self._home(tensor)) is not None:
                 self.waiting.soon(home)
 
     def size(self, module: nn.Module) -> int:
         """Bytes that come when it is fetched."""
-        return sum(home.nbytes for tensor in _own(module) if (home := self._kept.get(tensor)) is not None)
+        return sum(home.nbytes for tensor in _own(module) if (home := self._home(tensor)) is not None)
 
     @contextmanager
     def widened(self, network: nn.Module) -> Iterator[None]:
-        """Its weights arrive in fp32."""
+        """Its weights arrive in fp32. None of them may be there when this begins and when it ends: see `Standing.rest`."""
         modules = list(network.modules())
-        small = [(tensor, tensor.data) for module in modules for tensor in _own(module) if tensor not in self._kept and tensor.is_floating_point()]
+        small = [(tensor, tensor.data) for module in modules for tensor in _own(module) if not self._waits(tensor) and tensor.is_floating_point()]
         try:
             self._wide |= {id(module) for module in modules}
-            for module in modules:
-                self.away(module)
             for tensor, numbers in small:
                 tensor.data = numbers.float()
             yield
         finally:
             self._wide -= {id(module) for module in modules}
-            for module in modules:
-                self.away(module)
             for tensor, numbers in small:
                 tensor.data = numbers
 
+    def _waits(self, tensor: Tensor) -> bool:
+        """Not what is small. What was put in place of a weight (a LoRA's) does as that one did, but on a CPU: it is in memory there already."""
+        return tensor in self._kept or (not self.waiting.mapped and (tensor.nbytes > SMALL or tensor.device != self.device))
+
     def _home(self, tensor: Tensor) -> Tensor | None:
-        """Where it waits; None for what is small, and on a CPU for what was put in place of a weight: that is in memory already."""
+        """Where it waits; None for what does not."""
+        if tensor not in self._kept and self._waits(tensor):
+            with torch.inference_mode(False):
+                self._kept[tensor] = self.waiting.keep(tensor.data)
         home: Tensor | None = self._kept.get(tensor)
-        if home is None and not self._mapped and (tensor.nbytes > SMALL or tensor.device != self.device):
-            home = self._kept[tensor] = tensor.detach().to("cpu")
         return home
 
     def _copy(self, home: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -115,7 +115,10 @@ class Weights:
 
 
 class Standing(Protocol):
-    """Hooks that stand on networks."""
+    """Hooks that stand on networks. weights: what they move."""
+
+    @property
+    def weights(self) -> Weights: ...
 
     def rest(self) -> None:
         """Nothing that was fetched stays."""
@@ -128,7 +131,7 @@ class ByLayer:
     """Each layer's weights are here while it runs. ahead: bytes of the next layers that are fetched meanwhile, in the order learnt from the run before; 0: none."""
 
     def __init__(self, weights: Weights, networks: Mapping[str, nn.Module], ahead: int = 0) -> None:
-        self._weights, self._ahead = weights, ahead
+        self.weights, self._ahead = weights, ahead
         self._next: dict[int, nn.Module] = {}
         self._last: nn.Module | None = None
         self._coming: dict[int, tuple[list[tuple[Tensor, Tensor]], Any]] = {}
@@ -150,10 +153,10 @@ class ByLayer:
     def _enter(self, module: nn.Module, given: Any) -> None:
         coming = self._coming.pop(id(module), None)
         if coming is None:
-            self._weights.here(module)
+            self.weights.here(module)
         else:
             tensors, event = coming
-            now = torch.cuda.current_stream(self._weights.device)
+            now = torch.cuda.current_stream(self.weights.device)
             now.wait_event(event)
             for tensor, numbers in tensors:
                 numbers.record_stream(now)
@@ -163,7 +166,7 @@ class ByLayer:
             self._look_ahead(module)
 
     def _leave(self, module: nn.Module, given: Any, made: Any) -> None:
-        self._weights.away(module)
+        self.weights.away(module)
 
     def _learn(self, module: nn.Module) -> None:
         if self._last is not None:
@@ -174,17 +177,17 @@ class ByLayer:
         room = self._ahead
         following = self._next.get(id(module))
         while following is not None and following is not module and room > 0:
-            room -= self._weights.size(following)
+            room -= self.weights.size(following)
             if id(following) not in self._coming:
                 self._start(following)
             following = self._next.get(id(following))
 
     def _start(self, module: nn.Module) -> None:
         if self._side is None:
-            self._weights.soon(module)
+            self.weights.soon(module)
             return
         with torch.cuda.stream(self._side):
-            tensors = self._weights.fetched(module)
+            tensors = self.weights.fetched(module)
             self._coming[id(module)] = tensors, self._side.record_event()
 
 
@@ -192,7 +195,7 @@ class ByNetwork:
     """Of networks that take turns one is here: it comes when it is called, and the one before leaves. others: those that stay; calling one of them ends a turn, too."""
 
     def __init__(self, weights: Weights, turns: Mapping[str, nn.Module], others: Mapping[str, nn.Module]) -> None:
-        self._weights, self._turns = weights, turns
+        self.weights, self._turns = weights, turns
         self._here = ""
         self._hooks = []
         for name, network in {**turns, **others}.items():
@@ -215,14 +218,14 @@ class ByNetwork:
         if name == self._here:
             return
         for module in self._of(self._here):
-            self._weights.away(module)
+            self.weights.away(module)
         self._here = name
         for module in self._of(name):
-            self._weights.here(module)
+            self.weights.here(module)
 
     def _of(self, name: str) -> Iterator[nn.Module]:
         network = self._turns.get(name)
-        return (module for module in network.modules() if self._weights.comes(module)) if network is not None else iter(())
+        return (module for module in network.modules() if self.weights.comes(module)) if network is not None else iter(())
 
 
 class Mark:

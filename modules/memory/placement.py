@@ -29,7 +29,7 @@ from modules.memory.offload import AHEAD, MARK, ByLayer, ByNetwork, Mark, Standi
 from modules.memory.waiting import InMemory, OnDisk
 
 BY_NETWORK, BY_LAYER = ("encoders", "medvram"), ("group", "lowvram")
-WAITING = "_weights_wait"
+STANDING = "_hooks_stand"
 
 
 class Placed:
@@ -59,13 +59,13 @@ class Placed:
         self.where = to
         if self._weights is None:
             return
-        for network in waits.values():
-            network.__dict__[WAITING] = self._weights
-            network.__dict__[MARK] = Mark(self._device)
         if to in BY_LAYER:
             self._standing = ByLayer(self._weights, waits, AHEAD if to == "group" else 0)
         else:
             self._standing = ByNetwork(self._weights, waits, {name: network for name, network in self.networks.items() if name not in waits})
+        for network in waits.values():
+            network.__dict__[STANDING] = self._standing
+            network.__dict__[MARK] = Mark(self._device)
 
     def rest(self) -> None:
         """Between two takes: nothing stays that need not."""
@@ -78,7 +78,7 @@ class Placed:
             self._standing = None
         for network in self.networks.values():
             network.__dict__.pop(MARK, None)
-            network.__dict__.pop(WAITING, None)
+            network.__dict__.pop(STANDING, None)
 
     def _put(self, to: Placement) -> dict[str, nn.Module]:
         """-> the networks that wait; the others lie on the device. Raises OutputTrouble."""
@@ -133,21 +133,23 @@ def place_alone(network: nn.Module, options: DeviceOptions, machine: Machine, fo
 @contextmanager
 def in_full(network: nn.Module) -> Iterator[None]:
     """The network in fp32, and afterwards as it was: half the digits widened and cut again are the same."""
-    waiting: Weights | None = network.__dict__.get(WAITING)
+    standing: Standing | None = network.__dict__.get(STANDING)
     kept = next(network.parameters()).dtype
     with torch.inference_mode(False):  # as in `move`
-        if waiting is None:
+        if standing is None:
             _in(torch.float32, network, kept)
         else:
-            widening = waiting.widened(network)
+            standing.rest()  # what is there, or on its way, has half the digits
+            widening = standing.weights.widened(network)
             widening.__enter__()
     try:
         yield
     finally:
         with torch.inference_mode(False):
-            if waiting is None:
+            if standing is None:
                 network.to(kept)
             else:
+                standing.rest()
                 widening.__exit__(None, None, None)
 
 
@@ -168,5 +170,6 @@ def rest(placed: Placed) -> None:
 def emptied(machine: Machine) -> None:
     """Gives cached blocks back to the driver, after a model was dropped. Hooks make circles of references, which only the collector ends."""
     gc.collect()
-    if machine.device.startswith("cuda"):
-        torch.cuda.empty_cache()
+    kind = machine.device.split(":")[0]
+    if kind in ("cuda", "xpu", "mps"):
+        getattr(torch, kind).empty_cache()

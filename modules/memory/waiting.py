@@ -17,6 +17,10 @@ from modules.core.errors import OutputTrouble
 
 
 class Waiting(Protocol):
+    """mapped: what waits can be read where it lies, and costs no memory there."""
+
+    mapped: bool
+
     def keep(self, tensor: Tensor) -> Tensor:
         """-> the same numbers where they wait, on the CPU, laid out as they were. Raises OutputTrouble."""
 
@@ -29,6 +33,8 @@ class Waiting(Protocol):
 
 class InMemory:
     """pinned: in pages that a GPU fetches by itself, beside its work."""
+
+    mapped = False
 
     def __init__(self, pinned: bool) -> None:
         self._pinned = pinned
@@ -46,6 +52,8 @@ class InMemory:
 
 class OnDisk:
     """One file without a name in `folder`; it is gone when nothing maps it any more, and when the process ends."""
+
+    mapped = True
 
     def __init__(self, folder: Path) -> None:
         try:

@@ -38,6 +38,16 @@ ERRORS: tuple[Callable[[], BaseException], ...] = (
     lambda: RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other API call."),
     lambda: MemoryError(),
     lambda: RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes."),
+    lambda: RuntimeError("[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried to allocate 4294967296 bytes."),
+    lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    lambda: RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    lambda: RuntimeError("HIP error: out of memory\nHIP kernel errors might be asynchronously reported at some other API call."),
+    lambda: RuntimeError(
+        "MPS backend out of memory (MPS allocated: 8.88 GB, other allocations: 200.00 MB, max allowed: 9.07 GB). Tried to allocate 256.00 MB on private pool."
+    ),
+    lambda: RuntimeError("level_zero backend failed with error: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)"),
+    lambda: RuntimeError("unable to mmap 4294967296 bytes from file <model.safetensors>: Cannot allocate memory (12)"),
 )
 PYTHON: tuple[tuple[Any, str], ...] = ((files, "encode"), (files, "converted"), (in_pixels, "to_images"), (in_pixels, "to_tensor"))
 """Functions beside torch that take memory: the file of a picture, and the way between tensors and pictures."""

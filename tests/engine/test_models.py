@@ -12,7 +12,6 @@ from modules.core.errors import BadModelFile, OutOfMemory
 from modules.core.options import DeviceOptions, Placement
 from modules.engine.generate import Engine
 from modules.engine.models import weight
-from modules.memory.device import is_out_of_memory
 from tests.engine.conftest import Draw, pixels
 
 
@@ -52,10 +51,6 @@ def test_short_memory_is_said_and_the_next_job_runs(engine: Engine, draw: Draw, 
         with pytest.raises(OutOfMemory, match="smaller"):
             draw()
     assert draw().pictures[0].data == before
-
-
-def test_other_faults_are_not_taken_for_short_memory() -> None:
-    assert not is_out_of_memory(RuntimeError("shape mismatch"))
 
 
 def test_of_a_batch_only_the_broken_picture_is_left_out(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image
 from modules.core.control import ControlUnit
 from modules.core.errors import EaselError
 from modules.core.extras import ExtrasRequest
+from modules.core.options import Placement
 from modules.core.params import from_dict, named, value_of, with_values
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
@@ -44,7 +45,7 @@ class At(NamedTuple):
 @dataclass(frozen=True)
 class Case:
     """values: of the request. healed: (the note, the field that the picture's request has changed). refused: what the error says. same: the picture is as without.
-    left: one picture of two is left. half_vae: on a machine whose autoencoders work in fp16."""
+    left: one picture of two is left. half_vae: on a machine whose autoencoders work in fp16. where: how models lie."""
 
     name: str
     values: Callable[[At], dict[str, Any]] = lambda at: {}
@@ -54,6 +55,7 @@ class Case:
     same: bool = False
     left: bool = False
     half_vae: bool = False
+    where: Placement = "auto"
 
 
 UNET = "UNet2DConditionModel"
@@ -99,6 +101,7 @@ CASES = (
     Case("NaN in the encoder's file", started(model="encoder nan"), refused="The VAE of encoder nan made not-a-number"),
     Case("the decoder overflows in fp16", of(model="loud decoder"), healed=VAE, half_vae=True),
     Case("the encoder overflows in fp16", started(model="loud encoder"), healed=VAE, half_vae=True),
+    Case("the decoder overflows in fp16, medvram", of(model="loud decoder"), healed=VAE, half_vae=True, where="medvram"),
     Case("NaN between two passes", of(model="decoder nan", hires=HIRES), refused="The VAE of decoder nan made not-a-number"),
     # LoRAs
     Case("NaN in a LoRA's file", of(prompt="a cat <lora:broken:1>"), refused="broken.safetensors holds values that are no numbers"),
@@ -168,6 +171,7 @@ def test_no_black_picture_in_silence(engine: Engine, at: At, case: Case, monkeyp
     if case.half_vae:
         engine.unload()
         monkeypatch.setattr(Machine, "vae_dtype", lambda machine, precision: torch.float16)
+        monkeypatch.setattr(engine.models, "options", replace(engine.models.options, placement=case.where))
     request = wish(case.values(at))
     with faults.spoiling(case.spoilt) as told:
         if case.refused:
