@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -23,6 +24,12 @@ def vae(config: Mapping[str, Any], seed: int) -> AutoencoderKL:
 
 def text_encoder(config: Mapping[str, Any], seed: int) -> CLIPTextModel:
     return _drawn(lambda: CLIPTextModel(CLIPTextConfig(**config)), seed)
+
+
+def write_out(unet: UNet2DConditionModel, text: CLIPTextModel) -> None:
+    """Their attention is computed step by step from here on, and not by a kernel of torch's."""
+    unet.set_attn_processor(AttnProcessor())
+    text.set_attn_implementation("eager")
 
 
 def _drawn(make: Callable[[], Network], seed: int) -> Network:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -106,8 +105,7 @@ class Making:
         nn.init.constant_(text.get_parameter("final_layer_norm.bias"), NORM_BIAS)
         alphas = alphas_cumprod(SCHEDULER)
         if self.device == "cpu":  # torch's fused attention in bfloat16 takes 40 % of a step there, most of it backwards: written out, a step takes two thirds
-            unet.set_attn_processor(AttnProcessor())
-            text.set_attn_implementation("eager")
+            fresh.write_out(unet, text)
         both = nn.ModuleDict({"unet": unet, "text_encoder": text})
         task = Painting(both, words, alphas, preset.denoiser.rate, preset.denoiser.steps, preset.short, 0.1, self.device)
         prompts = prompts_of(self.package, preset.shown)
