@@ -21,6 +21,8 @@ Shape = tuple[int, int, int]
 PIXELS = 8
 """Pixels of a picture's side per latent, by which seed resize counts."""
 NEARLY_PARALLEL = 0.9995
+PINNING = ("cuda",)
+"""Devices that fetch from pinned memory while the host goes on."""
 
 
 class Stream(Protocol):
@@ -95,13 +97,13 @@ class PictureNoise:
         start = torch.stack([self._start(index) for index in range(len(self._seeds))])
         if self._ensd:
             self._streams = [self._stream(seed + self._ensd) for seed in self._seeds]
-        return start.to(self._device)
+        return sent(start, self._device)
 
     def __call__(self) -> Tensor:
         """The next draw from every picture's own stream, [B, C, H, W]; the first noise when nothing was drawn yet."""
         if not self._streams:
             return self.first()
-        return torch.stack([own.draw(self._shape) for own in self._streams]).to(self._device)
+        return sent(torch.stack([own.draw(self._shape) for own in self._streams]), self._device)
 
     def brownian(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
         """Minus the path's increment from sigma_next up to sigma, over the root of the distance: the path is walked downwards. [B, C, H, W]."""
@@ -111,7 +113,7 @@ class PictureNoise:
         low, high = sorted((float(sigma), float(sigma_next)))
         sign = -1 if float(sigma) > float(sigma_next) else 1
         walked = torch.stack([path.increment(low, high) for path in self._paths]) * sign
-        return walked.to(self._device) / (sigma_next - sigma).abs().sqrt()
+        return sent(walked, self._device) / (sigma_next - sigma).abs().sqrt()
 
     def _stream(self, seed: int) -> Stream:
         return stream(seed, self._source, self._device)
@@ -130,6 +132,13 @@ class PictureNoise:
         if strength:
             start = slerp(strength, start, self._stream(subseeds[index]).draw(resized))
         return pasted(start, self._streams[index].draw(self._shape))
+
+
+def sent(drawn: Tensor, device: str) -> Tensor:
+    """Where it is wanted. What the host drew goes to a GPU through pinned memory: from any other, the host would wait for all that is queued there."""
+    if drawn.device.type == "cpu" and device.split(":")[0] in PINNING:
+        return drawn.pin_memory().to(device, non_blocking=True)
+    return drawn.to(device)
 
 
 def slerp(share: float, start: Tensor, end: Tensor) -> Tensor:

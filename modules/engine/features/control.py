@@ -7,13 +7,14 @@ The first and last step: diffusers' ControlNet pipelines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from modules.core.control import ControlUnit
 from modules.engine.feature import Feature
+from modules.engine.features.once import Once
 from modules.families.family import NetworkCall
 from modules.networks.controlnet import Guide
 from modules.networks.t2i_adapter import Adapter
@@ -25,6 +26,9 @@ ROWS = 12
 TOLD = ("text_embeds", "time_ids")
 """What a call of SDXL carries beside its text; its ControlNets want it, too."""
 DOWN, MIDDLE, LEVELS = "down_block_additional_residuals", "mid_block_additional_residual", "down_intrablock_additional_residuals"
+Rows = Tensor | slice
+"""Of a call: int64 on its device, for a list would be copied there anew at every use; or all."""
+ALL = slice(None)
 
 
 def acts(unit: ControlUnit, step: Step) -> bool:
@@ -40,18 +44,19 @@ class Control(Feature):
     unit: ControlUnit
     network: Guide
     hint: Tensor
+    _once: Once = field(default_factory=Once, init=False)
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """Leaves a network of another family alone, one that takes over in the middle of a run (a refiner)."""
         if not acts(self.unit, step) or call.context.shape[-1] != self.network.context:
             return call
-        one_sided = self.unit.mode == "ControlNet is more important" or self.network.pooled
-        rows = positive_rows(call) if one_sided else list(range(len(call.x)))
-        if not rows:
+        rows = side(call, self.unit.mode == "ControlNet is more important" or self.network.pooled, self._once)
+        if rows is None:
             return call
-        part = _rows_of(call, rows)
-        hint = self.hint.to(part.x.device, part.x.dtype).expand(len(rows), -1, -1, -1)
-        told = {name: part.extra[name].to(part.x.dtype) for name in TOLD if name in part.extra}
+        part = part_of(call, rows, TOLD)
+        device, dtype = part.x.device, part.x.dtype
+        hint = self._once((device, dtype), lambda: self.hint.to(device, dtype)).expand(len(part.x), -1, -1, -1)
+        told = {name: tensor.to(dtype) for name, tensor in part.extra.items()}
         down, middle = self.network.residuals(part.x, part.timesteps, part.context, hint, told)
         said = [*down, middle]
         # 12 - i of 13 outputs; of networks with fewer ones, as far from the middle
@@ -68,45 +73,48 @@ class AdapterControl(Feature):
     def __init__(self, unit: ControlUnit, network: Adapter, hint: Tensor) -> None:
         self.unit = unit
         self.features = network.features(hint)
+        self._once = Once()
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         if not acts(self.unit, step):
             return call
-        rows = positive_rows(call) if self.unit.mode == "ControlNet is more important" else list(range(len(call.x)))
-        if not rows:
+        rows = side(call, self.unit.mode == "ControlNet is more important", self._once)
+        if rows is None:
             return call
+        count = len(call.x[rows])
         layered, levels = self.unit.mode != "Balanced", len(self.features)
         said = []
         for level, feature in enumerate(self.features):
             # it enters at the end of a level: as strong as a ControlNet's output from there
             row = (level + 1) * ROWS / levels - 1
             scale = self.unit.weight * (FALLOFF ** (ROWS - row) if layered else 1.0)
-            said.append(spread((feature.to(call.x.device, call.x.dtype) * scale).expand(len(rows), -1, -1, -1), rows, len(call.x)))
+            said.append(spread((feature.to(call.x.device, call.x.dtype) * scale).expand(count, -1, -1, -1), rows, len(call.x)))
         return call._replace(extra={**call.extra, LEVELS: summed(call.extra.get(LEVELS), said)})
 
 
-def positive_rows(call: NetworkCall) -> list[int]:
-    """Rows of the prompt's own side."""
-    return [row for row in range(len(call.x)) if not (call.negative and call.negative[row])]
+def side(call: NetworkCall, one_sided: bool, once: Once) -> Rows | None:
+    """Rows of a call for which a unit speaks: those of the prompt's own side, or all; None where it has none to speak for."""
+    if not one_sided or not any(call.negative):
+        return ALL
+    rows, device = [row for row, negative in enumerate(call.negative) if not negative], call.x.device
+    return once((call.negative, device), lambda: torch.tensor(rows, device=device)) if rows else None
 
 
-def spread(tensor: Tensor, rows: Sequence[int], count: int) -> Tensor:
-    """[len(rows), ...] -> [count, ...], nothing in the other rows."""
-    if len(rows) == count:
+def part_of(call: NetworkCall, rows: Rows, told: Sequence[str]) -> NetworkCall:
+    """Some rows of a call. told: what of its extras goes with them."""
+    extra = {name: call.extra[name][rows] for name in told if name in call.extra}
+    return call._replace(x=call.x[rows], timesteps=call.timesteps[rows], context=call.context[rows], extra=extra)
+
+
+def spread(tensor: Tensor, rows: Rows, count: int) -> Tensor:
+    """[N, ...] of some rows -> [count, ...], nothing in the other rows."""
+    if rows is ALL:
         return tensor
     whole = torch.zeros(count, *tensor.shape[1:], device=tensor.device, dtype=tensor.dtype)
-    whole[list(rows)] = tensor
+    whole[rows] = tensor
     return whole
 
 
 def summed(before: Sequence[Tensor] | None, said: Sequence[Tensor]) -> list[Tensor]:
     """What several units say of the same layers."""
     return list(said) if before is None else [one + other for one, other in zip(before, said, strict=True)]
-
-
-def _rows_of(call: NetworkCall, rows: Sequence[int]) -> NetworkCall:
-    if len(rows) == len(call.x):
-        return call
-    index = list(rows)
-    told = {name: call.extra[name][index] for name in TOLD if name in call.extra}
-    return call._replace(x=call.x[index], timesteps=call.timesteps[index], context=call.context[index], extra=told)

@@ -6,7 +6,7 @@ user's (`engine.depths`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from modules.core.errors import Unsupported
 from modules.engine.feature import Feature
+from modules.engine.features.once import Once
 from modules.families.family import NetworkCall
 from modules.sampling.step import Step
 
@@ -27,9 +28,12 @@ class DepthChannel(Feature):
     """beside: [1, 1, h, w] in -1..1."""
 
     beside: Tensor
+    _once: Once = field(default_factory=Once, init=False, repr=False, compare=False)
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
-        return call._replace(beside=self.beside.expand(len(call.x), -1, -1, -1))
+        x = call.x
+        beside = self._once((x.device, x.dtype), lambda: self.beside.to(x.device, x.dtype))
+        return call._replace(beside=beside.expand(len(x), -1, -1, -1))
 
 
 def shown(image: Image.Image, height: int, width: int) -> tuple[DepthChannel, ...]:

@@ -5,7 +5,7 @@ Rule: A1111's. The picture's latents are not scaled, and rows that are to know n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from modules.core.errors import Unsupported
 from modules.engine.feature import Feature
+from modules.engine.features.once import Once
 from modules.engine.relay import Relay
 from modules.families.family import NetworkCall
 from modules.sampling.step import Step
@@ -25,13 +26,16 @@ class EditChannels(Feature):
     """beside: [1 or B, 4, h, w]: latents of the picture."""
 
     beside: Tensor
+    _once: Once = field(default_factory=Once, init=False, repr=False, compare=False)
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
+        x = call.x
+        return call._replace(beside=self._once((len(x), call.blind, x.device, x.dtype), lambda: self._rows(call).to(x.device, x.dtype)))
+
+    def _rows(self, call: NetworkCall) -> Tensor:
         """A picture's rows stand side by side, one for each conditioning."""
         beside = self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0)
-        if any(call.blind):
-            beside = beside * (1 - torch.tensor(call.blind, dtype=beside.dtype)).view(-1, 1, 1, 1)
-        return call._replace(beside=beside)
+        return beside * (1 - torch.tensor(call.blind, dtype=beside.dtype)).view(-1, 1, 1, 1) if any(call.blind) else beside
 
 
 def shown(relay: Relay, pixels: Tensor) -> tuple[EditChannels, ...]:

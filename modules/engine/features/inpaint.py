@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from modules.engine.feature import Feature
+from modules.engine.features.once import Once
 from modules.imaging.soft import Softness, blend
 from modules.sampling.parameterization import Table, c_in
 from modules.sampling.step import Denoise, Denoised, Step
@@ -25,6 +26,7 @@ class InpaintMask(Feature):
     soft: Softness | None
     timesteps: bool
     table: Table
+    _once: Once = field(default_factory=Once, init=False, repr=False, compare=False)
 
     def wrap(self, denoise: Denoise) -> Denoise:
         return self._before(denoise) if self.timesteps else self._after(denoise)
@@ -48,7 +50,7 @@ class InpaintMask(Feature):
         return masked
 
     def _mixed(self, latents: Tensor, level: float) -> Tensor:
-        init, mask = self.init.to(latents.device), self.mask.to(latents.device)
+        init, mask = self._once(latents.device, lambda: (self.init.to(latents.device), self.mask.to(latents.device)))
         if self.soft:
             return blend(init, latents, mask, level, self.soft)
         return latents * mask + init * (1 - mask)

@@ -7,13 +7,14 @@ Rule: A1111's. Where nothing is known, as in txt2img, all is masked and the pict
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pixel_unshuffle
 
 from modules.engine.feature import Feature
+from modules.engine.features.once import Once
 from modules.engine.relay import Relay
 from modules.families.family import NetworkCall
 from modules.sampling.step import Step
@@ -25,10 +26,14 @@ class InpaintChannels(Feature):
 
     beside: Tensor
     cells: int = 1
+    _once: Once = field(default_factory=Once, init=False, repr=False, compare=False)
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """A picture's rows stand side by side, one for each conditioning."""
-        return call._replace(beside=self.beside.repeat_interleave(len(call.x) // len(self.beside), dim=0))
+        x = call.x
+        rows = len(x) // len(self.beside)
+        beside = self._once((rows, x.device, x.dtype), lambda: self.beside.repeat_interleave(rows, dim=0).to(x.device, x.dtype))
+        return call._replace(beside=beside)
 
 
 def blank(relay: Relay, latent: tuple[int, int, int]) -> tuple[InpaintChannels, ...]:

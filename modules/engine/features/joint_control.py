@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from modules.core.control import ControlUnit
 from modules.engine.feature import Feature
-from modules.engine.features.control import FALLOFF, ROWS, acts, positive_rows, spread, summed
+from modules.engine.features.control import FALLOFF, ROWS, acts, part_of, side, spread, summed
+from modules.engine.features.once import Once
 from modules.families.family import NetworkCall
 from modules.families.flux import packed, places
 from modules.families.joint import whole_tokens
@@ -37,16 +38,16 @@ class JointControl(Feature):
     network: JointControlNet
     latents: Tensor
     transformer: Mapping[str, Any]
+    _once: Once = field(default_factory=Once, init=False)
 
     def extend(self, call: NetworkCall, step: Step) -> NetworkCall:
         """Leaves a network of another family alone, one that takes over in the middle of a run (a refiner)."""
         if not acts(self.unit, step) or call.context.shape[-1] != self.network.context or "pooled_projections" not in call.extra:
             return call
-        rows = positive_rows(call) if self.unit.mode == "ControlNet is more important" else list(range(len(call.x)))
-        if not rows:
+        rows = side(call, self.unit.mode == "ControlNet is more important", self._once)
+        if rows is None:
             return call
-        told = {name: call.extra[name][rows] for name in TOLD if name in call.extra}
-        part = call._replace(x=call.x[rows], timesteps=call.timesteps[rows], context=call.context[rows], extra=told)
+        part = part_of(call, rows, TOLD)
         extra = dict(call.extra)
         for name, outputs in (self._flux(part) if self.network.family == "flux" else self._sd3(part)).items():
             layered, last = self.unit.mode != "Balanced", len(outputs) - 1
@@ -57,7 +58,7 @@ class JointControl(Feature):
 
     def _flux(self, call: NetworkCall) -> dict[str, list[Tensor]]:
         x = whole_tokens(call.x)
-        hint = packed(whole_tokens(self.latents.to(x.device, x.dtype)))
+        hint = packed(whole_tokens(self._hint(x)))
         guided, mode = self.network.network.config["guidance_embeds"], self.network.mode
         double, single = self.network.network(
             hidden_states=packed(x), controlnet_cond=hint.expand(len(x), -1, -1), encoder_hidden_states=call.context, timestep=call.timesteps.to(x.dtype) / 1000,
@@ -70,12 +71,15 @@ class JointControl(Feature):
 
     def _sd3(self, call: NetworkCall) -> dict[str, list[Tensor]]:
         x, pooled = whole_tokens(call.x), call.extra["pooled_projections"].to(call.x.dtype)
-        hint = whole_tokens(self.latents.to(x.device, x.dtype)).expand(len(x), -1, -1, -1)
+        hint = whole_tokens(self._hint(x)).expand(len(x), -1, -1, -1)
         (outputs,) = self.network.network(
             hidden_states=x, controlnet_cond=hint, encoder_hidden_states=call.context, timestep=call.timesteps, return_dict=False,
             pooled_projections=torch.zeros_like(pooled) if self.network.unpooled else pooled,
         )  # fmt: skip
         return {SD3: _each(outputs, self.transformer["num_layers"], whole=False)}
+
+    def _hint(self, x: Tensor) -> Tensor:
+        return self._once((x.device, x.dtype), lambda: self.latents.to(x.device, x.dtype))
 
 
 def _each(outputs: Sequence[Tensor], count: int, whole: bool) -> list[Tensor]:

@@ -134,7 +134,7 @@ def test_it_acts_within_its_share_of_the_steps(start: float, end: float, expecte
 
 
 def test_rows_that_are_left_out_get_nothing() -> None:
-    assert torch.equal(spread(torch.ones(1, 2), [1], 3), torch.tensor([[0.0, 0], [1, 1], [0, 0]]))
+    assert torch.equal(spread(torch.ones(1, 2), torch.tensor([1]), 3), torch.tensor([[0.0, 0], [1, 1], [0, 0]]))
 
 
 def test_a_network_that_reads_another_text_is_left_alone(nets: dict[str, Any]) -> None:
