@@ -90,7 +90,7 @@ def router(app: App) -> APIRouter:
             tree["data"]["folder"] = str(desk.sets.folder(wish.data.folder, owner))
             if wish.prior.folder:
                 tree["prior"]["folder"] = str(desk.sets.folder(wish.prior.folder, owner))
-            tree["resume"] = False
+            tree["resume"] = tree["keep"] = False
             return desk.begin(from_dict(TrainingRequest, tree), owner)
 
         return submitted(await in_few(begun), request)
@@ -120,12 +120,20 @@ def router(app: App) -> APIRouter:
 
     @routes.post("/trainings/{name}/enough")
     async def enough(name: str, request: Request) -> JSONResponse:
-        """Ends it and keeps what was learnt."""
-        return JSONResponse(await in_thread(ended, name, login(request), Cancel.SKIP))
+        """Ends it and keeps what was learnt; of a run that is paused or broke off, what its last checkpoint has."""
+        owner = login(request)
+
+        def kept() -> dict[str, Any]:
+            if desk.job_of(name) is None and desk.run(name, owner).stage == "paused":
+                return {"job": desk.go_on(name, owner, keep=True)}
+            return ended(name, owner, Cancel.SKIP)
+
+        return JSONResponse(await in_few(kept))
 
     @routes.post("/trainings/{name}/resume")
     async def resume(name: str, request: Request, steps: int = 0) -> JSONResponse:
-        """Goes on from its last checkpoint. steps: in all, where it is to be another number than it was begun with."""
+        """Goes on from its last checkpoint. steps: in all, where it is to be another number than it was begun with; refused where the learning
+        rate is laid out over that."""
         return submitted(await in_few(desk.go_on, name, login(request), steps), request)
 
     @routes.delete("/trainings/{name}")

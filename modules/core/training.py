@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict
 
 from modules.core.errors import InvalidRequest
-from modules.core.limits import PROMPT_LIMIT, SEED_LIMIT
+from modules.core.limits import PROMPT_LIMIT, RESERVED, SEED_LIMIT
 from modules.core.params import STRICT, Param, to_dict
 from modules.core.request import Precision
 
@@ -136,7 +136,7 @@ class Watching:
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
     """A wish for new weights. name: of the file that comes out. batch: pictures of one pass; a step has batch x accumulation of them on each process.
-    resume: goes on from the last checkpoint of the run of this name."""
+    resume: goes on from the last checkpoint of the run of this name. keep: with it, to no further step: what was learnt so far becomes the result."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     KIND: ClassVar[str] = "training"
@@ -162,7 +162,8 @@ class TrainingRequest:
     precision: Annotated[Precision, Param("Precision of the frozen weights", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
     mixed: Annotated[Mixed, Param("Mixed precision", hint="In which numbers the passes are computed.")] = "no"
     checkpointing: Annotated[bool, Param("Gradient checkpointing", hint="Less memory, a third slower.")] = False
-    resume: Annotated[bool, Param("Go on", hint="From the last checkpoint of the run of this name.")] = False
+    resume: Annotated[bool, Param("Go on", hint="From the last checkpoint of the run of this name, as it was begun.")] = False
+    keep: Annotated[bool, Param("Keep", hint="Ends a run that was paused or broke off: what its last checkpoint has learnt becomes the result.")] = False
 
     @property
     def pictures(self) -> int:
@@ -187,7 +188,9 @@ class TrainingRequest:
 
 
 TITLES: Mapping[str, str] = {"lora": "LoRA", "inversion": "textual inversion", "unet": "UNet", "autoencoder": "autoencoder"}
-BESIDE = ("resume", "watching", "steps")
+OWN = ("cache",)
+"""Names beside the runs that are no run's."""
+BESIDE = ("resume", "keep", "watching", "steps")
 """What a resumed run may have other values for."""
 
 
@@ -216,12 +219,23 @@ def fingerprint(request: TrainingRequest) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
+def _taken(name: str) -> bool:
+    """Whether no folder can be called so everywhere, or one is already."""
+    return name.endswith(".") or name.casefold() in OWN or bool(RESERVED.match(name))
+
+
 def check(request: TrainingRequest) -> None:
     """What can be said without looking at any file. Raises InvalidRequest."""
     if not request.name.strip():
         raise InvalidRequest("The training has no name.", "Give the name of the file that is to come out.", "name")
     if request.name != request.name.strip() or request.name.startswith(".") or set(request.name) & set('/\\:*?"<>|') or not request.name.isprintable():
         raise InvalidRequest(f"{request.name!r:.80} is no usable name for a file.", 'Leave out / \\ : * ? " < > |, and dots or spaces at the start.', "name")
+    if not request.resume and _taken(request.name):
+        raise InvalidRequest(f"{request.name!r} is a name that Windows or Easel keeps for itself.", "Choose another one.", "name")
+    if request.keep and not request.resume:
+        raise InvalidRequest(
+            "There is nothing to keep of a training that has not begun.", "Keep what a run of this name has learnt by going on with it.", "keep"
+        )
     if not request.data.folder and not request.resume:
         raise InvalidRequest("There are no pictures to train on.", "Name a folder.", "data.folder")
     if request.what == "inversion" and request.trigger not in ("", request.name):

@@ -18,6 +18,7 @@ from datetime import datetime
 
 from PIL import Image
 
+from modules.core.limits import RESERVED
 from modules.core.records.samplers import resolved_schedule
 from modules.core.records.schedules import SCHEDULES
 from modules.core.request import GenerationRequest, single
@@ -32,7 +33,6 @@ LONGEST_NAME = 200
 DEEPEST = 8
 """Folders within folders that a pattern may make."""
 FORBIDDEN = re.compile(r'[#<>:"/\\|?*\n\r\t]')
-RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 WORDS = re.compile(r"[\s,.:;!?()\[\]{}<>|\\/\"'*#&=+]+")
 
 

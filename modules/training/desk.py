@@ -19,7 +19,7 @@ from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
-from modules.training import checking, dataset, runs
+from modules.training import checking, dataset, resuming, runs
 from modules.training.dataset import Entry, Finding
 from modules.training.places import target
 from modules.training.runs import Run
@@ -106,8 +106,12 @@ class Desk:
             request = replace(request, watching=replace(request.watching, prompts=tuple(said)[:SAMPLES]))
         return self.submit(request, owner).id
 
-    def go_on(self, name: str, owner: str = "", steps: int = 0) -> str:
-        """With a run that was paused or interrupted, as it was begun. steps: in all, where it is to be another number. -> the job's id. Raises EaselError."""
+    def go_on(self, name: str, owner: str = "", steps: int = 0, keep: bool = False) -> str:
+        """With a run that was paused or interrupted, as it was begun. steps, keep: as `resuming.resumed`. -> the job's id. Raises EaselError; there is no job then."""
+        return self.submit(self.resumed(name, owner, steps, keep), owner).id
+
+    def resumed(self, name: str, owner: str = "", steps: int = 0, keep: bool = False) -> TrainingRequest:
+        """What goes on with a run, where everything that can be said before is in order. Raises EaselError."""
         run = self.run(name, owner)
         if self.job_of(name) is not None:
             raise InvalidRequest(f"{name} is being trained already.", "Look at the queue.", "name")
@@ -115,10 +119,11 @@ class Desk:
             raise InvalidRequest(run.trouble, "", "name")
         if run.stage == "done":
             raise InvalidRequest(f"{name} is finished.", "Train anew under another name.", "name")
-        request = replace(run.request, resume=True, steps=steps or run.request.steps)
-        self._entries(request)
+        request = resuming.resumed(self.paths.training / name, steps, keep)
+        if not keep:
+            self._entries(request)
         self._room(request)
-        return self.submit(request, owner).id
+        return request
 
     def discard(self, name: str, owner: str = "") -> Path:
         """Ends a run, and lays aside what there is of it. -> where that lies. Raises NotFound, Unavailable, OutputTrouble."""

@@ -120,7 +120,7 @@ class _Loop:
         if not self.done:
             self._look()
             self.first = self.measured
-        stopped = self._asked()
+        stopped = Cancel.SKIP if self.recipe.keep else self._asked()
         while self.done < self.recipe.steps and stopped is Cancel.NONE:
             loss, rate = self._step(self.done)
             if not math.isfinite(loss):
@@ -202,7 +202,13 @@ class _Loop:
             kept, groups = state.of_optimizer(self.optimizer)
             tensors |= {f"optimizer.{name}": tensor for name, tensor in kept.items()}
             scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
-            told = {"recipe": fingerprint(self.recipe), "processes": self.accelerator.num_processes, "groups": groups, "scaler": scaler}
+            told = {
+                "recipe": fingerprint(self.recipe),
+                "processes": self.accelerator.num_processes,
+                "groups": groups,
+                "scaler": scaler,
+                "steps": self.recipe.steps,
+            }
             state.save(self.place.folder / CHECKPOINTS, State(self.done, tensors, told))
         self.accelerator.wait_for_everyone()
 

@@ -66,6 +66,16 @@ def recipe_of(folder: Path) -> TrainingRequest:
     return _told(folder)[0]
 
 
+def owner_of(folder: Path) -> str:
+    """Who began a run, "" for anyone. Raises NotFound."""
+    return _told(folder)[1]
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    """A run's file of that step."""
+    return folder / CHECKPOINTS / f"step-{step:08d}.safetensors"
+
+
 def run_of(name: str, paths: Paths) -> Run:
     """Raises NotFound where there is no run of this name."""
     folder = paths.training / name
@@ -84,7 +94,7 @@ def run_of(name: str, paths: Paths) -> Run:
     if not steps:
         return Run(name, "begun", 0, changed, owner, request=request, result=result)
     try:
-        header.read(folder / CHECKPOINTS / f"step-{step:08d}.safetensors")
+        header.read(checkpoint(folder, step))
     except BadModelFile as error:
         remedy = "Delete it; the one before it then serves." if len(steps) > 1 else "It was the only one: discard the run, and train anew."
         return Run(name, "broken", step, changed, owner, f"{error.what} {remedy}", request, result)

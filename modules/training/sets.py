@@ -18,6 +18,7 @@ from PIL import Image
 
 from modules.core.errors import InvalidRequest, NotFound
 from modules.core.files import make_folder, piecewise, replace, trouble, write_new
+from modules.core.limits import RESERVED
 from modules.imaging.opening import opened
 from modules.training import dataset
 from modules.training.dataset import CAPTION_LIMIT, ENDINGS, Entry, Finding
@@ -26,8 +27,6 @@ MOST = 5000
 """Pictures of a set; more than that are a matter for the command line."""
 NAME_LIMIT = 80
 FORBIDDEN = set('/\\:*?"<>|')
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-"""Names that Windows keeps for itself."""
 OWNER, ASIDE = ".owner", ".taken-out"
 LARGEST = 128 * 2**20
 """Bytes of a picture."""
@@ -174,7 +173,7 @@ class Sets:
 def plain(text: str) -> str:
     """What of a text can be a file's name everywhere; "" where nothing of it can."""
     kept = " ".join("".join(" " if letter in FORBIDDEN or not letter.isprintable() else letter for letter in text).split())[:NAME_LIMIT].strip(" .")
-    return f"{kept}-" if kept.casefold() in RESERVED else kept
+    return f"_{kept}" if RESERVED.match(kept) else kept
 
 
 def _numbered(stem: str, number: int) -> str:

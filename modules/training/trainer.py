@@ -6,7 +6,6 @@ trained is thrown away at the end. Sample pictures are drawn by the engine with 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from modules.catalog.measures import measured
 from modules.core.errors import EaselError, OutOfMemory, Unsupported
 from modules.core.files import make_folder
 from modules.core.files import replace as replace_file
-from modules.core.params import to_dict, with_values
+from modules.core.params import with_values
 from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES, FamilyRecord
 from modules.core.request import GenerationRequest, Precision
@@ -33,7 +32,8 @@ from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
 from modules.training.order import seed_of
 from modules.training.places import target
-from modules.training.runs import RECIPE, fresh, recipe_of
+from modules.training.resuming import resumed, write_recipe
+from modules.training.runs import fresh
 from modules.training.samples import Samples
 from modules.training.views import Views
 
@@ -92,8 +92,7 @@ class Trainer:
         check(request)
         folder = self.paths.training / request.name
         if request.resume:
-            kept = recipe_of(folder)
-            request = replace(kept, resume=True, steps=request.steps if request.data.folder else kept.steps)
+            request = resumed(folder, request.steps if request.data.folder else 0, request.keep)
         else:
             fresh(folder)
         card = self.shelf.hashed(self.shelf.checkpoint(request.model, request.model_hash))
@@ -104,7 +103,7 @@ class Trainer:
             request = replace(request, learning=replace(request.learning, rate=rate))
         whole = request.what in ("unet", "autoencoder")
         precision: Precision = "fp32" if whole else self.machine.precision(request.precision)
-        return replace(request, model=card.name, model_hash=card.sha256, precision=precision), card
+        return replace(request, model=request.model if request.resume else card.name, model_hash=card.sha256, precision=precision), card
 
     def _trained(self, request: TrainingRequest, card: Card, report: Report, cancel: Callable[[], Cancel], began: float, user: str) -> Result:
         path = target(request, self.paths)
@@ -112,11 +111,11 @@ class Trainer:
         native = card.native or _record(card).native
         side = request.data.side or native
         checked = checking.check(Path(request.data.folder), side, worded(request), lambda share: report(Progress("checking pictures", 0, 1)))
-        entries = checked.usable("data.folder")
+        entries = checked.entries if request.keep else checked.usable("data.folder")
         notes = [str(finding) for finding in checked.findings]
         make_folder(folder)
         if _main():
-            replace_file(folder / RECIPE, json.dumps({"request": to_dict(request), "facts": self.facts(), "owner": user}, indent=1).encode())
+            write_recipe(folder, request, self.facts(), user)
         if self.machine.device != "cpu":
             self.unload()
         with self._borrowed(request, card) as (borrowed, one):

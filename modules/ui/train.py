@@ -34,6 +34,7 @@ HIDDEN: dict[str, str] = {
     "model": "stands in the page's header",
     "model_hash": "filled in when the training begins",
     "resume": "the list of runs has a button for it",
+    "keep": "likewise",
 }
 KINDS = [("LoRA", "lora"), ("Embedding", "inversion"), ("Whole model", "unet"), ("Autoencoder", "autoencoder")]
 MAIN: tuple[tuple[str, ...], ...] = (("name", "trigger"), ("steps", "learning.rate"), ("adapter.rank", "inversion.vectors", "data.side"), ("inversion.start",))

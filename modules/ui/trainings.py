@@ -185,8 +185,9 @@ class Desk:
         return JSONResponse({})
 
     async def go_on(self, request: Request) -> Response:
-        await told(request)
-        return JSONResponse({"job": await run_in_threadpool(self.trainings.go_on, request.path_params["run"], user_of(request))})
+        """keep: to no further step; what the last checkpoint has learnt becomes the result."""
+        keep = (await told(request)).get("keep") is True
+        return JSONResponse({"job": await run_in_threadpool(self.trainings.go_on, request.path_params["run"], user_of(request), 0, keep)})
 
     async def discard(self, request: Request) -> Response:
         await told(request)

@@ -15,6 +15,7 @@ from modules.core.options import Options
 from modules.core.paths import Paths
 from modules.core.training import TrainingRequest
 from tests.training.painting import picture
+from tests.training.resting import rest
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ def test_what_is_refused(app: App, client: TestClient, body: dict, status: int, 
     answer = client.post("/v1/trainings", json=body)
     assert (answer.status_code, words in answer.text) == (status, True), answer.text
     assert not app.queue.jobs() and not app.paths.training.exists()
+
+
+def test_a_run_goes_on_as_it_was_begun_or_is_ended(app: App, client: TestClient) -> None:
+    rest(app.paths.data)
+    before = (app.paths.training / "thing" / "recipe.json").read_bytes()
+    for steps, words in ((400, "laid out over 1000 steps"), (-1, "steps")):
+        answer = client.post("/v1/trainings/thing/resume", params={"steps": steps})
+        assert (answer.status_code, words in answer.text) == (400, True), answer.text
+        assert not app.queue.jobs() and (app.paths.training / "thing" / "recipe.json").read_bytes() == before
+    begun = client.post("/v1/trainings/thing/resume")
+    request = app.queue.get(begun.json()["id"]).request
+    assert isinstance(request, TrainingRequest) and (request.resume, request.keep, request.steps) == (True, False, 1000)
+    assert client.post("/v1/trainings/thing/pause").status_code == 200 and not app.queue.jobs()
+    ended = client.post("/v1/trainings/thing/enough")
+    request = app.queue.get(ended.json()["job"]).request
+    assert isinstance(request, TrainingRequest) and (request.resume, request.keep) == (True, True)
 
 
 def test_wrong_addresses(client: TestClient) -> None:

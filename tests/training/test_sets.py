@@ -127,4 +127,4 @@ def test_a_copy_where_two_names_are_not_possible(sets: Sets, tmp_path: Path, mon
 
 
 def test_plain() -> None:
-    assert [plain(text) for text in (" a  b. ", "a/b\\c", "NUL", "", "..", "\n")] == ["a b", "a b c", "NUL-", "", "", ""]
+    assert [plain(text) for text in (" a  b. ", "a/b\\c", "NUL", "", "..", "\n")] == ["a b", "a b c", "_NUL", "", "", ""]

@@ -60,6 +60,10 @@ def test_a_paused_run_goes_on_as_if_nothing_had_been(train: Train, home: Path) -
     assert "can be gone on with" in paused.notes[-1]
     with pytest.raises(InvalidRequest, match="There is a run"):
         train(name="parts")
+    recipe = (home / "training" / "parts" / "recipe.json").read_bytes()
+    with pytest.raises(InvalidRequest, match="laid out over 4 steps"):
+        train(name="parts", resume=True, steps=3)
+    assert (home / "training" / "parts" / "recipe.json").read_bytes() == recipe
     train(name="parts", resume=True)
     tensors = []
     for name in ("whole", "parts"):
@@ -68,6 +72,16 @@ def test_a_paused_run_goes_on_as_if_nothing_had_been(train: Train, home: Path) -
     assert all((tensors[0][key] == tensors[1][key]).all() for key in tensors[0])
     curves = [[row.get("loss") for row in rows(home / "training" / name / "curve.jsonl")] for name in ("whole", "parts")]
     assert curves[0] == curves[1]
+
+
+def test_what_a_paused_run_has_learnt_can_be_kept(train: Train, home: Path) -> None:
+    calls = iter(range(100))
+    train(name="ended", cancel=lambda: Cancel.STOP if next(calls) > 2 else Cancel.NONE)
+    done = [row["step"] for row in rows(home / "training" / "ended" / "curve.jsonl") if "loss" in row]
+    result = train(name="ended", resume=True, keep=True)
+    with safe_open(home / "models" / "Lora" / "ended.safetensors", "pt") as file:
+        assert file.metadata()["ss_steps"] == str(done[-1])
+    assert result.cancelled is Cancel.NONE and [row["step"] for row in rows(home / "training" / "ended" / "curve.jsonl") if "loss" in row] == done
 
 
 def test_what_is_refused_before_anything_is_written(train: Train, home: Path) -> None:

@@ -20,8 +20,8 @@
         await train.ask(`${train.run(state.chosen)}/end`, { how });
         easel.hurry();
     };
-    const goOn = async () => {
-        const begun = await train.ask(`${train.run(state.chosen)}/go-on`, {});
+    const goOn = (keep) => async () => {
+        const begun = await train.ask(`${train.run(state.chosen)}/go-on`, { keep });
         if (!begun) return;
         easel.submitted(begun.job, panel.prefix);
         load();
@@ -71,7 +71,8 @@
         const found = [];
         if (run.stage === "running") found.push(button("⏸ Pause", "Writes a checkpoint and stops; it can be gone on with at any time, also after a restart", end("stop")), button("✓ Enough, keep it", "Ends it here and keeps what was learnt so far", end("skip")));
         if (run.stage === "queued") found.push(button("✕ Take out of the queue", "It has not begun yet", end("stop")));
-        if (run.stage === "paused" || run.stage === "begun") found.push(button("▶ Resume", "Goes on from the last checkpoint as if nothing had been", goOn, true));
+        if (run.stage === "paused" || run.stage === "begun") found.push(button("▶ Resume", "Goes on from the last checkpoint as if nothing had been", goOn(false), true));
+        if (run.stage === "paused") found.push(button("✓ Enough, keep it", "Ends it here and keeps what was learnt so far", goOn(true)));
         if (run.stage === "done") found.push(button("✨ Try it", "Puts it into the prompt of txt2img", tryIt, true));
         found.push(button("🗑 Discard", run.stage === "done" ? "Lays the run aside. The model that came out of it stays" : "Ends it and lays aside what there is of it", discard));
         return found;
