@@ -159,7 +159,7 @@ class TrainingRequest:
     loss: Loss = field(default_factory=Loss)
     learning: Learning = field(default_factory=Learning)
     watching: Watching = field(default_factory=Watching)
-    precision: Annotated[Precision, Param("Precision of the frozen weights", hint="auto: fp32 on a CPU, fp16 on a GPU.")] = "auto"
+    precision: Annotated[Precision, Param("Precision of the frozen weights", hint="auto: fp32 on a CPU; on a GPU bf16, or fp16 where it has none.")] = "auto"
     mixed: Annotated[Mixed, Param("Mixed precision", hint="In which numbers the passes are computed.")] = "no"
     checkpointing: Annotated[bool, Param("Gradient checkpointing", hint="Less memory, a third slower.")] = False
     resume: Annotated[bool, Param("Go on", hint="From the last checkpoint of the run of this name, as it was begun.")] = False

@@ -88,12 +88,13 @@ class Models:
         self._held.only(lambda loaded: loaded.placed is not placed)
 
     def frugal(self, placed: Placed | None) -> Placement | None:
-        """-> the next placement that holds less where the work is: of a model that is loaded, and of all that will be until `as_asked`. None where there is none."""
+        """-> the next placement that holds less where the work is: of a model that is loaded, and of all that will be until `as_asked`. None where there is none,
+        and for one that is held where it lies."""
         asked = self._placement or self.options.placement
         now = placed.where if placed else "resident" if asked == "auto" else asked
         order = get_args(Placement)
         to = next(iter(order[order.index(now) + 1 :]), None)
-        if to is None or placed and not self._moved_to(placed, to):
+        if to is None or placed and (placed.held or not self._moved_to(placed, to)):
             return None
         self._placement = to
         return to

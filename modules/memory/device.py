@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,8 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, 
 @dataclass(frozen=True)
 class Machine:
     """device: as torch writes it ("cpu", "cuda:0"). half: whether "auto" precision means fp16 here. half_vae: whether the
-    autoencoder may follow. texts: what "auto" means for text encoders. attention: the kernel, which decides the last bits, as the order of channels in memory does."""
+    autoencoder may follow. texts: what "auto" means for text encoders. attention: the kernel, which decides the last bits, as the order of channels in memory does.
+    bf16: whether it computes in bf16 by itself."""
 
     device: str
     half: bool
@@ -39,6 +41,7 @@ class Machine:
     attention: AttentionKind = "sdpa"
     channels_last: bool = False
     texts: Precision = "auto"
+    bf16: bool = False
 
     def precision(self, wanted: Precision) -> Precision:
         """`auto` made concrete."""
@@ -97,7 +100,15 @@ def find(options: DeviceOptions) -> Machine:
     """The machine the options ask for. Raises InvalidRequest when it is not there."""
     name = options.device
     if name == "auto":
-        name = "cuda:0" if torch.cuda.is_available() else "xpu" if torch.xpu.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = (
+            f"cuda:{local_rank()}"
+            if torch.cuda.is_available()
+            else "xpu"
+            if torch.xpu.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
@@ -110,7 +121,21 @@ def find(options: DeviceOptions) -> Machine:
     if name.startswith("cuda"):  # the same request, the same picture: fp32 is fp32, and the kernels do not depend on what ran before
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-    return Machine(name, half, half and not options.no_half_vae, options.attention, options.channels_last, options.texts)
+    return Machine(name, half, half and not options.no_half_vae, options.attention, options.channels_last, options.texts, _bf16(name))
+
+
+def local_rank() -> int:
+    """Of several processes that train together on this machine, which one this is; each has a GPU of its own. 0 alone."""
+    said = os.environ.get("LOCAL_RANK", "")
+    return int(said) if said.isdecimal() else 0
+
+
+def _bf16(name: str) -> bool:
+    kind = name.split(":")[0]
+    if kind == "cuda":
+        with torch.cuda.device(name):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind in ("cpu", "xpu")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +33,22 @@ STANDING = "_hooks_stand"
 
 
 class Placed:
-    """Networks, and where they lie. where: a placement, never "auto". Keep it as long as the networks."""
+    """Networks, and where they lie. where: a placement, never "auto". held: whether they stay there, whatever is asked. Keep it as long as the networks."""
 
     def __init__(self, networks: Mapping[str, nn.Module], machine: Machine, folder: Path) -> None:
         """networks: by the names of their parts, on the CPU. folder: for what waits on the disk."""
         self.networks = networks
         self.where: Placement = "auto"
+        self.held = False
         self._device = torch.empty(0, device=machine.device).device
         self._folder = folder
         self._weights: Weights | None = None
         self._standing: Standing | None = None
 
     def move(self, to: Placement) -> None:
-        """Takes the hooks off and puts the networks elsewhere. to: never "auto". Raises OutputTrouble where the disk has no room; everything is resident then."""
-        if to == self.where:
+        """Takes the hooks off and puts the networks elsewhere. to: never "auto". Nothing happens while they are held.
+        Raises OutputTrouble where the disk has no room; everything is resident then."""
+        if to == self.where or self.held:
             return
         self._stop()
         with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
@@ -66,6 +68,24 @@ class Placed:
         for network in waits.values():
             network.__dict__[STANDING] = self._standing
             network.__dict__[MARK] = Mark(self._device)
+
+    @contextmanager
+    def resident(self) -> Iterator[None]:
+        """Inside, everything lies on the device and stays there; afterwards it lies as before. What learns must not come and go: a layer is needed again on the
+        way back, and what waits is read anew from where it was put first. Raises what torch raises where memory is short."""
+        where = self.where
+        self.move("resident")
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+            with suppress(OutputTrouble):  # no room where it would wait: it stays, then
+                self.move(where)
+
+    def absent(self) -> int:
+        """Bytes of networks that wait, which would come to the device if all were resident."""
+        return sum(size_of(network) for network in self.networks.values() if WAITING in network.__dict__)
 
     def rest(self) -> None:
         """Between two takes: nothing stays that need not."""

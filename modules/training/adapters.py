@@ -97,10 +97,12 @@ def chosen(parts: Mapping[str, Any], family: str, wanted: Adapter) -> Iterator[t
         return
     encoders = [part for part in ("text_encoder", "text_encoder_2") if parts.get(part) is not None]
     for part in encoders:
+        # SDXL reads its first encoder before the last layer: what stood there would never learn, and several processes would wait for its gradient
         prefix = "lora_te" if family in ("sd1", "sd2") else "lora_te2" if part == "text_encoder_2" else "lora_te1"
+        unread = f".layers.{parts[part].config.num_hidden_layers - 1}." if (family, part) == ("sdxl", "text_encoder") else ""
         for name, layer in parts[part].named_modules():
             pattern = TEXT_ATTENTION if wanted.layers == "attention" else TEXT_ALL
-            if isinstance(layer, nn.Linear) and pattern.fullmatch(name):
+            if isinstance(layer, nn.Linear) and pattern.fullmatch(name) and not (unread and unread in name):
                 yield f"{prefix}_text_model_{name.removeprefix('text_model.').replace('.', '_')}", layer
 
 

@@ -18,6 +18,7 @@ from modules.core.errors import Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.training import TrainingRequest, called
 from modules.families.family import PLAIN, Cond, Family, Model, Setting
+from modules.memory.placement import Placed
 from modules.networks.layout import LAYOUTS
 from modules.training import results
 from modules.training.adapters import Adapters
@@ -37,10 +38,11 @@ from modules.training.views import caption_of
 
 
 class Borrowed(Protocol):
-    """A loaded model of the worker's."""
+    """A loaded model of the worker's. placed: where its networks lie."""
 
     family: Family
     model: Model
+    placed: Placed
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _lora(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: Cache,
 
 def _inversion(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: Cache, seen: Latents, standing: ExitStack) -> Learnt:
     model = borrowed.model
-    word = begun(model, request.inversion.vectors, request.inversion.start, request.seed)
+    word = begun(model, request.inversion.vectors, request.inversion.start, request.seed).to(model.device)
     vectors = {called(request): word.vectors}
     _checkpointed(model, request, standing)
     task = _denoising(request, card, borrowed, kept, word, [{"params": [word.vectors], "rate": request.learning.rate}], True, vectors)

@@ -80,8 +80,9 @@ class _Trained(nn.Module):
         super().__init__()
         self.module, self._task = task.module, task
 
-    def forward(self, batch: Batch) -> Tensor:
-        return self._task.losses(batch)
+    def forward(self, batch: Callable[[], Batch]) -> Tensor:
+        """batch: in a function, so that nobody on the way here moves its tensors to a device."""
+        return self._task.losses(batch())
 
 
 def run(task: Task, data: Data, recipe: TrainingRequest, place: Run) -> Outcome:
@@ -95,6 +96,10 @@ def run(task: Task, data: Data, recipe: TrainingRequest, place: Run) -> Outcome:
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         step_scheduler_with_optimizer=False,
     )
+    told = torch.device(place.device).index
+    if accelerator.num_processes > 1 and told not in (None, accelerator.device.index):
+        what = f"Process {accelerator.process_index} of {accelerator.num_processes} is to train on {place.device}, but {accelerator.device} is its own."
+        raise InvalidRequest(what, "Leave out --device and --device-id: several processes take a GPU each.")
     try:
         return _Loop(task, data, recipe, place, accelerator).run()
     finally:
@@ -108,7 +113,9 @@ class _Loop:
         self.size = recipe.batch * recipe.accumulation * accelerator.num_processes
         self.order = Order(recipe.seed, data.own, data.prior, recipe.prior.share)
         self.network: nn.Module
-        self.network, self.optimizer = accelerator.prepare(_Trained(task), rates.optimizer(recipe.learning, task.groups(), place.device))
+        self.network, self.optimizer = accelerator.prepare(
+            _Trained(task), rates.optimizer(recipe.learning, task.groups(), place.device), device_placement=[False, False]
+        )
         self.averages = Averages(task.module, recipe.learning.ema)
         self.done = self._resumed() if recipe.resume else 0
         self.curve = Curve(place.folder / CURVE, self.done) if accelerator.is_main_process else None
@@ -152,11 +159,11 @@ class _Loop:
         share = rates.share(recipe.learning.curve, recipe.learning.warmup, step, recipe.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * share
-        total = torch.zeros((), device=accelerator.device)
+        total = torch.zeros((), device=self.place.device)
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else accelerator.no_sync(self.network):
-                loss = self.network(batch).sum() / self.size
+                loss = self.network(lambda batch=batch: batch).sum() / self.size
                 total += loss.detach()
                 accelerator.backward(loss * accelerator.num_processes)  # processes are averaged, and the sum is wanted
         whole = accelerator.reduce(total, "sum")

@@ -26,7 +26,7 @@ from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
 from modules.memory.device import Machine, is_out_of_memory
-from modules.training import advice, checking, loop, results
+from modules.training import advice, checking, loop, numbers, results
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
@@ -101,9 +101,11 @@ class Trainer:
         if not request.learning.rate:
             rate = advice.rate(request.what, measured(card).parts.get("denoiser", 0))
             request = replace(request, learning=replace(request.learning, rate=rate))
-        whole = request.what in ("unet", "autoencoder")
-        precision: Precision = "fp32" if whole else self.machine.precision(request.precision)
-        return replace(request, model=request.model if request.resume else card.name, model_hash=card.sha256, precision=precision), card
+        if not request.resume:
+            half, processor = self.machine.half, self.machine.device == "cpu"
+            precision, mixed = numbers.settled(request.what, request.precision, request.mixed, half, self.machine.bf16, processor)
+            request = replace(request, precision=precision, mixed=mixed)
+        return replace(request, model=request.model if request.resume else card.name, model_hash=card.sha256), card
 
     def _trained(self, request: TrainingRequest, card: Card, report: Report, cancel: Callable[[], Cancel], began: float, user: str) -> Result:
         path = target(request, self.paths)
@@ -128,7 +130,10 @@ class Trainer:
             def sampled(step: int) -> None:
                 if sample_prompts(request):
                     report(Progress("drawing samples", 0, 1, step, request.steps))
-                    samples.take(step)
+                    try:
+                        samples.take(step)
+                    except OutOfMemory as error:  # what learns stays where it is, and learning needs less
+                        notes.append(f"Sample pictures are missing. {error.what}")
 
             place = loop.Run(folder, report, cancel, sampled, self.machine.device)
             outcome = loop.run(one.task, material, request, place)
@@ -153,16 +158,31 @@ class Trainer:
 
     @contextmanager
     def _borrowed(self, request: TrainingRequest, card: Card) -> Iterator[tuple[Borrowed, Learnt]]:
-        """The model with what is learnt standing beside it, or in it; as before afterwards."""
+        """The model, all of it where it computes, with what is learnt standing beside it, or in it; as before afterwards. Raises OutOfMemory."""
         borrowed = self.load(card, request.precision)
         try:
             with ExitStack() as standing:
+                self._stand(borrowed, card, standing)
                 one = learnt(request, card, borrowed, self.paths.training / "cache", standing)
                 yield borrowed, one
         finally:
             self.forget()
-            if request.what in ("unet", "autoencoder"):
+            if request.what in numbers.WHOLE:
                 self.unload()
+
+    def _stand(self, borrowed: Borrowed, card: Card, standing: ExitStack) -> None:
+        """Weights that wait elsewhere come for as long as it lasts. Raises OutOfMemory."""
+        missing, free = borrowed.placed.absent(), self.machine.free()
+        if missing <= free:
+            try:
+                standing.enter_context(borrowed.placed.resident())
+                return
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.unload()
+        what = f"{card.name} does not fit into the memory of {self.machine.device} as a whole: {missing >> 20} MB of it wait elsewhere, and {free >> 20} MB are free."
+        raise OutOfMemory(what, "A model that learns must all be there at once: close other programs, or choose a smaller checkpoint.", "model")
 
     def _priors(self, request: TrainingRequest, card: Card, folder: Path, report: Report, cancel: Callable[[], Cancel]) -> tuple[Entry, ...]:
         """Pictures of other things: the user's, and those that the model draws before it learns; drawn once for a run."""
@@ -203,6 +223,8 @@ class Trainer:
             model=card.name,
             model_hash=card.sha256,
             precision=request.precision,
+            text_precision=request.precision,
+            storage="full",
             vae="None",
         )
         self.forget()

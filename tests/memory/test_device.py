@@ -8,7 +8,7 @@ import torch
 from modules.core.errors import InvalidRequest
 from modules.core.options import DeviceOptions
 from modules.memory import device
-from modules.memory.device import Machine, find, is_out_of_memory
+from modules.memory.device import Machine, find, is_out_of_memory, local_rank
 from modules.memory.placement import emptied
 from tests.engine.shortage import ERRORS
 
@@ -94,3 +94,22 @@ def test_what_is_free_is_asked_of_the_device_that_works(kind: str, monkeypatch: 
 def test_an_xpu_that_does_not_tell_takes_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told_by("xpu", monkeypatch, RuntimeError("The device (Intel(R) UHD Graphics) doesn't support querying the available free memory.")) == 7000
     assert Machine("mps", True, True).free() == Machine("cpu", False, False).free() == 7000
+
+
+def test_of_several_processes_each_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, rank in (("", 0), ("0", 0), ("3", 3), ("x", 0)):
+        monkeypatch.setenv("LOCAL_RANK", said)
+        assert local_rank() == rank
+    asked: list[str] = []
+
+    def empty(*_: object, device: str) -> None:
+        asked.append(device)
+        raise RuntimeError("there is none")
+
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch, "empty", empty)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for options in (DeviceOptions(), DeviceOptions(device="cuda:0")):
+        with pytest.raises(InvalidRequest, match="cannot be used"):
+            find(options)
+    assert asked == ["cuda:1", "cuda:0"]

@@ -179,3 +179,22 @@ def test_auto_takes_the_fastest_that_fits(free: float, where: Placement) -> None
 def test_each_placement_holds_less_than_the_one_before() -> None:
     sizes = [held(where, SIZES) for where in PLACEMENTS]
     assert sizes == sorted(sizes, reverse=True) and set(PLACEMENTS) | {"auto"} == set(get_args(Placement))
+
+
+@pytest.mark.parametrize("where", PLACEMENTS)
+def test_what_learns_is_all_there_and_keeps_what_it_learnt(networks: dict[str, nn.Module], where: Placement, tmp_path: Path) -> None:
+    before, placed = answers(networks), Placed(networks, MACHINE, tmp_path)
+    placed.move(where)
+    assert (placed.absent() > 0) == (where != "resident")
+    with placed.resident():
+        placed.move("lowvram")
+        assert placed.where == "resident" and not placed.absent()
+        for network in networks.values():
+            assert all(_resizable(tensor) for tensor in network.parameters())
+            with torch.no_grad():
+                for tensor in network.parameters():
+                    tensor.mul_(1.01)
+        learnt = answers(networks)
+    assert placed.where == where
+    for found, first, expected in zip(answers(networks), before, learnt, strict=True):
+        assert torch.equal(found, expected) and not torch.equal(found, first)

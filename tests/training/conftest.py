@@ -10,7 +10,7 @@ import pytest
 from modules.catalog.hashes import HashCache
 from modules.catalog.scan import Library
 from modules.core.blobs import Blobs
-from modules.core.options import Looks
+from modules.core.options import DeviceOptions, Looks
 from modules.core.params import with_values
 from modules.core.paths import Paths
 from modules.core.request import GenerationRequest
@@ -38,9 +38,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(home: Path) -> Engine:
+    return engine_in(home)
+
+
+def engine_in(home: Path, options: DeviceOptions | None = None) -> Engine:
+    """One that trains, too, in a data folder."""
     paths = Paths(data=home, models=home / "models")
     library = Library(paths, HashCache(home / "hashes.db"))
-    engine = Engine(library, Outputs(home / "outputs"), Blobs(home / "inputs"), looks=lambda: Looks(preview_interval=0))
+    engine = Engine(library, Outputs(home / "outputs"), Blobs(home / "inputs"), options or DeviceOptions(), looks=lambda: Looks(preview_interval=0))
     engine.others[TrainingRequest] = Trainer(
         library, paths, engine.machine, engine.models.load, engine.run, engine.readings.clear, engine.unload, engine.facts
     ).run
@@ -50,7 +55,10 @@ def engine(home: Path) -> Engine:
 @pytest.fixture
 def train(engine: Engine, home: Path) -> Train:
     """train(name="...", what=..., ...): four steps of two pictures at 64 x 64, by dotted names."""
+    return training(engine, home)
 
+
+def training(engine: Engine, home: Path) -> Train:
     def run(cancel: Callable[[], Cancel] = lambda: Cancel.NONE, told: list[Progress] | None = None, **values: object) -> Result:
         plain = {
             "model": "tiny",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from modules.catalog import cards
 from modules.core.errors import Unsupported
 from modules.core.training import Adapter, Layers
+from modules.families import FAMILIES_BY_NAME
+from modules.families.family import NetworkCall, Setting
 from modules.networks.lora_names import Names
 from modules.training.adapters import Adapters
+from modules.training.texts import LITERAL
 from tests.networks import tiny, tiny_xl
 
 
@@ -67,3 +72,29 @@ def test_the_same_seed_begins_the_same_and_other_families_are_refused() -> None:
     assert all(torch.equal(one[name], same[name]) for name in one) and any(not torch.equal(one[name], other[name]) for name in one)
     with pytest.raises(Unsupported, match="UNet"):
         Adapters(networks, "flux", Adapter(), 1)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("folders")
+    return {
+        "sd1": tiny.save_folder(place / "sd1", *tiny.parts()),
+        "sd2": tiny_xl.save_folder(place / "sd2", tiny_xl.second(), "StableDiffusionPipeline"),
+        "sdxl": tiny_xl.save_folder(place / "sdxl", tiny_xl.base(), "StableDiffusionXLPipeline"),
+        "sdxl-refiner": tiny_xl.save_folder(place / "refiner", tiny_xl.refiner(), "StableDiffusionXLImg2ImgPipeline"),
+    }
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "sdxl-refiner"])
+def test_a_gradient_comes_to_every_weight(family: str, folders: dict[str, Path]) -> None:
+    """Several processes wait for one of each, and what gets none learns nothing."""
+    reader = FAMILIES_BY_NAME[family]
+    model = reader.load(cards.checkpoint(folders[family]), "cpu", torch.float32)
+    adapters = Adapters(model.parts, family, Adapter(rank=2, layers="everything"), 1)
+    with adapters.worn():
+        (cond,) = reader.encode(model, ["a pear"], LITERAL, {}, Setting(64, 64))
+        extra = {name: tensor[None] for name, tensor in cond.extra.items()}
+        reader.predict(model, NetworkCall(torch.ones(1, 4, 8, 8), torch.tensor([5]), cond.context[None], extra)).square().mean().backward()
+    assert [name for name, weight in adapters.named_parameters() if weight.grad is None] == []
+    encoders = {name.split("_text_model")[0] for name in adapters.layers if name.startswith("lora_te")}
+    assert encoders == {"sd1": {"lora_te"}, "sd2": {"lora_te"}, "sdxl": {"lora_te1", "lora_te2"}, "sdxl-refiner": {"lora_te2"}}[family]
