@@ -33,7 +33,7 @@ def encode(texts: Sequence[Sequence[Chunk]], run: Run, vocabulary: Words, emphas
 
     All texts of a schedule belong into one call, repeated ones too: with "Original" emphasis they share one mean per column of chunks. Apart from that a text's
     result does not depend on its company: `run` gets one row at a time, because the last bits of a batch depend on its size. Equal rows are run once and
-    equal texts share one tensor, so alternation costs no more than its distinct texts.
+    equal texts share one tensor, so alternation costs no more than its distinct texts. Gradients go through, for whoever trains what `run` runs.
     """
     if emphasis == "compel":
         raise Unsupported("compel's weights are another algorithm than A1111's.", "Encode with prompt.compel_weights instead.", "text.emphasis")
@@ -44,18 +44,17 @@ def encode(texts: Sequence[Sequence[Chunk]], run: Run, vocabulary: Words, emphas
     copies = Counter(keys)
     distinct = dict(zip(keys, lines, strict=True))
     rows: dict[_Row, Tensor] = {}
-    with torch.no_grad():
-        for key, line in distinct.items():
-            for (row, _), chunk in zip(key, line, strict=True):
-                if row not in rows:
-                    rows[row] = run(torch.tensor([chunk.tokens]), [list(chunk.vectors)])[0]
-        done: dict[tuple[_Key, ...], list[Tensor]] = {key: [] for key in distinct}
-        for column in range(len(columns)):
-            z = torch.stack([rows[key[column][0]] for key in distinct])
-            weights = torch.tensor([key[column][1] for key in distinct], dtype=torch.float32)
-            for key, weighed in zip(distinct, weigh(z, weights, emphasis, [copies[key] for key in distinct]), strict=True):
-                done[key].append(weighed)
-        results = {key: torch.cat(parts) for key, parts in done.items()}
+    for key, line in distinct.items():
+        for (row, _), chunk in zip(key, line, strict=True):
+            if row not in rows:
+                rows[row] = run(torch.tensor([chunk.tokens]), [list(chunk.vectors)])[0]
+    done: dict[tuple[_Key, ...], list[Tensor]] = {key: [] for key in distinct}
+    for column in range(len(columns)):
+        z = torch.stack([rows[key[column][0]] for key in distinct])
+        weights = torch.tensor([key[column][1] for key in distinct], dtype=torch.float32)
+        for key, weighed in zip(distinct, weigh(z, weights, emphasis, [copies[key] for key in distinct]), strict=True):
+            done[key].append(weighed)
+    results = {key: torch.cat(parts) for key, parts in done.items()}
     return [results[key] for key in keys]
 
 

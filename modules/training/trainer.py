@@ -101,7 +101,7 @@ class Trainer:
         if not request.learning.rate:
             rate = advice.rate(request.what, measured(card).parts.get("denoiser", 0))
             request = replace(request, learning=replace(request.learning, rate=rate))
-        if not request.resume:
+        if not request.resume or request.precision == "auto":
             half, processor = self.machine.half, self.machine.device == "cpu"
             precision, mixed = numbers.settled(request.what, request.precision, request.mixed, half, self.machine.bf16, processor)
             request = replace(request, precision=precision, mixed=mixed)
@@ -125,15 +125,16 @@ class Trainer:
             views = Views(request.data, side, 8, request.seed)
             trained_on, held = _split(entries, request.data.held_out, request.seed)
             material = Material(trained_on, priors, held, views, called(request), request.prior.weight, request.seed, one.see)
+            short = "Memory was too short for sample pictures beside what learns, so no more were drawn."
             samples = Samples(folder / "samples", lambda: self._drawn(request, card, borrowed, cancel))
 
             def sampled(step: int) -> None:
-                if sample_prompts(request):
+                if sample_prompts(request) and short not in notes:
                     report(Progress("drawing samples", 0, 1, step, request.steps))
                     try:
                         samples.take(step)
-                    except OutOfMemory as error:  # what learns stays where it is, and learning needs less
-                        notes.append(f"Sample pictures are missing. {error.what}")
+                    except OutOfMemory:  # what learns stays where it is, and learning needs less
+                        notes.append(short)
 
             place = loop.Run(folder, report, cancel, sampled, self.machine.device)
             outcome = loop.run(one.task, material, request, place)

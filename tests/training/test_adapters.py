@@ -16,6 +16,7 @@ from modules.families import FAMILIES_BY_NAME
 from modules.families.family import NetworkCall, Setting
 from modules.networks.lora_names import Names
 from modules.training.adapters import Adapters
+from modules.training.tasks.inversion import begun
 from modules.training.texts import LITERAL
 from tests.networks import tiny, tiny_xl
 
@@ -98,3 +99,13 @@ def test_a_gradient_comes_to_every_weight(family: str, folders: dict[str, Path])
     assert [name for name, weight in adapters.named_parameters() if weight.grad is None] == []
     encoders = {name.split("_text_model")[0] for name in adapters.layers if name.startswith("lora_te")}
     assert encoders == {"sd1": {"lora_te"}, "sd2": {"lora_te"}, "sdxl": {"lora_te1", "lora_te2"}, "sdxl-refiner": {"lora_te2"}}[family]
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_a_gradient_comes_to_the_vectors_of_a_new_word(family: str, folders: dict[str, Path]) -> None:
+    reader = FAMILIES_BY_NAME[family]
+    model = reader.load(cards.checkpoint(folders[family]), "cpu", torch.float32)
+    word = begun(model, 2, "", 1)
+    (cond,) = reader.encode(model, ["a wordling"], LITERAL, {"wordling": word.vectors}, Setting(64, 64))
+    cond.context.square().mean().backward()
+    assert word.vectors.grad is not None and bool((word.vectors.grad != 0).all())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from modules.core.result import Cancel
 from modules.prompt import embeddings
@@ -33,6 +34,8 @@ def test_a_textual_inversion(train: Train, draw: Draw, home: Path) -> None:
     train(name="wordling", what="inversion", watching__sample_every=4, watching__prompts=["a photo of wordling"], **values)
     learnt = embeddings.load(home / "models" / "embeddings" / "wordling.safetensors")
     assert learnt.shape == (2, 64)
+    first, last = (load_file(home / "training" / "wordling" / "checkpoints" / f"step-{step:08d}.safetensors")["module.vectors"] for step in (2, 4))
+    assert not torch.equal(first, last) and torch.equal(last, learnt), "it learns"
     how = {"sampler": "DPM++ 2M", "schedule": "Karras", "cfg_scale": 7.5}
     after = pixels(draw("a photo of wordling", **how))
     assert np.abs(after - pixels(before)).max() > 4, "the word means something now"
