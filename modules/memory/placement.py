@@ -85,7 +85,7 @@ class Placed:
 
     def absent(self) -> int:
         """Bytes of networks that wait, which would come to the device if all were resident."""
-        return sum(size_of(network) for network in self.networks.values() if WAITING in network.__dict__)
+        return sum(size_of(network) for network in self.networks.values() if STANDING in network.__dict__)
 
     def rest(self) -> None:
         """Between two takes: nothing stays that need not."""
