@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -90,7 +91,7 @@ def test_samples_are_of_the_model_that_learns_whatever_the_start_said_of_texts(h
 
 def test_it_stays_on_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "one"))
-    monkeypatch.setattr(loop.Accelerator, "device", property(lambda self: torch.device("meta")))  # as accelerate's first GPU, where another was asked for
+    monkeypatch.setattr(Accelerator, "device", property(lambda self: torch.device("meta")))  # as accelerate's first GPU, where another was asked for
     loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path / "other"))
     curves = [[row.get("loss") for row in rows(tmp_path / name / "curve.jsonl")] for name in ("one", "other")]
     assert curves[0] == curves[1]
