@@ -13,6 +13,8 @@ ENCODERS = "text_encoder"
 """What the names of text encoders begin with."""
 WORKING = 2 * 2**30
 """Bytes that a picture takes beside the weights, where nothing more exact is known."""
+AHEAD: Mapping[Placement, int] = {"group": 2**28, "lowvram": 2**26}
+"""Bytes of layers that are where the work is, or on their way there, where layers come one by one."""
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 

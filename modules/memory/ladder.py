@@ -65,7 +65,7 @@ PLACED: Mapping[str, tuple[str, str]] = {
     "encoders": ("The text encoders waited elsewhere once the prompt was read.", "--placement encoders does so from the start."),
     "medvram": ("Networks that were not at work waited elsewhere.", "--medvram does so from the start."),
     "group": ("The model came to work layer by layer.", "--placement group does so from the start."),
-    "lowvram": ("The model came to work layer by layer, and none was fetched ahead.", "--lowvram does so from the start."),
+    "lowvram": ("The model came to work layer by layer, and little was fetched ahead.", "--lowvram does so from the start."),
 }
 """What the last rung says, by where it put the model."""
 

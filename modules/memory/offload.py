@@ -1,4 +1,4 @@
-"""Weights that come when they are needed and leave afterwards: by layer (with the next ones fetched ahead), or by network.
+"""Weights that come when they are needed and leave afterwards; and the hooks that have them do so network by network. `layers` has those that do layer by layer.
 
 Hooks stand on modules and swap what a parameter's `data` is, so a parameter stays the same object, whatever else holds it; one that was put in its place
 meanwhile (a LoRA's) is moved as well. The same code runs where a GPU computes and weights wait in memory, and where the CPU does and they wait on the disk.
@@ -19,8 +19,6 @@ from modules.memory.waiting import Waiting
 
 SMALL = 2**14
 """Bytes of a tensor that is not worth a way of its own (norms, biases): it stays where the work is."""
-AHEAD = 2**28
-"""Bytes that are fetched before they are needed."""
 MARK = "_hf_hook"
 """Where diffusers looks for the device of a network whose weights lie elsewhere."""
 
@@ -56,7 +54,7 @@ class Weights:
 
     def fetched(self, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
         """(a tensor of its own, its numbers on the device), of those that lie elsewhere."""
-        dtype = torch.float32 if id(module) in self._wide else None
+        dtype = self._dtype(module)
         return [(tensor, self._copy(home, dtype)) for tensor in _own(module) if (home := self._home(tensor)) is not None]
 
     def here(self, module: nn.Module) -> None:
@@ -76,7 +74,8 @@ class Weights:
 
     def size(self, module: nn.Module) -> int:
         """Bytes that come when it is fetched."""
-        return sum(home.nbytes for tensor in _own(module) if (home := self._home(tensor)) is not None)
+        dtype = self._dtype(module)
+        return sum(home.numel() * (dtype or home.dtype).itemsize for tensor in _own(module) if (home := self._home(tensor)) is not None)
 
     @contextmanager
     def widened(self, network: nn.Module) -> Iterator[None]:
@@ -93,16 +92,20 @@ class Weights:
             for tensor, numbers in small:
                 tensor.data = numbers
 
+    def _dtype(self, module: nn.Module) -> torch.dtype | None:
+        """In which its weights arrive; None: as they wait."""
+        return torch.float32 if id(module) in self._wide else None
+
     def _waits(self, tensor: Tensor) -> bool:
         """Not what is small. What was put in place of a weight (a LoRA's) does as that one did, but on a CPU: it is in memory there already."""
         return tensor in self._kept or (not self.waiting.mapped and (tensor.nbytes > SMALL or tensor.device != self.device))
 
     def _home(self, tensor: Tensor) -> Tensor | None:
         """Where it waits; None for what does not."""
-        if tensor not in self._kept and self._waits(tensor):
-            with torch.inference_mode(False):
-                self._kept[tensor] = self.waiting.keep(tensor.data)
         home: Tensor | None = self._kept.get(tensor)
+        if home is None and self._waits(tensor):
+            with torch.inference_mode(False):
+                home = self._kept[tensor] = self.waiting.keep(tensor.data)
         return home
 
     def _copy(self, home: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -125,70 +128,6 @@ class Standing(Protocol):
 
     def remove(self) -> None:
         """As `rest`, and nothing is fetched any more."""
-
-
-class ByLayer:
-    """Each layer's weights are here while it runs. ahead: bytes of the next layers that are fetched meanwhile, in the order learnt from the run before; 0: none."""
-
-    def __init__(self, weights: Weights, networks: Mapping[str, nn.Module], ahead: int = 0) -> None:
-        self.weights, self._ahead = weights, ahead
-        self._next: dict[int, nn.Module] = {}
-        self._last: nn.Module | None = None
-        self._coming: dict[int, tuple[list[tuple[Tensor, Tensor]], Any]] = {}
-        self._side = torch.cuda.Stream(weights.device) if ahead and weights.device.type == "cuda" else None
-        self._hooks: list[Any] = []
-        for module in (module for network in networks.values() for module in network.modules()):
-            if weights.comes(module):
-                self._hooks += [module.register_forward_pre_hook(self._enter), module.register_forward_hook(self._leave, always_call=True)]
-
-    def rest(self) -> None:
-        self._coming.clear()
-        self._last = None
-
-    def remove(self) -> None:
-        self.rest()
-        for hook in self._hooks:
-            hook.remove()
-
-    def _enter(self, module: nn.Module, given: Any) -> None:
-        coming = self._coming.pop(id(module), None)
-        if coming is None:
-            self.weights.here(module)
-        else:
-            tensors, event = coming
-            now = torch.cuda.current_stream(self.weights.device)
-            now.wait_event(event)
-            for tensor, numbers in tensors:
-                numbers.record_stream(now)
-                tensor.data = numbers
-        if self._ahead:
-            self._learn(module)
-            self._look_ahead(module)
-
-    def _leave(self, module: nn.Module, given: Any, made: Any) -> None:
-        self.weights.away(module)
-
-    def _learn(self, module: nn.Module) -> None:
-        if self._last is not None:
-            self._next[id(self._last)] = module
-        self._last = module
-
-    def _look_ahead(self, module: nn.Module) -> None:
-        room = self._ahead
-        following = self._next.get(id(module))
-        while following is not None and following is not module and room > 0:
-            room -= self.weights.size(following)
-            if id(following) not in self._coming:
-                self._start(following)
-            following = self._next.get(id(following))
-
-    def _start(self, module: nn.Module) -> None:
-        if self._side is None:
-            self.weights.soon(module)
-            return
-        with torch.cuda.stream(self._side):
-            tensors = self.weights.fetched(module)
-            self._coming[id(module)] = tensors, self._side.record_event()
 
 
 class ByNetwork:

@@ -4,7 +4,7 @@ resident  everything is there
 encoders  text encoders come when there is a text to read, and leave
 medvram   one network at a time
 group     one layer at a time, the next ones fetched ahead
-lowvram   one layer at a time
+lowvram   the same, with as little as possible fetched ahead
 
 What is not there waits: beside a GPU in the machine's memory, and where the CPU computes in a file on the disk. Pictures are the same.
 """
@@ -23,12 +23,13 @@ from torch import nn
 from modules.core.errors import OutputTrouble
 from modules.core.options import DeviceOptions, Placement
 from modules.memory import attention
-from modules.memory.budget import ENCODERS, chosen
+from modules.memory.budget import AHEAD, ENCODERS, chosen
 from modules.memory.device import Machine
-from modules.memory.offload import AHEAD, MARK, ByLayer, ByNetwork, Mark, Standing, Weights
+from modules.memory.layers import ByLayer
+from modules.memory.offload import MARK, ByNetwork, Mark, Standing, Weights
 from modules.memory.waiting import InMemory, OnDisk
 
-BY_NETWORK, BY_LAYER = ("encoders", "medvram"), ("group", "lowvram")
+BY_LAYER: tuple[Placement, ...] = ("group", "lowvram")
 STANDING = "_hooks_stand"
 
 
@@ -62,7 +63,7 @@ class Placed:
         if self._weights is None:
             return
         if to in BY_LAYER:
-            self._standing = ByLayer(self._weights, waits, AHEAD if to == "group" else 0)
+            self._standing = ByLayer(self._weights, waits, AHEAD[to])
         else:
             self._standing = ByNetwork(self._weights, waits, {name: network for name, network in self.networks.items() if name not in waits})
         for network in waits.values():

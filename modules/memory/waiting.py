@@ -5,6 +5,7 @@ Knows tensors, no network. A tensor that waits on the disk can be read as any ot
 
 from __future__ import annotations
 
+import logging
 import mmap
 import tempfile
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from modules.core.errors import OutputTrouble
+
+log = logging.getLogger(__name__)
 
 
 class Waiting(Protocol):
@@ -41,7 +44,14 @@ class InMemory:
 
     def keep(self, tensor: Tensor) -> Tensor:
         held = tensor.detach().to("cpu")
-        return held.pin_memory() if self._pinned and not held.is_pinned() else held
+        if not self._pinned or held.is_pinned():
+            return held
+        try:
+            return held.pin_memory()
+        except RuntimeError as error:  # the system lets a process pin so much and no more
+            self._pinned = False
+            log.warning("No more memory can be pinned; from here on weights wait in plain memory and come more slowly: %s", str(error).partition("\n")[0])
+            return held
 
     def soon(self, kept: Tensor) -> None:
         """They are there."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from modules.memory import offload
-from modules.memory.offload import ByLayer, ByNetwork, Standing, Weights
+from modules.memory.layers import ByLayer
+from modules.memory.offload import ByNetwork, Standing, Weights
 from modules.memory.waiting import InMemory
 from modules.networks.lora import Wear, worn
 from tests.networks import lora_files, tiny
@@ -20,7 +21,7 @@ CPU = torch.device("cpu")
 Hooks = Callable[[Weights, dict[str, nn.Module]], Standing]
 STANDING: dict[str, Hooks] = {
     "by network": lambda weights, networks: ByNetwork(weights, networks, {}),
-    "by layer": lambda weights, networks: ByLayer(weights, networks),
+    "by layer": lambda weights, networks: ByLayer(weights, networks, 2**16),
 }
 
 

@@ -101,7 +101,7 @@ def test_what_is_not_at_work_lies_in_no_memory(networks: dict[str, nn.Module], t
 def test_a_network_can_be_widened_wherever_it_lies(networks: dict[str, nn.Module], tmp_path: Path) -> None:
     vae: Any = networks["vae"].half()
     before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
-    x = torch.linspace(-1, 1, 256).reshape(1, 4, 8, 8)
+    x = torch.linspace(-1, 1, 16).reshape(1, 4, 2, 2)
     with torch.inference_mode():
         half = vae.decode(x.half()).sample
         with in_full(vae):
@@ -110,11 +110,10 @@ def test_a_network_can_be_widened_wherever_it_lies(networks: dict[str, nn.Module
     for where in PLACEMENTS:
         placed.move(where)
         with torch.inference_mode():
-            for _ in range(2):  # as a run does: half first, which leaves it where it works
-                assert torch.equal(vae.decode(x.half()).sample, half), where
-                with in_full(vae):
-                    assert torch.equal(vae.decode(x).sample, wanted), where
-        assert torch.equal(vae.decode(x.half()).sample, half), where
+            assert torch.equal(vae.decode(x.half()).sample, half), where  # as in a run, which leaves it where it works
+            with in_full(vae):
+                assert torch.equal(vae.decode(x).sample, wanted), where
+            assert torch.equal(vae.decode(x.half()).sample, half), where
         placed.rest()
         assert all(tensor.dtype is torch.float16 and torch.equal(tensor, before[name]) for name, tensor in vae.state_dict().items()), where
 
