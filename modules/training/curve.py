@@ -111,7 +111,7 @@ def _read(data: bytes) -> Iterator[dict[str, Any]]:
     for line in data.decode("utf-8", "replace").splitlines(keepends=True):
         if line.endswith("\n"):
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=lambda _: None)  # what is no number has no place in a curve, nor in a page's JSON
             except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict) and isinstance(row.get("step"), int):
@@ -119,5 +119,11 @@ def _read(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    plain = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
-    return json.dumps(plain, separators=(",", ":")) + "\n"
+    return json.dumps(_finite(row), separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """None in place of every not-a-number, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

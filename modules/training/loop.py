@@ -20,7 +20,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list
 from torch import Tensor, nn
 
-from modules.core.errors import EaselError, InvalidRequest, Unsupported
+from modules.core.errors import BadModelFile, EaselError, InvalidRequest, Unsupported
 from modules.core.result import Cancel, Progress
 from modules.core.training import TrainingRequest, fingerprint
 from modules.training import rates, state
@@ -32,6 +32,9 @@ from modules.training.measures import Measures
 from modules.training.order import Order
 from modules.training.runs import CHECKPOINTS
 from modules.training.state import State
+
+SMALLEST_SCALE = 1.0
+"""Of half-precision gradients: where they overflow without being enlarged, to make them smaller still loses what they say."""
 
 
 class Task(Protocol):
@@ -119,7 +122,8 @@ class _Loop:
         self.averages = Averages(task.module, recipe.learning.ema)
         self.done = self._resumed() if recipe.resume else 0
         self.curve = Curve(place.folder / CURVE, self.done) if accelerator.is_main_process else None
-        self.measured: dict[str, float] = next((row["measured"] for row in rows(place.folder / CURVE) if "measured" in row), {})
+        begun: dict[str, float | None] = next((row["measured"] for row in rows(place.folder / CURVE) if "measured" in row), {})
+        self.measured = {name: value for name, value in begun.items() if value is not None}
         self.first = self.measured
 
     def run(self) -> Outcome:
@@ -130,11 +134,6 @@ class _Loop:
         stopped = Cancel.SKIP if self.recipe.keep else self._asked()
         while self.done < self.recipe.steps and stopped is Cancel.NONE:
             loss, rate = self._step(self.done)
-            if not math.isfinite(loss):
-                raise EaselError(
-                    f"The loss became not-a-number at step {self.done + 1}; training was ended, and nothing of this step is kept.",
-                    "Lower the learning rate, or train without mixed precision; --resume goes on from the last checkpoint.",
-                )
             self.averages.update(self.done)
             self.done += 1
             seconds = time.monotonic() - began
@@ -151,7 +150,8 @@ class _Loop:
 
     def _step(self, step: int) -> tuple[float, float]:
         """One optimizer step. -> the mean loss of its samples, and the learning rate of the first group. Every process has its share of the samples; the
-        gradient is that of the mean over all of them, however they are split into batches."""
+        gradient is that of the mean over all of them, however they are split into batches. Raises EaselError before a loss or gradient that is no number reaches
+        a weight."""
         recipe, accelerator = self.recipe, self.accelerator
         draws = self.order.step(step, self.size)
         own = draws[accelerator.process_index :: accelerator.num_processes]
@@ -167,11 +167,13 @@ class _Loop:
                 total += loss.detach()
                 accelerator.backward(loss * accelerator.num_processes)  # processes are averaged, and the sum is wanted
         whole = accelerator.reduce(total, "sum")
-        if recipe.learning.clip:
-            accelerator.clip_grad_norm_([weight for _, weight in trained(self.task.module)], recipe.learning.clip)
-        value = float(whole)
-        if math.isfinite(value):
-            self.optimizer.step()
+        norm = accelerator.clip_grad_norm_([weight for _, weight in trained(self.task.module)], recipe.learning.clip or math.inf)
+        value, gradient = float(whole), float(norm) if norm is not None else 0.0
+        if not math.isfinite(value):
+            raise self._broken(f"The loss became not-a-number at step {step + 1}")
+        if not math.isfinite(gradient) and not self._scales():
+            raise self._broken(f"The gradient became not-a-number at step {step + 1}, at a loss of {value:.4g}")
+        self.optimizer.step()
         self.optimizer.zero_grad()
         return value, float(self.optimizer.param_groups[0]["lr"])
 
@@ -184,6 +186,8 @@ class _Loop:
         with self.averages.worn():
             if measure:
                 self.measured = self._measure()
+                if wrong := next((name for name, value in self.measured.items() if not math.isfinite(value)), ""):
+                    raise self._broken(f"{wrong.upper()} was measured as not-a-number after step {self.done}")
                 self._note({"step": self.done, "measured": self.measured, "held_out": self.data.fresh})
             if sample and self.accelerator.is_main_process:
                 self.place.samples(self.done)
@@ -201,7 +205,31 @@ class _Loop:
     def _due(self, every: int) -> bool:
         return bool(every) and not self.done % every
 
+    def _scales(self) -> bool:
+        """Whether a scaler of half-precision gradients passes over a step whose gradient is no number, and tries the next with a smaller scale."""
+        scaler = self.accelerator.scaler
+        return bool(scaler and scaler.is_enabled() and scaler.get_scale() >= SMALLEST_SCALE)
+
+    def _check(self) -> None:
+        """Every process has the same weights, and ends alike. Raises EaselError where they are no numbers: nothing is written of such."""
+        kept, _ = state.of_optimizer(self.optimizer)
+        weights = [weight.detach() for _, weight in trained(self.task.module)]
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in (*weights, *self.averages.kept.values(), *kept.values())):
+            raise self._broken(f"Weights became not-a-number at step {self.done}")
+
+    def _broken(self, what: str) -> EaselError:
+        """What ends a run, and what can be done with it: to go on would lead to the same place, for each step's noise is its own."""
+        recipe, kept = self.recipe, state.listed(self.place.folder / CHECKPOINTS)
+        rate = max(float(group["base"]) for group in self.optimizer.param_groups)
+        remedy = f"Train anew under another name, with a learning rate well below {rate:g}{'' if recipe.mixed == 'no' else ' or without mixed precision'}."
+        if not self.done:
+            remedy = "The model answers so before it has learnt anything: choose fp32 for the frozen weights and no mixed precision, or another checkpoint."
+        if kept and kept[-1] and recipe.data.folder:
+            remedy += f" What had been learnt by step {kept[-1]} can be kept: “Enough, keep it” on the page, or --keep."
+        return EaselError(f"{what}; training was ended, and nothing of this step is kept.", remedy)
+
     def _save(self) -> None:
+        self._check()
         if self.accelerator.is_main_process and self.curve:
             self.curve.flush()
             tensors = {f"module.{name}": weight.detach() for name, weight in trained(self.task.module)}
@@ -226,6 +254,10 @@ class _Loop:
             return 0
         if kept.told["recipe"] != fingerprint(self.recipe):
             raise InvalidRequest("The run of this name was made with another recipe.", "Go on with its own values, or choose another name.", "resume")
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in kept.tensors.values()):
+            alone = len(state.listed(self.place.folder / CHECKPOINTS)) == 1
+            remedy = "It is the only one: discard the run, and train anew." if alone else f"Delete it from {CHECKPOINTS}; the one before it then serves."
+            raise BadModelFile(f"The checkpoint {state.name_of(kept.step)} holds weights that are no numbers.", remedy)
         with torch.no_grad():
             for name, weight in trained(self.task.module):
                 weight.copy_(kept.part("module")[name])

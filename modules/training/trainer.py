@@ -257,5 +257,6 @@ def _main() -> bool:
 
 
 def _described(request: TrainingRequest, card: Card, outcome: loop.Outcome, pictures: int) -> str:
-    measured = "".join(f", {name.upper()} {outcome.first[name]:.4f} -> {outcome.last[name]:.4f}" for name in ("mse", "r2") if name in outcome.first)
+    both = [name for name in ("mse", "r2") if name in outcome.first and name in outcome.last]
+    measured = "".join(f", {name.upper()} {outcome.first[name]:.4f} -> {outcome.last[name]:.4f}" for name in both)
     return f"Trained on {card.name} from {pictures} pictures in {outcome.steps} steps{measured}."

@@ -89,6 +89,12 @@ def test_a_run_goes_on_as_it_was_begun_or_is_ended(app: App, client: TestClient)
     assert isinstance(request, TrainingRequest) and (request.resume, request.keep) == (True, True)
 
 
+def test_a_curve_with_something_that_is_no_number_is_told(app: App, client: TestClient) -> None:
+    rest(app.paths.data)
+    (app.paths.training / "thing" / "curve.jsonl").write_text('{"step":3,"loss":0.5}\n{"step":3,"measured":{"mse":NaN},"held_out":false}\n')
+    assert client.get("/v1/trainings/thing/curve").json() == [{"step": 3, "loss": 0.5}, {"step": 3, "measured": {"mse": None}, "held_out": False}]
+
+
 def test_wrong_addresses(client: TestClient) -> None:
     for path in ("datasets/nobody", "trainings/nobody", "trainings/nobody/curve"):
         assert client.get(f"/v1/{path}").status_code == 404

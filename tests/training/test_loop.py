@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from modules.core.errors import EaselError, InvalidRequest, OutputTrouble, Unsupported
+from modules.core.errors import BadModelFile, EaselError, InvalidRequest, OutputTrouble, Unsupported
 from modules.core.result import Cancel, Progress
-from modules.core.training import Learning
+from modules.core.training import Learning, Watching
 from modules.training import loop, state
 from modules.training.curve import rows
+from modules.training.material import Batch
+from modules.training.state import State
 from tests.training import toy
 
 
@@ -86,6 +89,80 @@ def test_a_loss_that_is_no_number_is_said_at_once(tmp_path: Path) -> None:
     last = state.latest(tmp_path / "checkpoints")
     assert last and last.step >= 3 and all(torch.isfinite(tensor.float()).all() for tensor in last.tensors.values())
     assert all(row["step"] <= 12 and row.get("loss") is not None or "measured" in row for row in curve(tmp_path))
+
+
+class Steep(toy.Mapping):
+    """From some call on a loss that is a number, of a gradient that is none: the slope of a root at 0."""
+
+    def losses(self, batch: Batch) -> Tensor:
+        weight = self.module.get_parameter("0.weight")
+        losses = super().losses(batch)
+        return losses + (weight - weight.detach()).abs().sum().sqrt() if self.calls > 14 else losses
+
+
+@pytest.mark.parametrize("clip", [0.5, 0.0])
+def test_a_gradient_that_is_no_number_reaches_no_weight(tmp_path: Path, clip: float) -> None:
+    """What was learnt before can be kept, as the remedy says; to go on leads to the same place."""
+    recipe = toy.recipe(learning=Learning(rate=0.02, clip=clip, ema=0.9))
+    task = Steep()
+    with pytest.raises(EaselError, match="gradient became not-a-number at step 9, at a loss of 0") as caught:
+        loop.run(task, toy.Numbers(), recipe, loop.Run(tmp_path))
+    assert "--keep" in caught.value.remedy and "step 6" in caught.value.remedy and "below 0.02" in caught.value.remedy
+    assert all(torch.isfinite(weight).all() for weight in task.module.parameters())
+    kept = state.latest(tmp_path / "checkpoints")
+    assert kept and kept.step == 6 and all(torch.isfinite(tensor).all() for tensor in kept.tensors.values())
+    ended = Steep(seed=7)
+    outcome = loop.run(ended, toy.Numbers(), replace(recipe, resume=True, keep=True), loop.Run(tmp_path))
+    assert (outcome.steps, outcome.stopped) == (6, Cancel.SKIP)
+    assert all(torch.equal(weight, kept.part("ema")[name]) for name, weight in ended.module.named_parameters())
+
+
+class Wild(toy.Mapping):
+    """A gradient that is a number, and a rate that makes weights of it which are none."""
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"params": self.module.parameters(), "rate": 1e30}]
+
+    def losses(self, batch: Batch) -> Tensor:
+        return super().losses(batch) * 1e12
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_weights_that_are_no_numbers_are_never_written(tmp_path: Path, steps: int) -> None:
+    """Neither into the last checkpoint, from which the result is made, nor into one that is due before the next step's loss would tell."""
+    learning = Learning(rate=1.0, curve="constant", warmup=0.0, optimizer="SGD", clip=0.0)
+    recipe = toy.recipe(steps=steps, learning=learning, watching=Watching(measure_every=0, sample_every=0, save_every=1))
+    with pytest.raises(EaselError, match="Weights became not-a-number at step 1"):
+        loop.run(Wild(), toy.Numbers(), recipe, loop.Run(tmp_path))
+    assert not state.listed(tmp_path / "checkpoints")
+
+
+def test_a_checkpoint_of_weights_that_are_no_numbers_is_named(tmp_path: Path) -> None:
+    """As an earlier version could write it."""
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path, cancel=stopping(6)))
+    kept = state.latest(tmp_path / "checkpoints")
+    assert kept
+    kept.tensors["module.0.bias"][0] = float("nan")
+    state.save(tmp_path / "checkpoints", State(7, kept.tensors, kept.told))
+    with pytest.raises(BadModelFile, match="step-00000007.*no numbers"):
+        loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path))
+
+
+class Blind(toy.Mapping):
+    """Measured as not-a-number from the second time on, though it learns."""
+
+    looks = 0
+
+    def compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        prediction, target = super().compare(batch)
+        self.looks += not torch.is_grad_enabled()
+        return (prediction, target) if torch.is_grad_enabled() or self.looks < 2 else (prediction * float("inf"), target)
+
+
+def test_a_measurement_that_is_no_number_ends_it(tmp_path: Path) -> None:
+    with pytest.raises(EaselError, match="measured as not-a-number after step 3"):
+        loop.run(Blind(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path))
+    assert not state.listed(tmp_path / "checkpoints") and [row["step"] for row in curve(tmp_path) if "measured" in row] == [0]
 
 
 def test_a_full_disk_is_said_and_the_checkpoint_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

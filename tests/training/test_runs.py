@@ -86,6 +86,22 @@ def test_a_curve_is_followed_while_it_grows_and_begun_anew(tmp_path: Path) -> No
     assert [row["loss"] for row in followed.rows()] == [1.0, 0.5, 7.0], "what came after the last checkpoint is written again"
 
 
+def test_a_curve_has_nothing_but_numbers(tmp_path: Path) -> None:
+    """What is none is null, as deep as it stands, also where an earlier version wrote it otherwise: a page's JSON has no word for it."""
+    path = tmp_path / "curve.jsonl"
+    line = Curve(path, 0)
+    line.add({"step": 1, "loss": float("nan")})
+    line.add({"step": 1, "measured": {"mse": float("nan"), "r2": float("-inf"), "mae": 0.5}, "held_out": True})
+    assert "NaN" not in path.read_text() and "Infinity" not in path.read_text()
+    with open(path, "a") as file:
+        file.write('{"step":2,"measured":{"mse":NaN,"r2":-Infinity},"held_out":true}\n')
+    assert curve.rows(path)[1:] == [
+        {"step": 1, "measured": {"mse": None, "r2": None, "mae": 0.5}, "held_out": True},
+        {"step": 2, "measured": {"mse": None, "r2": None}, "held_out": True},
+    ]
+    assert json.loads(json.dumps(curve.thinned(Followed(path).rows(), 100), allow_nan=False))["measured"] == [[1, None, None], [2, None, None]]
+
+
 def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"step": step, "loss": float(step % 2), "rate": 1.0} for step in range(1, 1001)]
     rows += [{"step": 1001, "loss": None, "rate": 1.0}, {"step": 0, "measured": {"mse": 0.5, "r2": 0.1}, "held_out": True}]
