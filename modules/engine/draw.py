@@ -102,13 +102,14 @@ class Drawing(Run):
             readings=self.means.readings,
             storage=request.storage,
             texts_in=request.text_precision,
+            need=self.means.need,
         ) as relay:
             healing = relay.healing = Healing(
                 request, lambda: self.room(relay.alone()), relay.frugal, relay.tile, self.means.machine.device, relay.record.lacks, self.say
             )
             healing.autoencoder = partial(_spoken, vaes)
             acting = healing.attempt("loading", lambda: relay.acting)
-            if tiles(request, plan(request, relay.record, self.card.native), acting.model, self.means.machine.free()):
+            if tiles(request, plan(request, relay.record, self.card.native), acting.model, self._spare(acting)):
                 healing.tiled("" if request.vae_tiled else TILED)
             for sentence in inversions.unfitting(acting.model, vectors) if vectors else ():
                 self.say(sentence)
@@ -131,6 +132,11 @@ class Drawing(Run):
                 yield found
                 if found[1] is Cancel.STOP:
                     return
+
+    def _spare(self, acting: Loaded) -> int:
+        """Bytes that an autoencoder may take beside everything else (`memory.budget.decided` counts so, too)."""
+        need = self.means.need(self.request, acting.model.card)
+        return self.means.models.left(acting.placed) - (need.work.beside if need else 0)
 
     def _healed(self, relay: Relay, take: range) -> Made | None:
         """Whatever a take needs so that it is made. None where its pictures are to be drawn one by one, and all after them."""

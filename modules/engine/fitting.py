@@ -1,42 +1,19 @@
-"""Will it fit: what a request needs of memory against what is free, and what `auto` will do about it. Told before anything is loaded, from headers and
-formulas; no torch.
-
-The work's formulas are counted, not guessed: the bytes of tensors that live at once grow with the picture and a network's width by a constant of the
-architecture (`benchmarks/memory.py` measures it anew).
-"""
+"""Will it fit: what a request needs of memory (`engine.needs`) against what is free, and what `auto` will do about it. Told before anything is loaded; no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 from modules.catalog.card import Card
-from modules.catalog.measures import Measures, measured
-from modules.core.errors import EaselError
+from modules.catalog.measures import Measures
 from modules.core.options import DeviceOptions, Placement
-from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest
-from modules.engine.sizes import Widths, bytes_of, concrete, sizes
-from modules.imaging.sizes import enlarged
-from modules.memory.budget import TILE, chosen, decoding, held, peak
+from modules.engine.needs import Need, Needs, need
+from modules.memory.budget import decided
 
 Verdict = Literal["fits", "adapts", "tight", "too much", "unknown"]
-LATENT = 8
-"""Pixels to a latent."""
-WORK = {"sd1": 27.0, "sd2": 27.0, "sdxl": 16.5, "sdxl-refiner": 16.5, "sd3": 13.5, "flux": 17.5}
-"""Numbers that live at once in what denoises, for each of its width and of its places: latents of a UNet, tokens of a transformer."""
-TOKENS = {"sd3": (2, 140), "flux": (2, 512)}
-"""Of a transformer: latents to a token's side, and as how many tokens its text weighs."""
-SINGLE = ("flux",)
-"""Families without a negative prompt: one call in place of two."""
-USUAL: Mapping[str, Mapping[str, int]] = {
-    "flux": {"text_encoder": 123_000_000, "text_encoder_2": 4_762_000_000, "vae": 84_000_000},
-    "sd3": {"text_encoder": 123_000_000, "text_encoder_2": 695_000_000, "text_encoder_3": 4_762_000_000, "vae": 84_000_000},
-}
-"""Numbers in what a file of the transformer alone draws with beside itself."""
-LEVELS = (128, 256, 512, 512)
 ROOMY = 0.8
 """Of the free memory; what needs less is not worth a word."""
 GB = 2**30
@@ -67,56 +44,21 @@ class Fit:
 
 def fit(request: GenerationRequest, card: Card, measures: Measures, options: DeviceOptions, room: Room) -> Fit:
     """request: as it is asked for; its size and precision count."""
-    if card.family not in WORK or not measures.parts or not measures.width:
+    return fitted(need(request, card, measures, options, room.gpu), options.placement, room)
+
+
+def fitted(needed: Need | None, wanted: Placement, room: Room) -> Fit:
+    """The answer for what is needed; None where nothing is known of it."""
+    if needed is None:
         return Fit("unknown", free=room.free)
-    size = itemsize(request, card, options, room)
-    full = 4 if options.no_half_vae or not room.gpu or request.vae_full else size
-    texts = next((bytes_of(one) for one in (request.text_precision, options.texts) if one != "auto"), size)
-    whole_model = replace(measures, parts={**USUAL.get(card.family, {}), **measures.parts})
-    networks = sizes(whole_model, Widths(size, texts, full, concrete(request.storage, card.family)))
-    width, height = _largest(request)
-    denoise = drawing(request, card.family, measures.width, width, height, size)
-    levels = measures.levels or LEVELS
-    whole, pieces = (decoding(levels, height, width, full, tiled) for tiled in (False, True))
-    placement = chosen(options.placement, networks, room.free, max(denoise, pieces if max(width, height) > TILE else whole))
-    weights = held(placement, networks)
-    tiled = max(width, height) > TILE and (request.vae_tiled or weights + whole > room.free)
-    needed = peak(placement, networks, max(denoise, pieces if tiled else whole))
-    verdict: Verdict = "too much" if needed > room.free else "fits"
-    if verdict == "fits" and ((options.placement == "auto" and placement != "resident") or (tiled and not request.vae_tiled)):
+    done = decided(wanted, needed.sizes, room.free, needed.work, needed.tiled)
+    verdict: Verdict = "too much" if done.needed > room.free else "fits"
+    if verdict == "fits" and ((wanted == "auto" and done.placement != "resident") or (done.tiled and not needed.tiled)):
         verdict = "adapts"
-    elif verdict == "fits" and needed > ROOMY * room.free:
+    elif verdict == "fits" and done.needed > ROOMY * room.free:
         verdict = "tight"
-    return Fit(
-        verdict, needed, weights, room.free, placement, tiled, _said(verdict, needed, room, placement if options.placement == "auto" else "resident", tiled)
-    )
-
-
-def itemsize(request: GenerationRequest, card: Card, options: DeviceOptions, room: Room) -> int:
-    """Bytes of a number, as the request's precision becomes concrete here."""
-    wanted = request.precision
-    if wanted == "auto":
-        wanted = FAMILIES.get(card.family).half if room.gpu and not options.no_half else "fp32"
-    return bytes_of(wanted)
-
-
-def drawing(request: GenerationRequest, family: str, channels: int, width: int, height: int, size: int) -> int:
-    """Bytes that a call of what denoises takes beside its weights. width, height: in pixels."""
-    rows = 1 if family in SINGLE or request.cfg_scale == 1 else 2
-    rows *= request.batch_size if request.batched else 1
-    places = (width // LATENT) * (height // LATENT)
-    if family in TOKENS:
-        patch, words = TOKENS[family]
-        places = places // patch**2 + words
-    return int(rows * places * channels * WORK[family] * size)
-
-
-def _largest(request: GenerationRequest) -> tuple[int, int]:
-    hires = request.hires
-    if not hires.enabled:
-        return request.width, request.height
-    larger = enlarged(request.width, request.height, hires.scale, hires.width, hires.height)
-    return max(request.width, larger.width), max(request.height, larger.height)
+    said = _said(verdict, done.needed, room, done.placement if wanted == "auto" else "resident", done.tiled)
+    return Fit(verdict, done.needed, done.weights, room.free, done.placement, done.tiled, said)
 
 
 WAYS: Mapping[Placement, str] = {
@@ -144,14 +86,9 @@ class Fitting:
 
     def __init__(self, options: DeviceOptions, room: Callable[[], Room]) -> None:
         self._options, self._room = options, room
-        self._known: dict[tuple[Path, int], Measures] = {}
+        self._needs = Needs(options)
 
     def of(self, request: GenerationRequest, card: Card) -> Fit:
         """Never raises: of a file that cannot be read nothing is said here."""
-        key = card.weights, card.size
-        if key not in self._known:
-            try:
-                self._known[key] = measured(card)
-            except (EaselError, OSError):
-                self._known[key] = Measures()
-        return fit(request, card, self._known[key], self._options, self._room())
+        room = self._room()
+        return fitted(self._needs.of(request, card, room.gpu), self._options.placement, room)

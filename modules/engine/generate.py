@@ -43,6 +43,7 @@ from modules.engine.fitting import Room
 from modules.engine.healing import Healing
 from modules.engine.keep import Keeper
 from modules.engine.models import Models
+from modules.engine.needs import Need, Needs
 from modules.engine.outpaint import sized
 from modules.engine.previews import Previews
 from modules.engine.readings import Readings
@@ -100,7 +101,8 @@ class Engine:
         self.upscalers = Upscalers(self.networks)
         self.faces = FaceRestorers(self.networks)
         self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
-        self.models = Models(self.machine, self.options, self.converted)
+        self.models = Models(self.machine, self.options, self.converted, (self.networks, self.control_networks))
+        self.needs = Needs(self.options)
         self.autoencoders = Autoencoders(self.networks, self.options)
         self.previews = Previews(self.shelf, self.networks)
         self.first_passes = FirstPasses()
@@ -121,12 +123,20 @@ class Engine:
     def warm(self, model: str = "") -> str:
         """Loads a model, or the default one, so that the first picture need not wait. -> its name."""
         request, card = self._resolved(GenerationRequest(model=model))
-        self.models.load(card, request.precision, request.storage, request.text_precision)
+        self.models.load(card, request.precision, request.storage, request.text_precision, partial(self.need, request))
         return card.name
 
     def room(self) -> Room:
         """What a run may take of memory: models that are loaded would be let go of for it. Any thread may ask."""
-        return Room(self.machine.free() + self.models.held, self.machine.device.startswith("cuda"))
+        return Room(self.models.free(), self._gpu)
+
+    def need(self, request: GenerationRequest, card: Card) -> Need | None:
+        """What it needs of memory with a checkpoint; None where that is not known."""
+        return self.needs.of(request, card, self._gpu)
+
+    @property
+    def _gpu(self) -> bool:
+        return self.machine.device.startswith("cuda")
 
     def unload(self) -> None:
         """Lets go of every model."""
@@ -139,7 +149,7 @@ class Engine:
     def weigh(self, request: GenerationRequest) -> Mapping[str, Any]:
         """How its prompts are read and what their weights do (`engine.anatomy`), as plain data. Without LoRAs. Raises EaselError."""
         request, card = self._resolved(request)
-        loaded = self.models.load(card, request.precision, request.storage, request.text_precision)
+        loaded = self.models.load(card, request.precision, request.storage, request.text_precision, partial(self.need, request))
         try:
             return asdict(weigh(loaded.family, loaded.model, request, self.vectors(request)))
         finally:

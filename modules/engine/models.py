@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Protocol, get_args
 
 import psutil
 import torch
@@ -14,14 +15,30 @@ from modules.core.errors import OutputTrouble
 from modules.core.options import DeviceOptions, Placement
 from modules.core.request import Precision, Storage
 from modules.engine import sizes
+from modules.engine.needs import Need
 from modules.engine.sizes import Widths
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
+from modules.memory.budget import Work, decided, held, resting
 from modules.memory.cache import ByteCache
 from modules.memory.device import DTYPES, Machine, is_out_of_memory
 from modules.memory.packing import pack
 from modules.memory.placement import Placed, emptied, place, size_of
 from modules.networks import pickles
+
+Asked = Callable[[Card], Need | None]
+"""What a request needs with a checkpoint; None where that is not known."""
+
+
+class Beside(Protocol):
+    """Networks that stay warm beside models."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        ...
+
+    def unload(self) -> None: ...
 
 
 @dataclass
@@ -35,39 +52,86 @@ class Loaded:
 
 @dataclass
 class Models:
-    """converted: where checkpoints lie that came as pickles and became safetensors; and where weights wait for which memory has no room."""
+    """converted: where checkpoints lie that came as pickles and became safetensors; and where weights wait for which memory has no room.
+    beside: what is let go of like other models, where a run needs the memory."""
 
     machine: Machine
     options: DeviceOptions
     converted: Path
+    beside: Sequence[Beside] = ()
     _held: ByteCache[Loaded] = field(init=False)
     _placement: Placement | None = field(default=None, init=False)
     _moved: dict[int, tuple[Placed, Placement | None]] = field(default_factory=dict, init=False)
+    _decided: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._held = ByteCache(budget(self.machine, self.options), lambda: emptied(self.machine))
 
-    def load(self, card: Card, precision: Precision, storage: Storage = "full", texts: Precision = "auto") -> Loaded:
-        """From memory where it is still there. precision, storage: concrete. texts: of the text encoders; "auto": as the rest.
-        Raises BadModelFile, Unsupported, and whatever torch raises when memory is short."""
+    def load(self, card: Card, precision: Precision, storage: Storage = "full", texts: Precision = "auto", asked: Asked = lambda card: None) -> Loaded:
+        """From memory where it is still there; it lies as memory suffices for what is asked, which is looked at once in each run.
+        precision, storage: concrete. texts: of the text encoders; "auto": as the rest.
+        Raises BadModelFile, Unsupported, OutputTrouble, and whatever torch raises when memory is short."""
         texts = precision if texts == "auto" else texts
         key = known_by(card, precision, storage, texts)
-        held = self._held.get(key)
-        if held is None:
-            card = self._readable(card)
-            vae = self.machine.vae_dtype(precision)
-            self._held.make_room(sizes.loaded(card, Widths(DTYPES[precision].itemsize, DTYPES[texts].itemsize, vae.itemsize, storage)))
-            family = FAMILIES_BY_NAME[card.family]
-            with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
-                model = family.load(card, self.machine.device, DTYPES[precision], vae, DTYPES[texts], storage)
-                if storage == "fp8":
-                    pack(model.parts, DTYPES[precision])
-                options = replace(self.options, placement=self._placement or self.options.placement)
-                held = Loaded(family, model, place(model.parts, options, self.machine, self.converted))
-            if self._placement:
-                self._moved[id(held.placed)] = (held.placed, None)
-            self._held.put(key, held, weight(model))
-        return held
+        found = self._held.get(key)
+        if found is None:
+            found = self._read(self._readable(card), precision, storage, texts, asked)
+            self._held.put(key, found, weight(found.model))
+        elif self._placement is None and key not in self._decided and not found.placed.held:
+            self._settle(found, asked(found.model.card))
+        self._decided.add(key)
+        return found
+
+    def _read(self, card: Card, precision: Precision, storage: Storage, texts: Precision, asked: Asked) -> Loaded:
+        vae = self.machine.vae_dtype(precision)
+        self._held.make_room(sizes.loaded(card, Widths(DTYPES[precision].itemsize, DTYPES[texts].itemsize, vae.itemsize, storage)))
+        family, need = FAMILIES_BY_NAME[card.family], asked(card)
+        where = self._place_for(need) if need else self._asked
+        with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
+            model = family.load(card, self.machine.device, DTYPES[precision], vae, DTYPES[texts], storage)
+            if storage == "fp8":
+                pack(model.parts, DTYPES[precision])
+            found = Loaded(family, model, place(model.parts, replace(self.options, placement=where), self.machine, self.converted))
+        if self._placement:
+            self._moved[id(found.placed)] = (found.placed, None)
+        return found
+
+    def _settle(self, found: Loaded, need: Need | None) -> None:
+        """A model that is loaded lies from now on as memory suffices for this. Raises OutputTrouble, and what torch raises when memory is short."""
+        where = self._place_for(need or Need(found.placed.sizes, Work()), found)
+        try:
+            found.placed.move(where)
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                self.drop(found.placed)
+            raise
+
+    def _place_for(self, need: Need, own: Loaded | None = None) -> Placement:
+        """Where a model is to lie; what else is in memory is let go of where it must be for that. own: the model, where it is loaded."""
+        free = self.free()
+        found = decided(self._asked, need.sizes, free, need.work, need.tiled)
+        others = sum(one.size for one in self.beside) + sum(_resting(one) for one in self._held.values if one is not own)
+        if others and found.needed > free - others:
+            for one in self.beside:
+                one.unload()
+            self._held.only(lambda loaded: loaded is own)
+        return found.placement
+
+    @property
+    def _asked(self) -> Placement:
+        return self._placement or self.options.placement
+
+    def begin(self) -> None:
+        """A run begins: models will lie as memory suffices for it."""
+        self._decided.clear()
+
+    def free(self) -> int:
+        """Bytes that weights and work of a run may take together where the work is: all that is loaded there would be let go of for it. Any thread may ask."""
+        return self.machine.free() + sum(one.size for one in self.beside) + sum(_resting(one) for one in self._held.values)
+
+    def left(self, placed: Placed) -> int:
+        """Of them, bytes that its weights leave."""
+        return self.free() - held(placed.where, placed.sizes)
 
     def _readable(self, card: Card) -> Card:
         """A pickle is read by a child process, once, and never again. Raises BadModelFile, OutputTrouble."""
@@ -102,6 +166,7 @@ class Models:
     def as_asked(self) -> None:
         """What `frugal` put elsewhere goes back to where it was. What was loaded since is read again when it is asked for."""
         moved, self._moved, self._placement = self._moved, {}, None
+        self._decided.clear()
         for placed, where in moved.values():
             if where is None:
                 self.drop(placed)
@@ -125,6 +190,10 @@ class Models:
     def unload(self) -> None:
         """Lets go of every model."""
         self._held.clear()
+
+
+def _resting(loaded: Loaded) -> int:
+    return resting(loaded.placed.where, loaded.placed.sizes)
 
 
 def known_by(card: Card, precision: Precision, storage: Storage, texts: Precision) -> str:

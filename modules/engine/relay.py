@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from PIL import Image
 from torch import Tensor
@@ -16,7 +17,7 @@ from modules.catalog.card import Card
 from modules.core.errors import NotNumbers
 from modules.core.options import Placement
 from modules.core.records.families import FamilyRecord
-from modules.core.request import Precision, Storage
+from modules.core.request import GenerationRequest, Precision, Storage
 from modules.engine import blame
 from modules.engine.conditioning import Conditioning, conditioning
 from modules.engine.denoise import guided, wrapped
@@ -25,6 +26,7 @@ from modules.engine.handover import due, handing_over
 from modules.engine.healing import Healing
 from modules.engine.levels import levels_of
 from modules.engine.models import Loaded, Models, known_by
+from modules.engine.needs import Need
 from modules.engine.plan import Stage
 from modules.engine.readings import Readings
 from modules.engine.sample import silent_calls
@@ -42,7 +44,7 @@ class Relay:
     features: what stands on a model's weights while it draws; own: what does so in one stage only. bent: gives each checkpoint another autoencoder, where
     the request names one. healing: what is done where memory is short or half precision overflows. readings: what texts became in earlier runs.
     tiled: autoencoders work tile by tile. storage: how weights are kept. texts_in: the text encoders' precision.
-    retouch: what a decoded picture becomes before anything is laid over it. A context: at its end everything is put down."""
+    retouch: what a decoded picture becomes before anything is laid over it. need: of a request with a checkpoint. A context: at its end everything is put down."""
 
     models: Models
     precision: Precision
@@ -58,6 +60,7 @@ class Relay:
     storage: Storage = "full"
     texts_in: Precision = "auto"
     retouch: Callable[[Image.Image], Image.Image] = lambda image: image
+    need: Callable[[GenerationRequest, Card], Need | None] = lambda request, card: None
     turn: Card = field(init=False)
     _at_work: Card | None = field(default=None, init=False)
     _loaded: Loaded | None = field(default=None, init=False)
@@ -85,7 +88,8 @@ class Relay:
         """The checkpoint whose turn it is, loaded. Raises BadModelFile, Unsupported."""
         if self._loaded is None or self._at_work is not self.turn:
             self.put_down()
-            self._loaded = self.bent(self.models.load(self.turn, self.precision, self.storage, self.texts_in))
+            asked = partial(self.need, self.healing.request)
+            self._loaded = self.bent(self.models.load(self.turn, self.precision, self.storage, self.texts_in, asked))
             self._at_work = self.turn
             if self.tiled:
                 self.tile()

@@ -21,6 +21,7 @@ from modules.engine.autoencoders import Autoencoders
 from modules.engine.faces import FaceRestorers
 from modules.engine.first_passes import FirstPasses
 from modules.engine.models import Models
+from modules.engine.needs import Need
 from modules.engine.previews import Previews
 from modules.engine.readings import Readings
 from modules.engine.resolve import Shelf
@@ -60,6 +61,8 @@ class Means(Protocol):
 
     def facts(self) -> dict[str, str]: ...
 
+    def need(self, request: GenerationRequest, card: Card) -> Need | None: ...
+
     def vectors(self, request: GenerationRequest) -> Mapping[str, Tensor]: ...
 
 
@@ -77,6 +80,7 @@ class Run(ABC):
 
     def takes(self) -> Iterator[Made]:
         """Take by take. Raises EaselError, and what torch raises when memory is short beside the drawing. Afterwards everything lies where it was."""
+        self.means.models.begin()
         try:
             yield from self._takes()
         finally:

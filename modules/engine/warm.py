@@ -60,5 +60,10 @@ class Warm:
         """The networks of a file that are in memory now."""
         return self._held.matching(lambda key: str(key).startswith(f"{self.shelf.hashed(card).sha256}|"))
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held. Any thread may ask."""
+        return self._held.size
+
     def unload(self) -> None:
         self._held.clear()

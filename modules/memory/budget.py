@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -36,6 +38,38 @@ def _cached(folder: Path) -> int:
     return sum(int(value) for name, value in found if name in ("active_file", "inactive_file", "total_active_file", "total_inactive_file"))
 
 
+@dataclass(frozen=True)
+class Work:
+    """Bytes that a picture takes beside its model's weights. drawing: of a call of what denoises. decoding: of the autoencoder with all of the picture at once; tiled:
+    tile by tile, the same where one tile is all of it. beside: of networks that are there meanwhile."""
+
+    drawing: int = WORKING
+    decoding: int = 0
+    tiled: int = 0
+    beside: int = 0
+
+    def at_most(self, tiled: bool) -> int:
+        return self.beside + max(self.drawing, self.tiled if tiled else self.decoding)
+
+
+class Decision(NamedTuple):
+    """placement: never "auto". tiled: the autoencoder works tile by tile. weights: bytes of them that lie where the work is. needed: with the work, at the most."""
+
+    placement: Placement
+    tiled: bool
+    weights: int
+    needed: int
+
+
+def decided(wanted: Placement, sizes: Mapping[str, int], free: int, work: Work, tiled: bool = False) -> Decision:
+    """What is done about memory: what is told before a run and what the run does are both this. sizes, free: as `chosen` has them. tiled: asked for.
+    Tiles go before another placement, for they cost less."""
+    placement = chosen(wanted, sizes, free, work.at_most(True))
+    weights = held(placement, sizes)
+    tiled = work.tiled < work.decoding and (tiled or weights + work.beside + work.decoding > free)
+    return Decision(placement, tiled, weights, peak(placement, sizes, work.at_most(tiled)))
+
+
 def chosen(wanted: Placement, sizes: Mapping[str, int], free: int, working: int = WORKING) -> Placement:
     """`auto` made concrete: the fastest placement that fits. sizes: bytes of the weights of each network, by the name of its part. free: bytes that the weights
     and the work may take together. working: bytes of the work beside the weights."""
@@ -61,6 +95,11 @@ def held(placement: Placement, sizes: Mapping[str, int]) -> int:
     if placement == "medvram":
         return largest
     return min(largest, 2**28 if placement == "group" else 2**26)
+
+
+def resting(placement: Placement, sizes: Mapping[str, int]) -> int:
+    """Bytes of weights that lie where the work is while none is done. What takes turns, network by network or layer by layer, is away then."""
+    return held(placement, sizes) if placement in ("resident", "encoders") else 0
 
 
 TILE = 512

@@ -26,6 +26,11 @@ class ByteCache(Generic[Value]):
         """Values by their keys."""
         return [held[0] for key, held in self._held.items() if wanted(key)]
 
+    @property
+    def values(self) -> list[Value]:
+        """What is held. Any thread may ask."""
+        return [value for value, _ in list(self._held.values())]
+
     def make_room(self, size: int) -> None:
         """Lets go of the oldest values until `size` more bytes fit; called before a load, so that two models are never held where one fits."""
         let_go = False

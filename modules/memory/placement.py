@@ -34,11 +34,13 @@ STANDING = "_hooks_stand"
 
 
 class Placed:
-    """Networks, and where they lie. where: a placement, never "auto". held: whether they stay there, whatever is asked. Keep it as long as the networks."""
+"""Networks, and where they lie. where: a placement, never "auto". held: whether they stay there, whatever is asked. sizes: bytes of each, as it came.
+    Keep it as long as the networks."""
 
     def __init__(self, networks: Mapping[str, nn.Module], machine: Machine, folder: Path) -> None:
         """networks: by the names of their parts, on the CPU. folder: for what waits on the disk."""
         self.networks = networks
+        self.sizes = {name: size_of(network) for name, network in networks.items()}
         self.where: Placement = "auto"
         self.held = False
         self._device = torch.empty(0, device=machine.device).device
@@ -125,9 +127,8 @@ def place(parts: Mapping[str, Any], options: DeviceOptions, machine: Machine, fo
         attention.put_under(network, options.attention)
         if options.channels_last:
             _channels_last(network)
-    sizes = {name: size_of(network) for name, network in networks.items()}
     placed = Placed(networks, machine, folder)
-    placed.move(chosen(options.placement, sizes, machine.free() + (sum(sizes.values()) if machine.device == "cpu" else 0)))
+    placed.move(chosen(options.placement, placed.sizes, machine.free() + (sum(placed.sizes.values()) if machine.device == "cpu" else 0)))
     return placed
 
 

@@ -17,7 +17,8 @@ from modules.catalog.scan import STARTER
 from modules.core.groups.passes import Hires
 from modules.core.options import DeviceOptions
 from modules.core.request import GenerationRequest
-from modules.engine.fitting import GB, Fitting, Room, drawing, fit
+from modules.engine.fitting import GB, Fitting, Room, fit
+from modules.engine.needs import drawing
 from tests.memory.live import Live
 from tests.networks import tiny
 

@@ -26,16 +26,14 @@ def test_a_model_is_read_once_and_its_weights_can_be_adapted(engine: Engine) -> 
 
 
 @pytest.mark.parametrize("where", ["encoders", "medvram", "group", "lowvram"])
-def test_every_placement_draws_the_same_and_can_be_left_again(engine: Engine, draw: Draw, where: Placement) -> None:
+def test_every_placement_draws_the_same_and_can_be_left_again(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch, where: Placement) -> None:
     before = [picture.data for picture in draw(count=2).pictures]
     placed = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").placed
     assert placed.where == "resident"
-    placed.move(where)
-    try:
-        assert [picture.data for picture in draw(count=2).pictures] == before
-    finally:
-        placed.move("resident")
-    assert draw().pictures[0].data == before[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.models, "options", DeviceOptions(placement=where))
+        assert [picture.data for picture in draw(count=2).pictures] == before and placed.where == where
+    assert draw().pictures[0].data == before[0] and placed.where == "resident"
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), MemoryError()])
@@ -77,18 +75,17 @@ def test_the_attention_kernel_is_a_recorded_fact(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("where", ["resident", "group", "lowvram"])
-def test_weights_kept_in_fp8_take_a_quarter_and_draw_nearly_the_same(engine: Engine, draw: Draw, where: Placement) -> None:
+def test_weights_kept_in_fp8_take_a_quarter_and_draw_nearly_the_same(engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch, where: Placement) -> None:
     full = engine.models.load(engine.shelf.checkpoint("tiny"), "fp32").model.parts["unet"]
     card = engine.shelf.hashed(engine.shelf.checkpoint("tiny"))
     packed = engine.models.load(card, "fp32", "fp8")
     large = [tensor for tensor in packed.model.parts["unet"].parameters() if tensor.dtype == torch.float8_e4m3fn]
     assert sum(tensor.numel() for tensor in large) > 0.8 * sum(tensor.numel() for tensor in full.parameters())
-    packed.placed.move(where)
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.models, "options", DeviceOptions(placement=where))
         first = draw(storage="fp8").pictures[0]
         again = draw(storage="fp8").pictures[0]
-    finally:
-        packed.placed.move("resident")
+        assert packed.placed.where == where
     assert first.request.storage == "fp8" and "FP8 weight: Enable" in first.infotext
     assert pixels(again).tolist() == pixels(first).tolist() == pixels(draw(storage="fp8").pictures[0]).tolist()
     difference = np.abs(pixels(first).astype(float) - pixels(draw().pictures[0]))

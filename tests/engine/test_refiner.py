@@ -12,6 +12,7 @@ import torch
 from modules.catalog.card import Card
 from modules.core.errors import NotFound, Unsupported
 from modules.core.groups.passes import Refiner
+from modules.core.options import DeviceOptions
 from modules.core.records.families import FamilyRecord
 from modules.core.registry import Registry
 from modules.engine import refiner as refining
@@ -159,14 +160,13 @@ def test_where_memory_holds_one_model_the_first_leaves_before_the_second_comes(
     assert [picture.data for picture in made.pictures] == [picture.data for picture in drawn(two, **wish).pictures]
 
 
-def test_offload_keeps_one_component_on_the_device_whoever_draws(two: Engine) -> None:
+def test_offload_keeps_one_component_on_the_device_whoever_draws(two: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     wish: dict[str, Any] = {"count": 2, "refiner__checkpoint": "other", "refiner__switch_at": 0.5}
     plain = drawn(two, **wish).pictures
     placed = [two.models.load(two.shelf.checkpoint(name), "fp32").placed for name in ("tiny", "other")]
-    for one in placed:
-        one.move("medvram")
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(two.models, "options", DeviceOptions(placement="medvram"))
         assert [picture.data for picture in drawn(two, **wish).pictures] == [picture.data for picture in plain]
-    finally:
-        for one in placed:
-            one.move("resident")
+        assert [one.where for one in placed] == ["medvram", "medvram"]
+    drawn(two, **wish)
+    assert [one.where for one in placed] == ["resident", "resident"]

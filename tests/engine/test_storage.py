@@ -53,7 +53,9 @@ def noise(one: Picture, other: Picture) -> float:
 
 
 @pytest.mark.parametrize(("storage", "least"), [("int8", 32), ("nf4", 16)])
-def test_weights_in_few_bits_draw_nearly_the_same_and_say_so(engine: Engine, draw: Draw, storage: Storage, least: float) -> None:
+def test_weights_in_few_bits_draw_nearly_the_same_and_say_so(
+    engine: Engine, draw: Draw, monkeypatch: pytest.MonkeyPatch, storage: Storage, least: float
+) -> None:
     first = draw(storage=storage).pictures[0]
     assert least < noise(first, draw().pictures[0]) < 70
     assert first.request.storage == storage and f"Weights kept in: {storage}" in first.infotext
@@ -62,8 +64,9 @@ def test_weights_in_few_bits_draw_nearly_the_same_and_say_so(engine: Engine, dra
     placed = engine.models.load(card, "fp32", storage).placed
     wheres: tuple[Placement, ...] = ("group", "medvram", "resident")
     for where in wheres:
-        placed.move(where)
-        assert draw(storage=storage).pictures[0].data == first.data, where
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.models, "options", DeviceOptions(placement=where))
+            assert draw(storage=storage).pictures[0].data == first.data and placed.where == where
     (again,) = engine.run(first.request, lambda event: None, lambda: Cancel.NONE, False).pictures
     assert again.data == first.data
 
