@@ -34,7 +34,7 @@ STANDING = "_hooks_stand"
 
 
 class Placed:
-"""Networks, and where they lie. where: a placement, never "auto". held: whether they stay there, whatever is asked. sizes: bytes of each, as it came.
+    """Networks, and where they lie. where: a placement, never "auto". held: whether they stay there, whatever is asked. sizes: bytes of each, as it came.
     Keep it as long as the networks."""
 
     def __init__(self, networks: Mapping[str, nn.Module], machine: Machine, folder: Path) -> None:

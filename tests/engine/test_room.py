@@ -180,3 +180,15 @@ def test_what_is_not_known_is_placed_by_what_works_usually_take(two: Engine, mon
         assert where(two) == {"one": "encoders"}
     run(two, wish())
     assert where(two) == {"one": "resident"}
+
+
+def test_a_model_that_learns_stays_where_it_is(two: Engine) -> None:
+    request = wish()
+    two.unload()
+    placed = two.models.load(two.shelf.hashed(two.shelf.checkpoint("one")), "fp32").placed
+    with placed.resident(), memory(two, needed(two, request, "encoders")):
+        run(two, request)
+        assert placed.where == "resident" and [loaded.placed for loaded in two.models._held.values] == [placed]
+    with memory(two, needed(two, request, "encoders")):
+        run(two, request)
+        assert placed.where == "encoders"
