@@ -10,7 +10,6 @@ from functools import partial
 from typing import Protocol
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from modules.catalog.card import Card, Kind
@@ -26,8 +25,8 @@ NAMES: Mapping[str, str] = {"sd1": "taesd", "sdxl": "taesdxl", "sd3": "taesd3", 
 FINEST = 4
 """Pixels of a preview's side for each latent at least: a larger picture's latents are shrunk before they are decoded."""
 
-Show = Callable[[Tensor, int], Image.Image]
-"""(latents [C, h, w], pixels of the preview's longer side) -> a picture, of whatever size."""
+Show = Callable[[Tensor, int], Tensor]
+"""(latents [C, h, w], pixels of the preview's longer side) -> pixels of a picture of whatever size, where the decoder is (`networks.taesd.image` shows them)."""
 
 
 class Shelf(Protocol):
@@ -63,7 +62,7 @@ class Previews:
             return None
         if decoder.channels != record.latent_channels:
             return None
-        return lambda latents, side: decoder.picture(latents, max(side // FINEST, 32))
+        return lambda latents, side: decoder.pixels(latents, max(side // FINEST, 32))
 
 
 def decoder_for(space: str, found: list[Card]) -> Card | None:

@@ -18,6 +18,7 @@ from modules.core.options import Looks
 from modules.core.request import GenerationRequest, single
 from modules.core.result import Cancel, Progress, Report, Tally
 from modules.engine.features import lora
+from modules.engine.features.arriving import Arriving
 from modules.engine.features.watch import Pace, rgb
 from modules.engine.healing import Healing
 from modules.engine.relay import Relay
@@ -83,21 +84,26 @@ def drawn(
     if how is not Cancel.NONE:
         return None, how
     pace, tally = Pace(looks.preview_interval), Tally(0)
+    coming: Arriving | None = None
     progress = Progress("sampling", index, pictures, 0, steps, None, tally)
     report(progress)
 
     def told(step: int, latents: Tensor | None) -> bool:
-        nonlocal how
+        nonlocal how, coming
         tally.done = min(step, steps)
-        if latents is not None and pace.due():
-            began = time.monotonic()
+        if latents is not None and (coming or pace.due()):
+            began, image, seconds, there = time.monotonic(), None, 0.0, True
             try:
-                image = preview(latents, request, looks.preview_side)
+                coming = coming or Arriving(latents.device, lambda: latents)
+                if there := coming.there:
+                    image, seconds = preview(coming.tensor, request, looks.preview_side), coming.seconds
             except (MemoryError, RuntimeError, ValueError) as error:  # no reason to draw nothing
                 log.warning("no more previews of this picture: %s", type(error).__name__)
-                image, pace.interval = None, 0
-            pace.spent(time.monotonic() - began)
-            report(progress.now._replace(preview=image))
+                pace.interval = 0
+            if there:
+                coming = None
+                pace.spent(time.monotonic() - began + seconds)
+                report(progress.now._replace(preview=image))
         how = cancel() if how is Cancel.NONE else how
         return how is Cancel.NONE
 

@@ -30,18 +30,23 @@ class Decoder:
     channels: int
     size: int
 
-    def picture(self, latents: Tensor, most: int) -> Image.Image:
-        """[C, h, w] -> RGB, 8 times as large. most: of latents a side; larger ones are shrunk first. Raises ValueError where there are no numbers."""
+    def pixels(self, latents: Tensor, most: int) -> Tensor:
+        """[C, h, w] -> [3, 8 h, 8 w], about -1..1, float32, where the decoder is. most: of latents a side; larger ones are shrunk first."""
         weights = next(self.network.parameters())
         row = latents[None].to(weights.device, weights.dtype)
         scale = most / max(row.shape[2:])
         if scale < 1:
             row = interpolate(row, scale_factor=scale, mode="area", recompute_scale_factor=True)
         with torch.no_grad():
-            pixels = self.network(row)[0].float()
-        if not pixels.isfinite().all():
-            raise ValueError("a preview without numbers")
-        return Image.fromarray(pixels.add(1).div(2).clamp(0, 1).mul(255).permute(1, 2, 0).byte().cpu().numpy())
+            found: Tensor = self.network(row)[0].float()
+        return found
+
+
+def image(pixels: Tensor) -> Image.Image:
+    """Decoded pixels as a picture, RGB. Raises ValueError where there are no numbers."""
+    if not pixels.isfinite().all():
+        raise ValueError("a preview without numbers")
+    return Image.fromarray(pixels.add(1).div(2).clamp(0, 1).mul(255).permute(1, 2, 0).byte().cpu().numpy())
 
 
 def load(path: Path, device: str, dtype: torch.dtype, name: str) -> Decoder:

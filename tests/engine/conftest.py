@@ -20,6 +20,7 @@ from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Picture, Progress, Result
 from modules.engine.generate import Engine
 from modules.engine.save import Outputs
+from tests.engine.counting import Mark
 from tests.networks import tiny
 
 Draw = Callable[..., Result]
@@ -51,6 +52,14 @@ def draw(engine: Engine) -> Draw:
         return engine.run(from_dict(GenerationRequest, tree), report, cancel, save)
 
     return run
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device without memory is handled as a card is."""
+    monkeypatch.setattr("modules.sampling.noise.PINNING", ("meta",))
+    monkeypatch.setattr("modules.engine.features.arriving.LATE", ("meta",))
+    monkeypatch.setattr("modules.engine.features.arriving.marked", lambda device: Mark())
 
 
 def pixels(picture: Picture) -> np.ndarray:

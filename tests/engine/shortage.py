@@ -73,22 +73,22 @@ class Short(TorchDispatchMode):
         self.phase = "after" if isinstance(event, Picture) else event.phase
 
     def __enter__(self) -> Short:
-        shown = self._shown = Watch._shown
+        look = self._look = Watch._look
 
-        def previewed(watch: Watch, latents: Tensor) -> bytes | None:
+        def looking(watch: Watch, *given: Any) -> None:
             self.phase, before = "preview", self.phase
             try:
-                return shown(watch, latents)
+                look(watch, *given)
             finally:
                 self.phase = before
 
-        Watch._shown = previewed  # type: ignore[assignment,method-assign]
+        Watch._look = looking  # type: ignore[assignment,method-assign]
         self._share, watching.SHARE = watching.SHARE, 1e9  # each call is shown, so that all runs have the same operations
         super().__enter__()
         return self
 
     def __exit__(self, *trouble: Any) -> None:
-        Watch._shown = self._shown  # type: ignore[method-assign]
+        Watch._look = self._look  # type: ignore[method-assign]
         watching.SHARE = self._share
         super().__exit__(*trouble)
 

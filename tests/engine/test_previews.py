@@ -21,6 +21,7 @@ from modules.engine.features.watch import Pace
 from modules.engine.generate import Engine
 from modules.engine.previews import decoder_for
 from modules.families.family import Model
+from modules.networks import taesd
 from tests.engine.refining import drawn, engine_of_two
 
 SHAPE = (4, 8, 8)
@@ -75,8 +76,8 @@ def test_latents_are_shown_as_the_small_decoder_shows_them(engine: Engine, tmp_p
     latents = torch.randn(SHAPE)
     with torch.no_grad():
         wanted = small.decode(latents[None]).sample[0].add(1).div(2).clamp(0, 1).mul(255).permute(1, 2, 0).byte().numpy()
-    assert np.abs(np.asarray(show(latents, 320)).astype(int) - wanted).max() <= 1
-    assert max(show(torch.randn(4, 200, 100), 128).size) == 256, "of a large picture the latents are shrunk first"
+    assert np.abs(np.asarray(taesd.image(show(latents, 320))).astype(int) - wanted).max() <= 1
+    assert max(show(torch.randn(4, 200, 100), 128).shape) == 256, "of a large picture the latents are shrunk first"
     after, again = shown(engine)
     assert before and after and before[-1] != after[-1] and Image.open(io.BytesIO(after[-1])).size == (64, 64)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture))), np.asarray(Image.open(io.BytesIO(again)))), "a preview changes no picture"

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from PIL import Image
@@ -14,7 +15,9 @@ from torch import Tensor
 
 from modules.core.result import Cancel, Progress, Tally
 from modules.engine.feature import Feature
+from modules.engine.features.arriving import Arriving
 from modules.imaging.latents import principal
+from modules.networks import taesd
 from modules.sampling.step import Denoise, Denoised, Step
 
 log = logging.getLogger(__name__)
@@ -36,8 +39,9 @@ class Stopped(Exception):
 
 @dataclass
 class Pace:
-    """When the next preview is due, over all pictures of a run. interval: seconds, 0 for never. costs: seconds that the last one took, by whether it was
-    decoded; where it outlives a run, the first preview of the next one waits for its share, too, and a short run shows none by a slow decoder."""
+    """When the next preview is due, over all pictures of a run. interval: seconds, 0 for never. costs: seconds of work that the last one was for
+    host and device, by whether it was decoded; where it outlives a run, the first preview of the next one waits for its share, too, and a short run shows none
+    by a slow decoder."""
 
     interval: float
     costs: dict[bool, float] = field(default_factory=dict)
@@ -62,7 +66,7 @@ class Pace:
 @dataclass
 class Watch(Feature):
     """report: takes each progress. done, total: steps of the picture's earlier passes, and of all. cancel: asked before every denoiser call. preview: rows latent channel -> RGB (0..1); () where it is not known: then shapes show in colours that say nothing.
-    decoded: shows latents better, where it is there. side: of the preview's longer edge, in pixels."""
+    decoded: makes better pixels of latents, where it is there (`networks.taesd.image` shows them). side: of the preview's longer edge, in pixels."""
 
     report: Callable[[Progress], None]
     cancel: Callable[[], Cancel]
@@ -73,8 +77,9 @@ class Watch(Feature):
     pace: Pace
     preview: tuple[tuple[float, float, float], ...] = ()
     side: int = 320
-    decoded: Callable[[Tensor, int], Image.Image] | None = None
+    decoded: Callable[[Tensor, int], Tensor] | None = None
     _last: Tensor | None = field(default=None, init=False)
+    _coming: Arriving | None = field(default=None, init=False)
 
     def wrap(self, denoise: Denoise) -> Denoise:
         """Reports that sampling begins. The steps after that are only counted: to report one takes as long as a sampler's arithmetic."""
@@ -90,26 +95,38 @@ class Watch(Feature):
             tally.done = min(self.done + step.index, self.total)
             answer = denoise(x, sigma, step)
             self._last = answer.x0
-            if self.pace.due(decoded):
-                began = time.monotonic()
-                image = self._shown(answer.x0)
-                self.pace.spent(time.monotonic() - began, decoded)
-                tally.done = min(self.done + step.index + 1, self.total)
-                self.report(progress.now._replace(preview=image))
+            if self._coming or self.pace.due(decoded):
+                self._look(answer.x0, progress, tally, step)
             return answer
 
         return watched
 
-    def _shown(self, latents: Tensor) -> bytes | None:
-        """A preview is no reason to draw nothing: after one that cannot be made, for want of memory or of numbers, the run goes on without."""
+    def _look(self, latents: Tensor, progress: Progress, tally: Tally, step: Step) -> None:
+        """Begins a preview of the latents, or goes on with the one that is on its way; reports it once it is there. It is no reason to draw nothing: after one
+        that cannot be made, for want of memory or of numbers, the run goes on without."""
+        began, image, seconds = time.monotonic(), None, 0.0
         try:
-            if self.decoded:
-                return small(self.decoded(latents[0], self.side), self.side, 1)
-            return rgb(latents, self.preview or principal(latents), self.side)
+            if self._coming is None:
+                self._coming = Arriving(latents.device, partial(self._begun, latents))
+            if not self._coming.there:
+                return
+            image, seconds = self._shown(self._coming.tensor), self._coming.seconds
         except (MemoryError, RuntimeError, ValueError) as error:
             log.warning("no more previews of this run: %s", type(error).__name__)
             self.pace.interval = 0
-            return None
+        self._coming = None
+        self.pace.spent(time.monotonic() - began + seconds, self.decoded is not None)
+        tally.done = min(self.done + step.index + 1, self.total)
+        self.report(progress.now._replace(preview=image))
+
+    def _begun(self, latents: Tensor) -> Tensor:
+        """What a preview is made of, where the latents are: of the first picture, its pixels or itself."""
+        return self.decoded(latents[0], self.side) if self.decoded else latents[:1]
+
+    def _shown(self, begun: Tensor) -> bytes:
+        if self.decoded:
+            return small(taesd.image(begun), self.side, 1)
+        return rgb(begun, self.preview or principal(begun), self.side)
 
 
 def rgb(latents: Tensor, matrix: tuple[tuple[float, float, float], ...], side: int) -> bytes:
