@@ -60,8 +60,8 @@ def read(folder: Path) -> tuple[list[Entry], list[Finding]]:
         return [], [Finding(f"There is no folder {str(folder)[:200]}.", "Check its path.", stops=True)]
     told: dict[str, str] = {}
     findings: list[Finding] = []
-    paths, outside = _walk(root)
-    for place in sorted({root, *(path.parent for path in paths)}):
+    paths, places, outside = _walk(root)
+    for place in places:
         captions, said = _table(place, root)
         told |= captions
         findings += said
@@ -73,7 +73,7 @@ def read(folder: Path) -> tuple[list[Entry], list[Finding]]:
         findings.append(Finding("Some files are links that lead out of the folder; they were left out", "Copy the pictures themselves.", tuple(outside)))
     if len(paths) > MOST:
         findings.append(Finding(f"There are {len(paths)} pictures; the first {MOST} by name are used.", "Split the folder."))
-    known = {entry.name for entry in found}
+    known = {path.relative_to(root).as_posix() for path in paths}
     if missing := tuple(name for name in told if name not in known):
         what = "The table of captions names files that are not there, or that are no pictures"
         findings.append(Finding(what, "Correct their names, or take those lines out.", missing[:NAMED], stops=True))
@@ -89,12 +89,16 @@ def _real(folder: Path) -> Path:
         return Path(os.devnull)
 
 
-def _walk(root: Path) -> tuple[list[Path], list[str]]:
-    """Pictures by name, and the names of links that lead out of the root. Folders whose name begins with a dot are passed over."""
+def _walk(root: Path) -> tuple[list[Path], list[Path], list[str]]:
+    """Pictures by name, the folders that hold a table, the outer ones first, and the names of links that lead out of the root. Folders whose name begins with
+    a dot are passed over."""
     found: list[Path] = []
+    places: list[Path] = []
     outside: list[str] = []
     for place, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not set(TABLES).isdisjoint(files):
+            places.append(Path(place))
         for name in sorted(files):
             path = Path(place, name)
             if not name.startswith(".") and path.suffix.lower() in ENDINGS:
@@ -102,7 +106,7 @@ def _walk(root: Path) -> tuple[list[Path], list[str]]:
                     found.append(path)
                 else:
                     outside.append(path.relative_to(root).as_posix())
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix()), outside
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix()), places, outside
 
 
 def _table(place: Path, root: Path) -> tuple[dict[str, str], list[Finding]]:

@@ -34,6 +34,31 @@ def test_captions_from_tables_and_texts_in_sub_folders(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_tables_above_the_folders_of_their_pictures(tmp_path: Path) -> None:
+    """As datasets are handed on: the table stands in a folder that has no picture itself."""
+    folder(tmp_path / "train" / "images", 2)
+    (tmp_path / "train" / "images" / "metadata.csv").unlink()
+    table = tmp_path / "train" / "metadata.csv"
+    table.write_text("file_name,text\nimages/0.png,zero\nimages/1.png,outer\n")
+    entries, findings = dataset.read(tmp_path)
+    assert not findings and {entry.name: entry.caption for entry in entries} == {"train/images/0.png": "zero", "train/images/1.png": "outer"}
+    (tmp_path / "train" / "images" / "metadata.jsonl").write_text('{"file_name": "1.png", "text": "inner"}')
+    assert [entry.caption for entry in dataset.read(tmp_path)[0]] == ["zero", "inner"], "the table next to a picture is nearer to it"
+    (tmp_path / "elsewhere").mkdir()
+    for place, word in ((table, "train/images/gone.png"), (tmp_path / "elsewhere" / "metadata.csv", "elsewhere/images/gone.png")):
+        place.write_text("file_name,text\nimages/gone.png,b\n")
+        stopped = checking.check(tmp_path, 64, True).stopped
+        assert stopped and "names files that are not there" in stopped.what and word in stopped.files
+        place.unlink()
+
+
+def test_pictures_beyond_the_most_are_no_missing_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MOST", 2)
+    entries, findings = dataset.read(folder(tmp_path, 3))
+    assert [entry.name for entry in entries] == ["0.png", "1.png"]
+    assert [finding.what for finding in findings] == ["There are 3 pictures; the first 2 by name are used."] and not findings[0].stops
+
+
 def test_a_good_folder_says_nothing(tmp_path: Path) -> None:
     assert said(folder(tmp_path)) == []
 
