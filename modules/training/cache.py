@@ -1,6 +1,6 @@
 """What the frozen networks make of pictures and texts, kept on the disk under a key of everything that decides it, and in memory as far as there is room.
 
-A file that cannot be read, or written, costs time and nothing else.
+A file that cannot be read, or written, costs time and nothing else. What holds not-a-number is never kept, and one that is found so is made anew.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ ROOM = 2**30
 """Bytes of tensors that are held in memory."""
 
 
+def sound(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether every value is a number."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+
+
 @dataclass
 class Cache:
     """folder: where the files lie, two levels deep."""
@@ -44,6 +49,8 @@ class Cache:
         if found is None:
             with torch.no_grad():
                 found = {part: tensor.detach().cpu().contiguous().clone() for part, tensor in make().items()}
+            if not sound(found):
+                return found
             with contextlib.suppress(OutputTrouble):
                 replace(self._path(name), save(found))
         size = sum(tensor.nbytes for tensor in found.values())
@@ -57,9 +64,9 @@ class Cache:
         try:
             found = load(path.read_bytes())
             os.utime(path)  # so that whoever tidies up sees what is still used
-            return found
         except (OSError, SafetensorError, ValueError, KeyError):
             return None
+        return found if sound(found) else None
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.safetensors"

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from modules.catalog.card import Card
-from modules.core.errors import Unsupported
+from modules.core.errors import NotNumbers, Unsupported
 from modules.core.groups.sampling import Text
 from modules.core.training import TrainingRequest, called
 from modules.families.family import PLAIN, Cond, Family, Model, Setting
-from modules.memory.placement import Placed
+from modules.memory.placement import Placed, in_full
 from modules.networks.layout import LAYOUTS
 from modules.training import results
 from modules.training.adapters import Adapters
@@ -68,7 +69,8 @@ def learnt(request: TrainingRequest, card: Card, borrowed: Borrowed, cache_folde
 
 
 class Latents:
-    """A view of a picture as the model's own autoencoder has it, kept on the disk."""
+    """A view of a picture as the model's own autoencoder has it, kept on the disk. What overflows in half precision is encoded again in fp32.
+    Raises BadPicture, NotNumbers."""
 
     def __init__(self, borrowed: Borrowed, card: Card, kept: Cache) -> None:
         self.family, self.model, self.cache = borrowed.family, borrowed.model, kept
@@ -77,9 +79,19 @@ class Latents:
 
     def __call__(self, entry: Entry, seen: View) -> Tensor:
         def make() -> dict[str, Tensor]:
-            return {"latent": self.family.encode_image(self.model, pixels(cut(image_of(entry.path), seen))[None])[0]}
+            return {"latent": self._encoded(pixels(cut(image_of(entry.path), seen))[None], entry.name)}
 
         return self.cache.get({"what": "latent", "picture": self.digest(entry.path), "view": seen, **self.key}, make)["latent"]
+
+    def _encoded(self, given: Tensor, name: str) -> Tensor:
+        latent = self.family.encode_image(self.model, given)[0]
+        if not latent.isfinite().all() and self.model.vae_dtype != torch.float32:
+            with in_full(self.model.parts["vae"]):
+                latent = self.family.encode_image(replace(self.model, vae_dtype=torch.float32), given)[0]
+        if not latent.isfinite().all():
+            what = f"The VAE of {self.model.card.name} makes not-a-number of {name}, in fp32, too."
+            raise NotNumbers(what, "Download the checkpoint again, or choose another one.", "model")
+        return latent
 
 
 def identity(card: Card, model: Model) -> dict[str, object]:
