@@ -242,7 +242,8 @@ class App:
 
     def _tidy(self) -> None:
         """What nobody waits for: leftovers of a killed process swept up, missing hashes computed."""
-        sweep(self.paths.outputs)
+        for place in self.library.paths.written():
+            sweep(place)
         self.library.hash_all(self._closing)
 
     def styles(self) -> dict[str, Style]:

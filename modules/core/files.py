@@ -146,22 +146,44 @@ def make_folder(folder: Path) -> None:
             _flush_folder(place.parent)
 
 
+@contextlib.contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """A hidden folder in `folder`, for something of several files that gets its name when it is whole (`publish`); gone at the end, with what is still in it.
+    Raises OutputTrouble where it cannot be made."""
+    make_folder(folder)
+    path = _hidden(folder)
+    make_folder(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def sweep(folder: Path) -> int:
-    """Deletes what killed processes left of `write_new` and `replace`, in this folder and below: files of ours older than an hour,
-    or of a process of this machine that is no longer there. Returns how many; what cannot be deleted stays."""
+    """Deletes what killed processes left of all this, in this folder and below: files and folders of ours older than an hour,
+    or of a process of this machine that is no longer there. Links are not followed. Returns how many; what cannot be deleted stays."""
     swept = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            found = _LEFTOVER.fullmatch(name)
+    for place, folders, names in os.walk(folder):
+        for name, found in [(name, found) for name in folders if (found := _LEFTOVER.fullmatch(name)) and found["pid"]]:
+            folders.remove(name)  # what is written in there now is its writer's
+            path = Path(place, name)
             with contextlib.suppress(OSError):
-                if found and _is_left_over(Path(place, name), found):
+                if not path.is_symlink() and _is_left_over(path, found):
+                    shutil.rmtree(path)
+                    swept += 1
+        for name in names:
+            file = _LEFTOVER.fullmatch(name)
+            with contextlib.suppress(OSError):
+                if file and _is_left_over(Path(place, name), file):
                     os.unlink(os.path.join(place, name))
                     swept += 1
     return swept
 
 
 def _is_left_over(path: Path, found: re.Match[str]) -> bool:
-    if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+    """A folder is as old as the newest thing in it."""
+    within = (os.path.join(place, name) for place, folders, names in os.walk(path) for name in (*folders, *names))
+    if time.time() - max(os.lstat(one).st_mtime for one in (path, *within)) > LEFTOVER_SECONDS:
         return True
     return found["pid"] is not None and found["host"] == _HOST and not _is_running(int(found["pid"]))
 

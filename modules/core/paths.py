@@ -161,6 +161,12 @@ class Paths:
         own = (*self._within("annotators", "ControlNetPreprocessor"), *(root / extension for root in (self.data, *self.more)))
         return tuple(dict.fromkeys(folder.resolve() for folder in own))
 
+    def written(self) -> tuple[Path, ...]:
+        """Where files are written that take a while: of a killed process something may lie there that nobody needs (`core.files.sweep`)."""
+        models = (*self.checkpoint_folders(), *self.embedding_folders(), *self.upscaler_folders(), *self.face_folders(), *self.annotator_folders())
+        further = (folder for kind in FURTHER for folder in self.further_folders(kind))
+        return tuple(dict.fromkeys((self.outputs, self.training, self.datasets, self.inputs, self.converted, *models, *further)))
+
     def with_more(self, folders: Iterable[str]) -> Paths:
         """The same, with these further folders."""
         return replace(self, more=tuple(map(Path, folders)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from modules.catalog.header import SIZES
 from modules.catalog.notes import read_yaml
 from modules.catalog.scan import CLIP_VOCABULARY
 from modules.core.errors import OutputTrouble, Unsupported
-from modules.core.files import make_folder
+from modules.core.files import make_folder, workplace
 from modules.networks import build, ldm_names, ldm_sizes, open_clip
 from modules.networks.layout import LAYOUTS, Encoder, Layout
 from modules.networks.streaming import Report, Source, Tensor, write
@@ -48,9 +47,8 @@ def to_folder(path: Path, target: Path, report: Report, config: Path | None = No
     sizes = [sum(tensor.nbytes for tensor in _tensors(source, names)) for _, names in parts.values()]
     if os.path.lexists(target):
         raise OutputTrouble(f"{target.name} exists already.", "Choose another name, or move that folder away.")
-    make_folder(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".easel-") as made:
-        place = Path(made) / target.name
+    with workplace(target.parent) as made:
+        place = made / target.name
         _written(place, source, parts, sizes, found.metadata, report)
         _rest_of_the_folder(place, layout, prediction or recognised.prediction, ldm_sizes.scheduler(told, found.tensors, layout.family), parts)
         os.rename(place, target)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from modules.catalog import header
 from modules.catalog.cards import PICKLES
 from modules.core.errors import BadModelFile, EaselError
-from modules.core.files import make_folder
+from modules.core.files import workplace
 from modules.core.paths import PROJECT
 from modules.networks.guard import FORBIDDEN, NO_TENSORS, REFUSED, SECONDS
 
@@ -42,9 +41,8 @@ def converted(path: Path, sha256: str, cache: Path, largest: int = LARGEST) -> P
         size = path.stat().st_size
         if size > largest:
             raise BadModelFile(f"{path.name} has {size / 2**30:.0f} GiB; pickles of its kind are read up to {largest / 2**30:.0f} GiB.", REMEDY)
-        make_folder(cache)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".easel-") as place:
-            made = Path(place) / "out.safetensors"
+        with workplace(cache) as place:
+            made = place / "out.safetensors"
             _made(path, made, size)
             _flush(made)
             os.replace(made, target)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
 from modules.catalog import beside
 from modules.catalog.beside import Notes
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
-from modules.core.files import make_folder, piecewise, publish, replace, trouble
+from modules.core.files import piecewise, publish, replace, trouble, workplace
 from modules.core.training import TrainingRequest
+
+NUMBER = re.compile(r"(?:os error |Errno )([0-9]+)")
+"""Of the disk's own error, in what a library says of it."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -28,18 +33,25 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 def write_unet(path: Path, source: Path, unet: Any) -> None:
     """A diffusers folder like `source` with another UNet. Raises OutputTrouble."""
-    make_folder(path.parent)
-    temporary = path.with_name(f".easel-{secrets.token_hex(8)}")
-    try:
-        shutil.copytree(
-            source, temporary, ignore=lambda place, names: [name for name in names if name == "unet" or Path(place, name).is_dir() and name.startswith(".")]
-        )
-        unet.save_pretrained(temporary / "unet", safe_serialization=True)
-        publish(temporary, path)
-    except OSError as error:
-        raise trouble(error, path) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with workplace(path.parent) as made:
+        try:
+            shutil.copytree(source, made, ignore=_left_out, dirs_exist_ok=True)
+            unet.save_pretrained(made / "unet", safe_serialization=True)
+        except (OSError, SafetensorError) as error:
+            raise trouble(_of_disk(error), path) from None
+        publish(made, path)
+
+
+def _left_out(place: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "unet" or Path(place, name).is_dir() and name.startswith(".")]
+
+
+def _of_disk(error: OSError | SafetensorError) -> OSError:
+    """The disk's own error: of several files, or through safetensors' writer, it stands in words only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    number = NUMBER.search(str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error)[:200])
 
 
 def write_beside(path: Path, request: TrainingRequest, description: str, picture: bytes) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from modules.core import files
 from modules.core.errors import OutputTrouble
-from modules.core.files import make_folder, replace, set_aside, sweep, write_new
+from modules.core.files import make_folder, publish, replace, set_aside, sweep, workplace, write_new
 from tests.conftest import PROJECT
 
 
@@ -197,6 +197,18 @@ def test_make_folder_is_content_with_one_that_is_there(tmp_path: Path) -> None:
     assert (tmp_path / "a").is_dir()
 
 
+def test_a_workplace_becomes_a_folder_or_nothing(tmp_path: Path) -> None:
+    with workplace(tmp_path / "models") as made:
+        (made / "a").write_bytes(b"a")
+        assert files._LEFTOVER.fullmatch(made.name), "what a kill leaves of it is swept"
+        publish(made, tmp_path / "models" / "whole")
+    assert names(tmp_path / "models") == ["whole"] and names(tmp_path / "models" / "whole") == ["a"]
+    with pytest.raises(KeyError), workplace(tmp_path) as made:
+        (made / "b").write_bytes(b"b")
+        raise KeyError
+    assert names(tmp_path) == ["models"]
+
+
 class TestSweep:
     def leave(self, folder: Path, process: int, host: str = files._HOST) -> Path:
         path = folder / f".easel-{host}-{process}-0123456789abcdef.tmp"
@@ -232,6 +244,24 @@ class TestSweep:
         assert sweep(tmp_path) == 0
         assert names(tmp_path) == sorted(strangers)
         assert sweep(tmp_path / "missing") == 0
+
+    @pytest.mark.skipif(os.name == "nt", reason="there the age alone decides")
+    def test_folders_of_a_dead_process_go_and_those_of_a_living_one_stay(self, tmp_path: Path) -> None:
+        def left(process: int, host: str = files._HOST) -> Path:
+            place = tmp_path / "Stable-diffusion" / f".easel-{host}-{process}-0123456789abcdef.tmp"
+            (place / "unet").mkdir(parents=True)
+            (place / "unet" / "weights").write_bytes(b"half")
+            return place
+
+        dead, living, other = left(self.ended()), left(os.getpid()), left(12, "00000000")
+        self.leave(living, self.ended())
+        (tmp_path / f".easel-{files._HOST}-{self.ended()}-0123456789abcdea.tmp").symlink_to(living)
+        os.utime(other, (0, 0))
+        assert sweep(tmp_path) == 1 and not dead.exists(), "what is new in an old folder is being written"
+        assert len(names(living)) == 2 and other.exists()
+        for path in (other / "unet" / "weights", other / "unet", other):
+            os.utime(path, (0, 0))
+        assert sweep(tmp_path) == 1 and not other.exists()
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows needs no claims")
     def test_a_claim_left_by_a_killed_process_costs_a_number_until_it_is_swept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
