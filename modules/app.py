@@ -112,7 +112,7 @@ class App:
         """Loads the extensions, and starts the worker, which loads torch and the default model in its own thread; jobs may be submitted at once."""
         self.extensions.load()
         self.worker.start()
-        threading.Thread(target=self._tidy, name="easel-tidy", daemon=True).start()
+        threading.Thread(target=self.tidy, name="easel-tidy", daemon=True).start()
 
     def stop(self) -> None:
         """Lets the running job end at its next step; jobs that wait stay in the history for the next start."""
@@ -240,7 +240,7 @@ class App:
                 continue
         return None
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """What nobody waits for: leftovers of a killed process swept up, missing hashes computed."""
         for place in self.library.paths.written():
             sweep(place)

@@ -182,8 +182,8 @@ def sweep(folder: Path) -> int:
 
 def _is_left_over(path: Path, found: re.Match[str]) -> bool:
     """A folder is as old as the newest thing in it."""
-    within = (os.path.join(place, name) for place, folders, names in os.walk(path) for name in (*folders, *names))
-    if time.time() - max(os.lstat(one).st_mtime for one in (path, *within)) > LEFTOVER_SECONDS:
+    within = (Path(place, name) for place, folders, names in os.walk(path) for name in (*folders, *names))
+    if time.time() - max(one.lstat().st_mtime for one in (path, *within)) > LEFTOVER_SECONDS:
         return True
     return found["pid"] is not None and found["host"] == _HOST and not _is_running(int(found["pid"]))
 

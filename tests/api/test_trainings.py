@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +104,20 @@ def test_wrong_addresses(client: TestClient) -> None:
     assert client.put("/v1/datasets/kites/captions", json={"a.png": 3}).status_code == 422
     assert client.put("/v1/datasets/kites/captions", json={"../a.png": "x"}).status_code == 404
     assert client.delete("/v1/trainings/nobody").status_code == 404 and client.post("/v1/trainings/nobody/resume").status_code == 404
+
+
+def test_what_a_killed_training_left_goes_with_the_next_start(app: App) -> None:
+    """Its checkpoint and its result, half written; and nothing of anybody else."""
+    left, others = [], []
+    for number, place in enumerate((app.paths.training / "kite" / "checkpoints", app.paths.models / "Stable-diffusion", app.paths.models / "Lora")):
+        half, whole = place / f".easel-00000000-12-{number:016x}.tmp", place / "step-00000001.safetensors"
+        (half if number == 1 else place).mkdir(parents=True)
+        for file in (half / "weights" if number == 1 else half, whole):
+            file.write_bytes(b"half")
+        for path in (half / "weights", half, whole):
+            if path.exists():
+                os.utime(path, (0, 0))
+        left.append(half)
+        others.append(whole)
+    app.tidy()
+    assert not any(path.exists() for path in left) and all(path.is_file() for path in others)

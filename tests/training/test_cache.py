@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -26,7 +26,8 @@ from tests.training.painting import picture
 SEEN = view((64, 64), (64, 64), "center")
 
 
-class Lent(NamedTuple):
+@dataclass
+class Lent:
     """What a training borrows."""
 
     family: Family
