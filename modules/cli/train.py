@@ -29,6 +29,7 @@ from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
 from modules.core.training import TrainingRequest, called, worded
 from modules.core.training import check as check_words
+from modules.training import room
 from modules.training.checking import check
 from modules.training.places import place_of, target
 from modules.training.views import Views, sheet
@@ -92,6 +93,8 @@ def _values(found: argparse.Namespace) -> dict[str, Any]:
 def trained(app: App, request: TrainingRequest) -> int:
     if not request.resume:
         target(request, app.paths)  # refused before torch is loaded
+        if card := app.card(request.model):
+            room.check(request, card, app.paths)
     ticket = app.submit(request)
     app.start()
     result = wait_for(app, ticket)

@@ -6,7 +6,6 @@ Names are kohya's, which every program reads. Knows no loop and no objective.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -15,14 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from modules.core.errors import Unsupported
-from modules.core.training import Adapter, Layers
+from modules.core.training import Adapter
 from modules.networks import ldm_names
 from modules.networks.lora import weight_of
+from modules.training.lora_layers import UNREAD, in_denoiser, in_text_encoder, rank_of
 
-ATTENTION = re.compile(r".*\.(to_q|to_k|to_v|to_out\.0)")
-TRANSFORMER = re.compile(r".*(\.transformer_blocks\.|\.proj_in$|\.proj_out$).*")
-TEXT_ATTENTION = re.compile(r".*\.(q_proj|k_proj|v_proj|out_proj)")
-TEXT_ALL = re.compile(r".*\.layers\..*")
 UNETS = ("sd1", "sd2", "sdxl", "sdxl-refiner")
 """Families whose LoRAs have a form that all programs share."""
 
@@ -62,7 +58,9 @@ class Adapters(nn.Module):
         self.layers = dict(chosen(parts, family, wanted))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.low = nn.ModuleDict({name: Low(layer, min(wanted.rank, _room(layer)), wanted.alpha) for name, layer in self.layers.items()})
+            self.low = nn.ModuleDict(
+                {name: Low(layer, rank_of(wanted.rank, tuple(weight_of(layer).shape)), wanted.alpha) for name, layer in self.layers.items()}
+            )
         self.alpha = wanted.alpha
 
     @contextmanager
@@ -91,7 +89,7 @@ def chosen(parts: Mapping[str, Any], family: str, wanted: Adapter) -> Iterator[t
     """Layers that get an adapter, by kohya's names."""
     unet = parts["unet"]
     for name, layer in unet.named_modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d)) and _wanted(name, layer, wanted.layers):
+        if isinstance(layer, (nn.Linear, nn.Conv2d)) and in_denoiser(name, wanted.layers):
             yield f"lora_unet_{_kohya(name, unet, family)}", layer
     if not wanted.text_encoder:
         return
@@ -99,19 +97,10 @@ def chosen(parts: Mapping[str, Any], family: str, wanted: Adapter) -> Iterator[t
     for part in encoders:
         # SDXL reads its first encoder before the last layer: what stood there would never learn, and several processes would wait for its gradient
         prefix = "lora_te" if family in ("sd1", "sd2") else "lora_te2" if part == "text_encoder_2" else "lora_te1"
-        unread = f".layers.{parts[part].config.num_hidden_layers - 1}." if (family, part) == ("sdxl", "text_encoder") else ""
+        unread = f".layers.{parts[part].config.num_hidden_layers - 1}." if (family, part) == UNREAD else ""
         for name, layer in parts[part].named_modules():
-            pattern = TEXT_ATTENTION if wanted.layers == "attention" else TEXT_ALL
-            if isinstance(layer, nn.Linear) and pattern.fullmatch(name) and not (unread and unread in name):
+            if isinstance(layer, nn.Linear) and in_text_encoder(name, wanted.layers) and not (unread and unread in name):
                 yield f"{prefix}_text_model_{name.removeprefix('text_model.').replace('.', '_')}", layer
-
-
-def _wanted(name: str, layer: nn.Module, layers: Layers) -> bool:
-    if layers == "everything":
-        return "emb" not in name
-    if layers == "transformer":
-        return bool(TRANSFORMER.fullmatch(name))
-    return bool(ATTENTION.fullmatch(name))
 
 
 def _kohya(name: str, unet: Any, family: str) -> str:
@@ -121,12 +110,6 @@ def _kohya(name: str, unet: Any, family: str) -> str:
     attention = tuple("CrossAttn" in kind for kind in unet.config.up_block_types)
     original = ldm_names.unet(f"{name}.weight", unet.config.layers_per_block, attention)
     return original.removeprefix(ldm_names.UNET).removesuffix(".weight").replace(".", "_")
-
-
-def _room(layer: nn.Module) -> int:
-    """The largest rank that makes sense for a layer."""
-    weight = weight_of(layer)
-    return min(len(weight), weight[0].numel())
 
 
 def _adding(low: nn.Module) -> Any:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from modules.catalog.card import Card
-from modules.core.errors import EaselError, InvalidRequest, NotFound, OutputTrouble, Unavailable
+from modules.core.errors import EaselError, InvalidRequest, NotFound, Unavailable
 from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
-from modules.training import checking, dataset, resuming, runs
+from modules.training import checking, dataset, resuming, room, runs
 from modules.training.dataset import Entry, Finding
 from modules.training.places import target
 from modules.training.runs import Run
@@ -35,10 +34,6 @@ SAMPLES = 2
 """Captions that become sample prompts where none are given."""
 PATIENCE = 120.0
 """Seconds in which a training that is discarded comes to its end."""
-ROOM = 2**28
-"""Bytes that a training of small weights may write: checkpoints, samples, kept latents."""
-COPIES = 8
-"""Sizes of the networks that are trained whole: weights and two moments in fp32, in two checkpoints, and the result."""
 
 
 class Line(Protocol):
@@ -100,7 +95,7 @@ class Desk:
         if runs.listed(folder / runs.CHECKPOINTS):
             raise InvalidRequest(f"There is a run {request.name} already.", "Go on with it, discard it, or choose another name.", "name")
         entries = self._entries(request)
-        self._room(request)
+        self._room(request, len(entries))
         if not sample_prompts(request) or (not request.watching.prompts and any(entry.caption for entry in entries)):
             said = dict.fromkeys(filter(None, (caption_of(entry, called(request)) for entry in entries)))
             request = replace(request, watching=replace(request.watching, prompts=tuple(said)[:SAMPLES]))
@@ -120,9 +115,7 @@ class Desk:
         if run.stage == "done":
             raise InvalidRequest(f"{name} is finished.", "Train anew under another name.", "name")
         request = resuming.resumed(self.paths.training / name, steps, keep)
-        if not keep:
-            self._entries(request)
-        self._room(request)
+        self._room(request, 0 if keep else len(self._entries(request)))
         return request
 
     def discard(self, name: str, owner: str = "") -> Path:
@@ -181,17 +174,7 @@ class Desk:
             raise InvalidRequest(str(worst), "", "data.folder")
         return entries
 
-    def _room(self, request: TrainingRequest) -> None:
+    def _room(self, request: TrainingRequest, pictures: int) -> None:
         """Raises OutputTrouble where the disk would be full before the end."""
-        wanted, card = ROOM, self.card(request.model)
-        if request.what in ("unet", "autoencoder") and card is not None:
-            wanted += COPIES * _bytes(card.path)
-        place = next(place for place in (self.paths.training, *self.paths.training.parents) if place.is_dir())
-        free = shutil.disk_usage(place).free
-        if free < wanted:
-            what = f"This training may write {wanted >> 20} MB, and {place} has room for {free >> 20} MB."
-            raise OutputTrouble(what, "Free some space, then try again.")
-
-
-def _bytes(path: Path) -> int:
-    return sum(one.stat().st_size for one in path.rglob("*.safetensors")) if path.is_dir() else path.stat().st_size
+        if card := self.card(request.model):
+            room.check(request, card, self.paths, pictures)

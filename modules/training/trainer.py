@@ -26,7 +26,7 @@ from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
 from modules.memory.device import Machine, is_out_of_memory
-from modules.training import advice, checking, loop, numbers, results
+from modules.training import advice, checking, loop, numbers, results, room
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
@@ -115,6 +115,7 @@ class Trainer:
         checked = checking.check(Path(request.data.folder), side, worded(request), lambda share: report(Progress("checking pictures", 0, 1)))
         entries = checked.entries if request.keep else checked.usable("data.folder")
         notes = [str(finding) for finding in checked.findings]
+        room.check(request, card, self.paths, len(entries))
         make_folder(folder)
         if _main():
             write_recipe(folder, request, self.facts(), user)

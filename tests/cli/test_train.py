@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from modules import cli
 from modules.cli import train
 from modules.core.errors import InvalidRequest
 from modules.core.training import TrainingRequest, check, fingerprint
+from tests.networks import tiny
 from tests.training.painting import folder
 from tests.training.resting import rest
 
@@ -96,6 +98,14 @@ def test_the_command_that_began_it_may_be_repeated(tmp_path: Path) -> None:
         (1000, True, False, kept.data),
         (1000, True, True, kept.data),
     ]
+
+
+def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.save_single(tmp_path / "models" / "Stable-diffusion" / "tiny.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: type("Usage", (), {"free": 2**20}))
+    code, said = told("lora", str(folder(tmp_path / "pictures")), "--name", "x", "--model", "tiny", home=tmp_path, capsys=capsys)
+    assert code != 0 and "has room for 1 MB" in said and "Traceback" not in said
+    assert not (tmp_path / "training").exists()
 
 
 def test_what_a_resumed_run_may_change() -> None:

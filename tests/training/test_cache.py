@@ -15,6 +15,7 @@ from modules.core.errors import NotNumbers
 from modules.core.paths import Paths
 from modules.families import FAMILIES_BY_NAME
 from modules.families.family import Family, Model
+from modules.memory.placement import Placed
 from modules.training.buckets import view
 from modules.training.cache import Cache
 from modules.training.dataset import Entry
@@ -32,6 +33,7 @@ class Lent:
 
     family: Family
     model: Model
+    placed: Placed
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def latents(library: Library, name: str, kept: Cache, vae: torch.dtype) -> Latents:
     card = library.checkpoint(name)
     family = FAMILIES_BY_NAME[card.family]
-    return Latents(Lent(family, family.load(card, "cpu", torch.float32, vae)), card, kept)
+    model = family.load(card, "cpu", torch.float32, vae)
+    return Latents(Lent(family, model, Placed(model.parts, "resident", "cpu")), card, kept)
 
 
 @pytest.fixture
