@@ -64,7 +64,7 @@ def learnt(request: TrainingRequest, card: Card, borrowed: Borrowed, cache_folde
     if request.what == "autoencoder":
         return _autoencoder(request, card, borrowed.model)
     kept = Cache(cache_folder)
-    seen = Latents(borrowed, card, kept)
+    seen = Latents(borrowed.family, borrowed.model, card, kept)
     return {"lora": _lora, "inversion": _inversion, "unet": _unet}[request.what](request, card, borrowed, kept, seen, standing)
 
 
@@ -72,9 +72,9 @@ class Latents:
     """A view of a picture as the model's own autoencoder has it, kept on the disk. What overflows in half precision is encoded again in fp32.
     Raises BadPicture, NotNumbers."""
 
-    def __init__(self, borrowed: Borrowed, card: Card, kept: Cache) -> None:
-        self.family, self.model, self.cache = borrowed.family, borrowed.model, kept
-        self.key = identity(card, borrowed.model)
+    def __init__(self, family: Family, model: Model, card: Card, kept: Cache) -> None:
+        self.family, self.model, self.cache = family, model, kept
+        self.key = identity(card, model)
         self.digest = cache(lambda path: hashlib.sha256(path.read_bytes()).hexdigest())
 
     def __call__(self, entry: Entry, seen: View) -> Tensor:

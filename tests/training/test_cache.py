@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from modules.catalog.scan import Library
 from modules.core.errors import NotNumbers
 from modules.core.paths import Paths
 from modules.families import FAMILIES_BY_NAME
-from modules.families.family import Family, Model
-from modules.memory.placement import Placed
 from modules.training.buckets import view
 from modules.training.cache import Cache
 from modules.training.dataset import Entry
@@ -25,15 +22,6 @@ from tests.networks import tiny
 from tests.training.painting import picture
 
 SEEN = view((64, 64), (64, 64), "center")
-
-
-@dataclass
-class Lent:
-    """What a training borrows."""
-
-    family: Family
-    model: Model
-    placed: Placed
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def latents(library: Library, name: str, kept: Cache, vae: torch.dtype) -> Latents:
     card = library.checkpoint(name)
     family = FAMILIES_BY_NAME[card.family]
-    model = family.load(card, "cpu", torch.float32, vae)
-    return Latents(Lent(family, model, Placed(model.parts, "resident", "cpu")), card, kept)
+    return Latents(family, family.load(card, "cpu", torch.float32, vae), card, kept)
 
 
 @pytest.fixture
