@@ -30,7 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     place = data / "models" / "Stable-diffusion"
     tiny.save_folder(place / "sd1 folder", *tiny.parts())
     tiny.save_single(place / "sd1 file.safetensors", tiny.ldm_tensors(*tiny.parts()))
-    tiny_xl.save_folder(place / "sdxl folder", tiny_xl.base(), "sdxl")
+    tiny_xl.save_folder(place / "sdxl folder", tiny_xl.base(), "StableDiffusionXLPipeline")
     tiny.save_single(place / "sdxl file.safetensors", tiny_xl.ldm_tensors(tiny_xl.base()))
     return Library(Paths(data=data, models=data / "models"), HashCache(data / "hashes.db"))
 
