@@ -31,7 +31,7 @@ from modules.core.training import TrainingRequest, called, worded
 from modules.core.training import check as check_words
 from modules.training import room
 from modules.training.checking import check
-from modules.training.places import place_of, target
+from modules.training.places import leads, place_of, target
 from modules.training.views import Views, sheet
 
 WITHOUT_FLAG = ("what", "data.folder", "model_hash")
@@ -100,7 +100,8 @@ def trained(app: App, request: TrainingRequest) -> int:
     result = wait_for(app, ticket)
     if result.cancelled is Cancel.STOP:
         return INTERRUPTED
-    print(place_of(request, app.paths), flush=True)
+    if leads():
+        print(place_of(request, app.paths), flush=True)
     return 0
 
 

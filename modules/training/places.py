@@ -25,3 +25,8 @@ def target(request: TrainingRequest, paths: Paths) -> Path:
     if os.path.lexists(path):
         raise InvalidRequest(f"There is a model {path.name} already.", "Choose another name, or move that file away.", "name")
     return path
+
+
+def leads() -> bool:
+    """Of several processes that train together, whether this is the one that writes; it is where there is only one."""
+    return os.environ.get("RANK", "0") == "0"

@@ -6,7 +6,6 @@ trained is thrown away at the end. Sample pictures are drawn by the engine with 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,7 +30,7 @@ from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
 from modules.training.order import seed_of
-from modules.training.places import target
+from modules.training.places import leads, target
 from modules.training.resuming import resumed, write_recipe
 from modules.training.runs import fresh
 from modules.training.samples import Samples
@@ -117,7 +116,7 @@ class Trainer:
         notes = [str(finding) for finding in checked.findings]
         room.check(request, card, self.paths, len(entries))
         make_folder(folder)
-        if _main():
+        if leads():
             write_recipe(folder, request, self.facts(), user)
         if self.machine.device != "cpu":
             self.unload()
@@ -142,7 +141,7 @@ class Trainer:
             pictures: list[Picture[TrainingRequest]] = []
             if outcome.stopped is Cancel.STOP:
                 notes.append(f"Paused after step {outcome.steps} of {request.steps}; the run can be gone on with.")
-            elif _main():
+            elif leads():
                 report(Progress("saving", 0, 1, outcome.steps, request.steps))
                 if outcome.stopped is Cancel.SKIP:
                     sampled(outcome.steps)
@@ -250,11 +249,6 @@ def _split(entries: Sequence[Entry], share: float, seed: int) -> tuple[list[Entr
     order = sorted(entries, key=lambda entry: seed_of(seed, entry.name))
     held = {entry.name for entry in order[:count]}
     return [entry for entry in entries if entry.name not in held], [entry for entry in entries if entry.name in held]
-
-
-def _main() -> bool:
-    """Of several processes, the one that writes."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _described(request: TrainingRequest, card: Card, outcome: loop.Outcome, pictures: int) -> str:
