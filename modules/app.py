@@ -61,6 +61,7 @@ from modules.stock.making import Making
 from modules.stock.needed import Resolved, needed
 from modules.stock.stock import Stock
 from modules.stock.tasks import Tasks
+from modules.training import trainable
 from modules.training.desk import Desk
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class App:
         self.library = Library(self.paths, HashCache(self.paths.hash_cache), CardMemory(self.paths.card_cache))
         self.intake = Intake(self.library, self.blobs)
         self.prompts = Prompts(lambda model: self.library.vocabulary_folder(self.card(model)), self.styles)
-        self.admission = Admission(self.library, self.blobs, self.card)
+        self.admission = Admission(self.library, self.blobs, self.card, lambda request, card: trainable.refuse(request, card, self._device))
         self.stock = Stock(self.library, self.paths.favourites)
         self.tasks = Tasks()
         self.making = Making(self.stock, self.library, self.paths, self.tasks)
@@ -104,6 +105,7 @@ class App:
         self._warmth = "Getting ready"
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._room: Callable[[], Room] = lambda: Room(free_memory())
+        self._device = "" if options.device.device == "auto" else options.device.device
         self.fitting = Fitting(options.device, lambda: self._room())
         self._closing = threading.Event()
         self._editing = threading.Lock()
@@ -306,7 +308,7 @@ class App:
             )
             trainer = Trainer(self.library, self.paths, engine.machine, engine.models.load, engine.run, engine.readings.clear, engine.unload, engine.facts)
             engine.others[TrainingRequest] = trainer.run
-            self._gpu, self._room = engine.machine.memory, engine.room
+            self._gpu, self._room, self._device = engine.machine.memory, engine.room, engine.machine.device
             card = self.card()
             if card is not None:
                 self._warmth = f"Loading {card.name}"

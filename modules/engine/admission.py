@@ -25,10 +25,11 @@ from modules.engine.sweep import chosen
 
 
 class Admission:
-    """library: the catalog. blobs: where input pictures lie. card: of a model by name, of the default one of this moment for ""; None where there is none."""
+    """library: the catalog. blobs: where input pictures lie. card: of a model by name, of the default one of this moment for ""; None where there is none.
+    trainable: raises Unsupported for what cannot be trained on a model."""
 
-    def __init__(self, library: Library, blobs: Blobs, card: Callable[[str], Card | None]) -> None:
-        self.library, self.blobs, self.card = library, blobs, card
+    def __init__(self, library: Library, blobs: Blobs, card: Callable[[str], Card | None], trainable: Callable[[TrainingRequest, Card], None]) -> None:
+        self.library, self.blobs, self.card, self.trainable = library, blobs, card, trainable
 
     @singledispatchmethod
     def settled(self, request: Wish) -> Wish:
@@ -59,6 +60,8 @@ class Admission:
         """One that names no model gets the default one of this moment."""
         check_training(request)
         card = self.card(request.model) if not request.model_hash else self.library.checkpoint(request.model, request.model_hash)
+        if card is not None:
+            self.trainable(request, card)
         return replace(request, model=card.name) if card and not request.model else request
 
     def check(self, request: GenerationRequest) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from modules.catalog.card import Card
-from modules.core.errors import NotNumbers, Unsupported
+from modules.core.errors import NotNumbers
 from modules.core.groups.sampling import Text
 from modules.core.training import TrainingRequest, called
 from modules.families.family import PLAIN, Cond, Family, Model, Setting
@@ -56,11 +56,7 @@ class Learnt:
 
 
 def learnt(request: TrainingRequest, card: Card, borrowed: Borrowed, cache_folder: Path, standing: ExitStack) -> Learnt:
-    """standing: takes off again what was put on the model. Raises Unsupported, InvalidRequest."""
-    if card.family not in LAYOUTS:
-        raise Unsupported(f"{card.name} has no UNet; only models that have one can be trained.", "Choose a checkpoint of SD 1.x, 2.x or SDXL.", "model")
-    if card.variant:
-        raise Unsupported(f"{card.name} takes more than a text ({card.variant}); it cannot be trained.", "Choose the plain model of its kind.", "model")
+    """Of what `trainable` lets through. standing: takes off again what was put on the model. Raises Unsupported, InvalidRequest."""
     if request.what == "autoencoder":
         return _autoencoder(request, card, borrowed.model)
     kept = Cache(cache_folder)
@@ -175,10 +171,6 @@ class Knowing:
 def _unet(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: Cache, seen: Latents, standing: ExitStack) -> Learnt:
     model = borrowed.model
     unet = model.parts["unet"]
-    if not card.path.is_dir():
-        raise Unsupported(
-            f"{card.name} is a single file; a whole UNet is trained in a folder.", f"python launch.py convert {card.path.name} makes a folder of it.", "model"
-        )
     standing.callback(unet.requires_grad_, False)
     unet.requires_grad_(True)
     _checkpointed(model, request, standing)

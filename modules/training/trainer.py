@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from modules.catalog.card import Card
 from modules.catalog.measures import measured
-from modules.core.errors import EaselError, OutOfMemory, Unsupported
+from modules.core.errors import EaselError, OutOfMemory
 from modules.core.files import make_folder
 from modules.core.files import replace as replace_file
 from modules.core.params import with_values
@@ -25,7 +25,7 @@ from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
 from modules.memory.device import Machine, is_out_of_memory
-from modules.training import advice, checking, loop, numbers, results, room
+from modules.training import advice, checking, loop, numbers, results, room, trainable
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
@@ -95,8 +95,7 @@ class Trainer:
         else:
             fresh(folder)
         card = self.shelf.hashed(self.shelf.checkpoint(request.model, request.model_hash))
-        if card.family == "pipeline" or not card.family:
-            raise Unsupported(f"{card.name} runs by its own pipeline, and cannot be trained here.", "Choose a checkpoint of SD 1.x, 2.x or SDXL.", "model")
+        trainable.refuse(request, card, self.machine.device)
         if not request.learning.rate:
             rate = advice.rate(request.what, measured(card).parts.get("denoiser", 0))
             request = replace(request, learning=replace(request.learning, rate=rate))

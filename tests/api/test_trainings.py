@@ -12,10 +12,13 @@ from starlette.testclient import TestClient
 
 from modules.api import server
 from modules.app import App
-from modules.core.options import Options
+from modules.core.options import DeviceOptions, Options
 from modules.core.paths import Paths
 from modules.core.training import TrainingRequest
-from tests.training.painting import picture
+from tests.catalog.architectures import flux
+from tests.catalog.files import raw, table
+from tests.networks import tiny
+from tests.training.painting import folder, picture
 from tests.training.resting import rest
 
 
@@ -88,6 +91,31 @@ def test_a_run_goes_on_as_it_was_begun_or_is_ended(app: App, client: TestClient)
     ended = client.post("/v1/trainings/thing/enough")
     request = app.queue.get(ended.json()["job"]).request
     assert isinstance(request, TrainingRequest) and (request.resume, request.keep) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"what": "unet", "model": "single"}, "single is a single file"),
+        ({"learning": {"optimizer": "AdamW 8-bit"}, "model": "single"}, "8-bit"),
+        ({"mixed": "fp16", "model": "single"}, "fp16"),
+        ({"model": "wide"}, "wide has no UNet"),
+        ({"name": "cache"}, "keeps for itself"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_there_is_a_job(tmp_path: Path, values: dict, words: str) -> None:
+    models = tmp_path / "models" / "Stable-diffusion"
+    tiny.save_single(models / "single.safetensors", tiny.ldm_tensors(*tiny.parts()))
+    rows, size = table(flux())
+    (models / "wide.safetensors").write_bytes(raw(rows))
+    os.truncate(models / "wide.safetensors", len(raw(rows)) + size)  # of nothing: no disk holds so much for a test
+    folder(tmp_path / "datasets" / "kites", width=128, height=128)
+    app = App(Options(device=DeviceOptions(device="cpu"), paths=Paths(data=tmp_path, models=tmp_path / "models")))
+    with TestClient(server.build(app, app.options, lambda: None), base_url="http://127.0.0.1:7861") as client:
+        answer = client.post("/v1/trainings", json={"name": "x", "data": {"folder": "kites"}, **values})
+        assert (answer.status_code, words in answer.text) == (400, True), answer.text
+        assert not app.queue.jobs() and not app.paths.training.exists()
+    app.stop()
 
 
 def test_a_curve_with_something_that_is_no_number_is_told(app: App, client: TestClient) -> None:

@@ -94,8 +94,11 @@ def test_what_is_refused_before_anything_is_written(train: Train, home: Path) ->
         ({"name": "nobody", "resume": True}, NotFound, "no run"),
         ({"name": "x", "learning__optimizer": "AdamW 8-bit"}, Unsupported, "8-bit"),
         ({"name": "x", "what": "unet"}, Unsupported, "single file"),
+        ({"name": "x", "mixed": "fp16"}, Unsupported, "fp16"),
+        ({"name": "x", "precision": "fp16"}, Unsupported, "fp16"),
+        ({"name": "CACHE"}, InvalidRequest, "keeps for itself"),
     ]
     for values, error, match in refused:
         with pytest.raises(error, match=match):
             train(**values)
-    assert not [path for path in home.rglob("*.safetensors") if path not in there and "cache" not in path.parts]
+    assert {path for path in home.rglob("*") if "hashes" not in path.name} == there
