@@ -7,6 +7,7 @@ Both sides have the same network object and the same texts (random vectors), and
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,11 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 
+def plain() -> AbstractContextManager[Any]:
+    """torch's own settings: cuDNN takes whichever kernel it thinks fastest, and TF32 for convolutions in fp32. (Products have no TF32 by themselves either.)"""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True)
+
+
 @dataclass(frozen=True)
 class Own:
     """Easel's loop over a model."""
@@ -151,7 +157,7 @@ class Bench:
         return Own(model, draw)
 
     def theirs(self, steps: int, pictures: int) -> Callable[[], Tensor]:
-        """-> draws them with diffusers' pipeline of the family."""
+        """-> draws them with diffusers' pipeline of the family, under torch's own settings: Easel's (`memory.device.find`) hold for the whole process."""
         text, negative = (one.to(self.device, self.dtype)[None] for one in self.texts)
         given: dict[str, Any] = {"prompt_embeds": text, "num_inference_steps": steps, "width": self.side, "height": self.side, "output_type": "latent"}
         given |= {"num_images_per_prompt": pictures, "generator": [torch.Generator().manual_seed(1 + number) for number in range(pictures)]}
@@ -174,7 +180,8 @@ class Bench:
 
         @torch.inference_mode()
         def draw() -> Tensor:
-            found: Tensor = pipeline(**given).images
+            with plain():
+                found: Tensor = pipeline(**given).images
             return found
 
         return draw
