@@ -106,7 +106,7 @@ class App:
         self._gpu: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._room: Callable[[], Room] = lambda: Room(free_memory())
         self._device = "" if options.device.device == "auto" else options.device.device
-        self.fitting = Fitting(options.device, lambda: self._room())
+        self.fitting = Fitting(options.device, lambda: self._room(), self.library)
         self._closing = threading.Event()
         self._editing = threading.Lock()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from modules.catalog.card import Card
 from modules.catalog.measures import Measures
 from modules.core.options import DeviceOptions, Placement
 from modules.core.request import GenerationRequest
+from modules.engine import further
+from modules.engine.further import Shelf
 from modules.engine.needs import Need, Needs, need
 from modules.memory.budget import decided
 
@@ -61,6 +63,8 @@ def fitted(needed: Need | None, wanted: Placement, room: Room) -> Fit:
     return Fit(verdict, done.needed, done.weights, room.free, done.placement, done.tiled, said)
 
 
+WORSE: Mapping[Verdict, int] = {"unknown": 0, "fits": 1, "tight": 2, "adapts": 3, "too much": 4}
+REFINER = "That is while the refiner works."
 WAYS: Mapping[Placement, str] = {
     "encoders": "To make it fit, text encoders will leave memory after each prompt.",
     "medvram": "To make it fit, the model will come into memory part by part; that takes a little longer.",
@@ -82,13 +86,33 @@ def _said(verdict: Verdict, needed: int, room: Room, placement: Placement, tiled
 
 
 class Fitting:
-    """Answers for one running Easel. options: how it was started. room: what is free now. Any thread may ask."""
+    """Answers for one running Easel. options: how it was started. room: what is free now. shelf: the catalog; None: only the checkpoint counts.
+    Any thread may ask."""
 
-    def __init__(self, options: DeviceOptions, room: Callable[[], Room]) -> None:
-        self._options, self._room = options, room
-        self._needs = Needs(options)
+    def __init__(self, options: DeviceOptions, room: Callable[[], Room], shelf: Shelf | None = None) -> None:
+        self._options, self._room, self._shelf = options, room, shelf
+        self._needs = Needs(options, shelf)
 
     def of(self, request: GenerationRequest, card: Card) -> Fit:
-        """Never raises: of a file that cannot be read nothing is said here."""
+        """Of the checkpoint or of its refiner, whichever is worse: one is at work at a time. Never raises: of a file that cannot be read nothing is said here."""
         room = self._room()
-        return fitted(self._needs.of(request, card, room.gpu), self._options.placement, room)
+        found = self._one(request, card, room)
+        refiner = further.refiner(request, self._shelf) if self._shelf and found.verdict != "unknown" else None
+        if refiner is None:
+            return found
+        second = self._one(request, refiner, room)
+        if (WORSE[second.verdict], second.needed) <= (WORSE[found.verdict], found.needed):
+            return found
+        return replace(second, sentences=(*second.sentences, REFINER)) if second.sentences and second.verdict != found.verdict else second
+
+    def _one(self, request: GenerationRequest, card: Card, room: Room) -> Fit:
+        """Networks beside the checkpoint are named where they are why."""
+        needed = self._needs.of(request, card, room.gpu)
+        found = fitted(needed, self._options.placement, room)
+        if needed is None or not needed.work.beside or not found.sentences:
+            return found
+        without = fitted(replace(needed, work=replace(needed.work, beside=0)), self._options.placement, room)
+        if (without.verdict, without.placement, without.tiled) == (found.verdict, found.placement, found.tiled):
+            return found
+        numbers, *rest = found.sentences
+        return replace(found, sentences=(numbers, f"Of it, {needed.work.beside / GB:.1f} GB are for networks beside the checkpoint.", *rest))

@@ -102,7 +102,7 @@ class Engine:
         self.faces = FaceRestorers(self.networks)
         self.control_networks = Warm(self.shelf, self.machine, self.converted, CONTROL_BUDGET)
         self.models = Models(self.machine, self.options, self.converted, (self.networks, self.control_networks))
-        self.needs = Needs(self.options)
+        self.needs = Needs(self.options, self.shelf)
         self.autoencoders = Autoencoders(self.networks, self.options)
         self.previews = Previews(self.shelf, self.networks)
         self.first_passes = FirstPasses()

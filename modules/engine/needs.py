@@ -16,6 +16,8 @@ from modules.core.errors import EaselError
 from modules.core.options import DeviceOptions
 from modules.core.records.families import FAMILIES
 from modules.core.request import GenerationRequest, Precision
+from modules.engine import further
+from modules.engine.further import Shelf
 from modules.engine.sizes import Widths, bytes_of, concrete, sizes
 from modules.imaging.sizes import enlarged
 from modules.memory.budget import ENCODERS, TILE, Work, decoding
@@ -47,15 +49,20 @@ class Need:
 
 @dataclass
 class Needs:
-    """options: how Easel was started. Any thread may ask."""
+    """options: how Easel was started. shelf: the catalog, which knows what else a request names; None: nothing else counts. Any thread may ask."""
 
     options: DeviceOptions
+    shelf: Shelf | None = None
     _known: dict[tuple[Path, int], Measures] = field(default_factory=dict, init=False)
 
     def of(self, request: GenerationRequest, card: Card, gpu: bool) -> Need | None:
         """None where it is not known. Never raises: of a file that cannot be read nothing is said here."""
         companions = {role: self._measures(one) for role, one in card.companions.items()}
-        return need(request, card, self._measures(card), self.options, gpu, companions)
+        found = need(request, card, self._measures(card), self.options, gpu, companions)
+        if found is None or self.shelf is None:
+            return found
+        widths = widths_of(request, card, self.options, gpu)
+        return replace(found, work=replace(found.work, beside=further.size(request, card, self.shelf, widths.network, widths.vae)))
 
     def _measures(self, card: Card) -> Measures:
         key = card.weights, card.size
@@ -74,21 +81,26 @@ def need(
     itself, by role; the usual ones where they are not known yet. None for a checkpoint of which nothing is known."""
     if card.family not in WORK or not measures.parts or not measures.width:
         return None
-    precision = _precision(request, card, options, gpu)
-    size = bytes_of(precision)
-    half_vae = gpu and not (options.no_half_vae or options.no_half or request.vae_full) and (precision != "fp16" or FAMILIES.get(card.family).half_vae)
-    full = size if half_vae else 4
-    texts = next((bytes_of(one) for one in (request.text_precision, options.texts) if one != "auto"), size)
-    widths = Widths(size, texts, full, concrete(request.storage, card.family))
+    widths = widths_of(request, card, options, gpu)
+    size, full = widths.network, widths.vae
     if companions:
-        beside = {part: count for role, one in companions.items() for part, count in _companion(role, one, widths)}
-        networks = {**beside, **sizes(measures, widths)}
+        others = {part: count for role, one in companions.items() for part, count in _companion(role, one, widths)}
+        networks = {**others, **sizes(measures, widths)}
     else:
         networks = sizes(replace(measures, parts={**USUAL.get(card.family, {}), **measures.parts}), widths)
     width, height = _largest(request)
     denoise = drawing(request, card.family, measures.width, width, height, size)
     whole, pieces = (decoding(measures.levels or LEVELS, height, width, full, tiled) for tiled in (False, True))
     return Need(networks, Work(denoise, whole, pieces if max(width, height) > TILE else whole), request.vae_tiled)
+
+
+def widths_of(request: GenerationRequest, card: Card, options: DeviceOptions, gpu: bool) -> Widths:
+    """Bytes of numbers, as the request's precisions become concrete here. Arguments as `need` has them."""
+    precision = _precision(request, card, options, gpu)
+    size = bytes_of(precision)
+    half_vae = gpu and not (options.no_half_vae or options.no_half or request.vae_full) and (precision != "fp16" or FAMILIES.get(card.family).half_vae)
+    texts = next((bytes_of(one) for one in (request.text_precision, options.texts) if one != "auto"), size)
+    return Widths(size, texts, size if half_vae else 4, concrete(request.storage, card.family))
 
 
 def _precision(request: GenerationRequest, card: Card, options: DeviceOptions, gpu: bool) -> Precision:

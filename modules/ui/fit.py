@@ -31,6 +31,13 @@ COUNTING = (
     "hires.scale",
     "hires.width",
     "hires.height",
+    "hires.upscaler",
+    "refiner.checkpoint",
+    "faces.restore",
+    "faces.restorer",
+    "vae",
+    "control",
+    "guidance.apart",
 )
 """What of a form decides about memory."""
 
