@@ -18,7 +18,7 @@ from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
-from modules.training import checking, dataset, resuming, room, runs
+from modules.training import checking, dataset, pinned, resuming, room, runs
 from modules.training.dataset import Entry, Finding
 from modules.training.places import target
 from modules.training.runs import Run
@@ -114,8 +114,12 @@ class Desk:
             raise InvalidRequest(run.trouble, "", "name")
         if run.stage == "done":
             raise InvalidRequest(f"{name} is finished.", "Train anew under another name.", "name")
-        request = resuming.resumed(self.paths.training / name, steps, keep)
-        self._room(request, 0 if keep else len(self._entries(request)))
+        folder = self.paths.training / name
+        request = resuming.resumed(folder, steps, keep)
+        entries = [] if keep else self._entries(request)
+        if not keep and runs.listed(folder / runs.CHECKPOINTS):
+            pinned.unchanged(folder, request, len(entries) <= LOOKED_AT)
+        self._room(request, len(entries))
         return request
 
     def discard(self, name: str, owner: str = "") -> Path:

@@ -25,14 +25,14 @@ from modules.core.request import GenerationRequest, Precision
 from modules.core.result import Cancel, Picture, Progress, Report, Result
 from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
 from modules.memory.device import Machine, is_out_of_memory
-from modules.training import advice, checking, loop, numbers, results, room, trainable
+from modules.training import advice, checking, loop, numbers, pinned, results, room, trainable
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
 from modules.training.material import Material
 from modules.training.order import seed_of
 from modules.training.places import leads, target
 from modules.training.resuming import resumed, write_recipe
-from modules.training.runs import fresh
+from modules.training.runs import CHECKPOINTS, fresh, listed
 from modules.training.samples import Samples
 from modules.training.views import Views
 
@@ -115,6 +115,7 @@ class Trainer:
         notes = [str(finding) for finding in checked.findings]
         room.check(request, card, self.paths, len(entries))
         make_folder(folder)
+        self._hold(request, folder)
         if leads():
             write_recipe(folder, request, self.facts(), user)
         if self.machine.device != "cpu":
@@ -155,6 +156,14 @@ class Trainer:
             report(picture)
         stopped = Cancel.STOP if outcome.stopped is Cancel.STOP else Cancel.NONE
         return Result(request, tuple(pictures), tuple(dict.fromkeys(notes)), time.monotonic() - began, stopped, self.facts())
+
+    def _hold(self, request: TrainingRequest, folder: Path) -> None:
+        """A run goes on with the pictures that it was begun with. Raises InvalidRequest with what is other."""
+        going = bool(listed(folder / CHECKPOINTS))
+        if going and not request.keep:
+            pinned.unchanged(folder, request)
+        if leads() and not (going and (request.keep or pinned.pinned(folder))):
+            pinned.pin(folder, request)
 
     @contextmanager
     def _borrowed(self, request: TrainingRequest, card: Card) -> Iterator[tuple[Borrowed, Learnt]]:

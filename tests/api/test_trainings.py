@@ -15,10 +15,11 @@ from modules.app import App
 from modules.core.options import DeviceOptions, Options
 from modules.core.paths import Paths
 from modules.core.training import TrainingRequest
+from modules.training import pinned
 from tests.catalog.architectures import flux
 from tests.catalog.files import raw, table
 from tests.networks import tiny
-from tests.training.painting import folder, picture
+from tests.training.painting import beside, folder, picture
 from tests.training.resting import rest
 
 
@@ -91,6 +92,24 @@ def test_a_run_goes_on_as_it_was_begun_or_is_ended(app: App, client: TestClient)
     ended = client.post("/v1/trainings/thing/enough")
     request = app.queue.get(ended.json()["job"]).request
     assert isinstance(request, TrainingRequest) and (request.resume, request.keep) == (True, True)
+
+
+def test_a_set_that_changed_while_its_run_was_paused(app: App, client: TestClient) -> None:
+    """Said before there is a job; what was learnt can be kept, and the run goes on once the pictures are as they were."""
+    place = beside(app.paths.datasets / "kites")
+    request = rest(app.paths.data, data__folder=str(place))
+    pinned.pin(app.paths.training / "thing", request)
+    name = client.post("/v1/datasets/kites/pictures", params={"file": "more.png"}, content=png(99)).json()["name"]
+    first = client.get("/v1/datasets/kites").json()[0]
+    client.put("/v1/datasets/kites/captions", json={first["name"]: "otherwise"})
+    answer = client.post("/v1/trainings/thing/resume")
+    assert answer.status_code == 400 and f"{name} was added; {first['name']} has another caption" in answer.text and first["caption"] in answer.text
+    assert not app.queue.jobs()
+    assert client.post("/v1/trainings/thing/enough").status_code == 200
+    assert client.post("/v1/trainings/thing/pause").status_code == 200
+    app.trainings.take_out("kites", name)
+    client.put("/v1/datasets/kites/captions", json={first["name"]: first["caption"]})
+    assert client.post("/v1/trainings/thing/resume").status_code == 202
 
 
 @pytest.mark.parametrize(

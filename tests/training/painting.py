@@ -25,3 +25,12 @@ def folder(place: Path, count: int = 5, caption: str = "a {} thing", width: int 
             picture(number, width, height).save(place / f"{number}.png")
             rows.writerow([f"{number}.png", caption.format(number)])
     return place
+
+
+def beside(place: Path, count: int = 5, caption: str = "a {} thing") -> Path:
+    """`count` pictures, each with a .txt."""
+    place.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        picture(number).save(place / f"{number}.png")
+        (place / f"{number}.txt").write_text(caption.format(number))
+    return place

@@ -17,6 +17,7 @@ from modules.core.result import Cancel, Progress
 from modules.engine.generate import Engine
 from modules.training.curve import rows
 from tests.training.conftest import Train
+from tests.training.painting import beside
 
 Draw = Callable[..., bytes]
 
@@ -75,8 +76,13 @@ def test_a_paused_run_goes_on_as_if_nothing_had_been(train: Train, home: Path) -
 
 
 def test_what_a_paused_run_has_learnt_can_be_kept(train: Train, home: Path) -> None:
-    calls = iter(range(100))
-    train(name="ended", cancel=lambda: Cancel.STOP if next(calls) > 2 else Cancel.NONE)
+    """Also when its pictures are others meanwhile, with which it cannot go on."""
+    calls, pictures = iter(range(100)), beside(home / "changing")
+    train(name="ended", data__folder=str(pictures), cancel=lambda: Cancel.STOP if next(calls) > 2 else Cancel.NONE)
+    caption = sorted(pictures.glob("*.txt"))[0]
+    caption.write_text("something else")
+    with pytest.raises(InvalidRequest, match=f"{caption.stem}.png has another caption"):
+        train(name="ended", resume=True)
     done = [row["step"] for row in rows(home / "training" / "ended" / "curve.jsonl") if "loss" in row]
     result = train(name="ended", resume=True, keep=True)
     with safe_open(home / "models" / "Lora" / "ended.safetensors", "pt") as file:
