@@ -196,7 +196,7 @@ def _joined(share: _Share, looked_at: bool, own: Mapping[int, Tensor]) -> Tensor
         return torch.zeros(()).expand(sum(form_of(layer)[0] for layer in share.whole), *form_of(share.whole[0])[1:])
     device = next((own[id(layer)].device for layer in share.whole if id(layer) in own), None)
     weights = [layer.bare().to(device) if isinstance(layer, Packed) and id(layer) not in own else own[id(layer)] for layer in share.whole]
-    whole = [weight.detach().to(torch.float32) for weight in weights]
+    whole = [weight.detach().to(device=device, dtype=torch.float32) for weight in weights]
     return torch.cat(whole) if len(whole) > 1 else whole[0]
 
 

@@ -116,7 +116,8 @@ class Packed(nn.Module):
     def bare(self) -> Tensor:
         """The layer's own weight, made anew: in its shape and type, where the codes lie."""
         codes: Any = self.weight
-        return self.code(codes, self.scales, self.levels).reshape(self.form).to(self.number)
+        scales, levels = (None if one is None else one.to(codes.device) for one in (self.scales, self.levels))  # what is small stays where the work is
+        return self.code(codes, scales, levels).reshape(self.form).to(self.number)
 
     def numbers(self) -> Tensor:
         """The weight with which it computes."""

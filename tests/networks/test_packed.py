@@ -48,6 +48,14 @@ def test_int8_is_off_by_half_a_step_of_its_row_at_most() -> None:
     assert layer.weight.dtype is torch.int8 and layer.weight.shape == (48, 33)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_that_wait_on_another_device_become_numbers_there(kind: Kind) -> None:
+    """A LoRA is put on while the codes wait; scales are small, and do not."""
+    layer: Any = packed(nn.Linear(2 * BLOCK, 6), kind)
+    layer.weight = nn.Parameter(layer.weight.to("meta"), requires_grad=False)
+    assert layer.bare().is_meta and layer.bare().shape == (6, 2 * BLOCK)
+
+
 def test_nf4_takes_the_nearest_of_sixteen_levels() -> None:
     weight = lora_files.random(6, 2 * BLOCK, seed=2)
     layer = nn.Linear(2 * BLOCK, 6)
