@@ -11,20 +11,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from modules.core.options import Placement
+from modules.engine.first_passes import FirstPasses
 from modules.engine.generate import Engine
 from modules.memory import offload, placement
 from modules.memory.waiting import InMemory
 from tests.engine import shortage
 from tests.engine.shortage import run, wish
 
-MOVING = ("copy_", "_to_copy", "clone", "detach")
-"""What is between two devices on a GPU, too."""
+MOVING = ("copy_", "_to_copy", "clone", "detach", "_has_compatible")
+"""What is done between two devices on a GPU, too."""
 
 
 class Elsewhere(InMemory):
@@ -67,25 +67,37 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
 
 
 def wishes(engine: Engine) -> dict[str, dict[str, Any]]:
-    found = shortage.everything(engine)
-    found["text"]["prompt"] = "a (cat:1.2) AND a dog"  # a LoRA is put on where weights wait: see tests/memory/test_offload.py
+    """Whatever calls parts of networks in its own way. A LoRA is put on where weights wait: of that tells tests/memory/test_offload.py."""
+    everything = shortage.everything(engine)
     return {
-        **found,
+        "control": {"control": everything["text"]["control"], "prompt": "a (cat:1.2) AND a dog"},
+        "picture": everything["picture"],
         "tiles": {"vae_tiled": True, "width": 576, "height": 64, "steps": 1},
         "shortcuts": {"shortcuts": {"deep_steps": 2, "merging": 0.5}, "steps": 4},
     }
 
 
-@pytest.mark.parametrize("where", ["encoders", "medvram", "lowvram"])
-def test_whatever_takes_part_brings_its_weights(engine: Engine, elsewhere: Elsewhere, where: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {name: wish(values) for name, values in wishes(engine).items()}
-    engine.unload()
-    wanted = {name: [picture.data for picture in run(engine, request).pictures] for name, request in asked.items()}
+def pictures(engine: Engine, values: dict[str, Any]) -> list[bytes]:
+    """With nothing left from the run before."""
+    engine.first_passes = FirstPasses()
+    engine.readings.clear()
+    return [picture.data for picture in run(engine, wish(values)).pictures]
+
+
+@pytest.fixture(scope="module")
+def drawn(engine: Engine) -> dict[str, list[bytes]]:
+    """From memory."""
+    return {name: pictures(engine, values) for name, values in wishes(engine).items()}
+
+
+@pytest.mark.parametrize("where", ["medvram", "lowvram"])
+def test_whatever_takes_part_brings_its_weights(
+    engine: Engine, drawn: dict[str, list[bytes]], elsewhere: Elsewhere, where: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine.unload()
     monkeypatch.setattr(engine.models, "options", replace(engine.models.options, placement=where))
-    for name, request in asked.items():
+    for name, values in wishes(engine).items():
         with Devices(elsewhere):
-            made = run(engine, request)
-        assert [picture.data for picture in made.pictures] == wanted[name], name
+            assert pictures(engine, values) == drawn[name], name
     assert elsewhere.there
     engine.unload()
