@@ -28,7 +28,7 @@ WITHOUT_MEANING: tuple[Ignored, ...] = (
         "--xformers-flash-attention", "--reinstall-xformers", "--upcast-sampling")),
     *(Ignored(name, _ATTENTION, True) for name in ("--sub-quad-q-chunk-size", "--sub-quad-kv-chunk-size", "--sub-quad-chunk-threshold")),
     *(Ignored(name, _AUTOMATIC) for name in (
-        "--lowram", "--medvram-sdxl", "--disable-nan-check", "--no-hashing", "--no-half-controlnet", "--disable-safe-unpickle", "--skip-load-model-at-start", "--gradio-queue",
+        "--lowram", "--disable-nan-check", "--no-hashing", "--no-half-controlnet", "--disable-safe-unpickle", "--skip-load-model-at-start", "--gradio-queue",
         "--no-gradio-queue", "--disable-model-loading-ram-optimization", "--unix-filenames-sanitization", "--disable-console-progressbars",
         "--enable-console-prompts", "--disable-extra-extensions", "--use-ipex", "--allow-code", "--administrator", "--use-textbox-seed")),
     *(Ignored(name, _AUTOMATIC, True) for name in ("--filenames-max-length", "--gradio-img2img-tool", "--gradio-inpaint-tool", "--gradio-allowed-path", "--timeout-keep-alive")),

@@ -97,6 +97,7 @@ def add_running(parser: Parser) -> None:
     group.add_argument("--device-id", metavar="N", default="", help="which CUDA device")
     group.add_argument("--use-cpu", metavar="WHAT", default="", help="all: compute on the CPU")
     group.add_argument("--medvram", action="store_true", help="one network of the model in the GPU's memory at a time (on a CPU: in the machine's)")
+    group.add_argument("--medvram-sdxl", action="store_true", help="--medvram for SDXL models alone")
     group.add_argument("--lowvram", action="store_true", help="one layer at a time: the least memory, and the slowest")
     group.add_argument(
         "--placement",
@@ -200,6 +201,7 @@ def _device(found: argparse.Namespace) -> DeviceOptions:
         compile=found.compile,
         channels_last=found.opt_channelslast,
         texts=found.text_encoder_precision,
+        medvram_sdxl=found.medvram_sdxl,
     )
 
 

@@ -18,7 +18,7 @@ class DeviceOptions:
     """device: "auto", "cpu", "cuda", "cuda:1", "mps", "xpu". no_half: fp32 where `auto` would say fp16.
     attention: the kernel that computes it (`memory.attention`). compile: repeated blocks through torch.compile (`memory.compiled`).
     channels_last: weights of convolutions lie channel by channel, as tensor cores read them.
-    texts: what "auto" precision means for text encoders: that of the rest, where it is "auto", too."""
+    texts: what "auto" precision means for text encoders: that of the rest, where it is "auto", too. medvram_sdxl: "auto" placement is "medvram" for SDXL."""
 
     device: str = "auto"
     placement: Placement = "auto"
@@ -29,6 +29,11 @@ class DeviceOptions:
     channels_last: bool = False
     threads: int = 0
     texts: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    medvram_sdxl: bool = False
+
+    def placement_of(self, family: str) -> Placement:
+        """What is asked for a model of this family."""
+        return "medvram" if self.medvram_sdxl and self.placement == "auto" and family in ("sdxl", "sdxl-refiner") else self.placement
 
 
 @dataclass(frozen=True, kw_only=True)

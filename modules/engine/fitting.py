@@ -46,7 +46,7 @@ class Fit:
 
 def fit(request: GenerationRequest, card: Card, measures: Measures, options: DeviceOptions, room: Room) -> Fit:
     """request: as it is asked for; its size and precision count."""
-    return fitted(need(request, card, measures, options, room.gpu), options.placement, room)
+    return fitted(need(request, card, measures, options, room.gpu), options.placement_of(card.family), room)
 
 
 def fitted(needed: Need | None, wanted: Placement, room: Room) -> Fit:
@@ -107,11 +107,11 @@ class Fitting:
 
     def _one(self, request: GenerationRequest, card: Card, room: Room) -> Fit:
         """Networks beside the checkpoint are named where they are why."""
-        needed = self._needs.of(request, card, room.gpu)
-        found = fitted(needed, self._options.placement, room)
+        needed, wanted = self._needs.of(request, card, room.gpu), self._options.placement_of(card.family)
+        found = fitted(needed, wanted, room)
         if needed is None or not needed.work.beside or not found.sentences:
             return found
-        without = fitted(replace(needed, work=replace(needed.work, beside=0)), self._options.placement, room)
+        without = fitted(replace(needed, work=replace(needed.work, beside=0)), wanted, room)
         if (without.verdict, without.placement, without.tiled) == (found.verdict, found.placement, found.tiled):
             return found
         numbers, *rest = found.sentences

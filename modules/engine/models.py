@@ -86,7 +86,8 @@ class Models:
         vae = self.machine.vae_dtype(precision)
         self._held.make_room(sizes.loaded(card, Widths(DTYPES[precision].itemsize, DTYPES[texts].itemsize, vae.itemsize, storage)))
         family, need = FAMILIES_BY_NAME[card.family], asked(card)
-        where = self._place_for(need) if need else self._asked
+        wanted = self._asked(card)
+        where = self._place_for(wanted, need) if need else wanted
         with torch.inference_mode(False):  # weights moved inside it could never be adapted or trained later
             model = family.load(card, self.machine.device, DTYPES[precision], vae, DTYPES[texts], storage)
             if storage == "fp8":
@@ -98,7 +99,7 @@ class Models:
 
     def _settle(self, found: Loaded, need: Need | None) -> None:
         """A model that is loaded lies from now on as memory suffices for this. Raises OutputTrouble, and what torch raises when memory is short."""
-        where = self._place_for(need or Need(found.placed.sizes, Work()), found)
+        where = self._place_for(self._asked(found.model.card), need or Need(found.placed.sizes, Work()), found)
         try:
             found.placed.move(where)
         except (MemoryError, RuntimeError) as error:
@@ -106,10 +107,10 @@ class Models:
                 self.drop(found.placed)
             raise
 
-    def _place_for(self, need: Need, own: Loaded | None = None) -> Placement:
+    def _place_for(self, wanted: Placement, need: Need, own: Loaded | None = None) -> Placement:
         """Where a model is to lie; what else is in memory is let go of where it must be for that. own: the model, where it is loaded."""
         free = self.free()
-        found = decided(self._asked, need.sizes, free, need.work, need.tiled)
+        found = decided(wanted, need.sizes, free, need.work, need.tiled)
         others = sum(one.size for one in self.beside) + sum(_resting(one) for one in self._held.values if one is not own)
         if others and found.needed > free - others:
             for one in self.beside:
@@ -117,9 +118,8 @@ class Models:
             self._held.only(lambda loaded: loaded is own)
         return found.placement
 
-    @property
-    def _asked(self) -> Placement:
-        return self._placement or self.options.placement
+    def _asked(self, card: Card) -> Placement:
+        return self._placement or self.options.placement_of(card.family)
 
     def begin(self) -> None:
         """A run begins: models will lie as memory suffices for it."""

@@ -4,7 +4,7 @@ The first picture is drawn as ever; one that begins when the blocks are ready is
 blocks round otherwise in their last digits. Sizes that were not seen yet are drawn as ever and made ready meanwhile. Where compiling fails, nothing changes but
 `trouble`, which says why.
 
-Blocks that something stands on (hooks, another attention code) are not compiled: they are computed as they are.
+Blocks that something stands on (hooks, another attention code) are not compiled: they are computed as they are, and `hindrance` says why.
 """
 
 from __future__ import annotations
@@ -20,12 +20,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
+from modules.memory.layers import ByLayer
+from modules.memory.placement import STANDING
+
 log = logging.getLogger(__name__)
 
 VARIANTS = 64
 """Shapes and widths of one kind of block that torch may keep; its own limit of 8 is that of one UNet at two sizes."""
 NEEDS_CPU = "On a CPU it needs a C++ compiler (g++ or clang; on Windows Visual C++)."
 NEEDS_GPU = "On an NVIDIA card it needs the package triton and a C compiler."
+
+UNCOMPILED = "This was computed without --compile: {}"
+BY_LAYER = "the model comes into memory layer by layer, and what comes and goes cannot be compiled. With more memory, or --medvram, it can."
+IN_FP8 = "its weights are kept in fp8 and widened layer by layer. Weights kept in full can be compiled."
+STOOD_ON = "something that the request asks for stands on the blocks that are compiled."
 
 Call = tuple[nn.Module, tuple[Any, ...], dict[str, Any]]
 
@@ -36,7 +44,7 @@ class Compiled:
     def __init__(self, network: nn.Module, backend: str | Callable[..., Any] = "inductor") -> None:
         names = getattr(network, "_repeated_blocks", None) or {type(block).__name__ for block in getattr(network, "transformer_blocks", ())}
         self.blocks = [module for module in network.modules() if type(module).__name__ in names]
-        self.trouble = ""
+        self.trouble = self.hindrance = ""
         self.on = False
         self._code = [_code(block) for block in self.blocks]
         self._backend = backend
@@ -77,6 +85,7 @@ class Compiled:
         key = _shapes((given, named))
         if self._undecided:
             self._undecided = False
+            self.hindrance = "" if self._is_plain() else UNCOMPILED.format(_reason(network))
             wanting, self._missing = self._missing - self._ready, set()
             self._switch(key in self._ready and not wanting and not self.busy and not self.trouble and self._is_plain())
         if key in self._ready:
@@ -172,6 +181,13 @@ def _shapes(tree: Any) -> Hashable:
 def _hooked(block: nn.Module) -> bool:
     """Whether anything stands on a block that its compiled form would not have."""
     return any(module._forward_pre_hooks or module._forward_hooks or "forward" in module.__dict__ for module in block.modules())
+
+
+def _reason(network: nn.Module) -> str:
+    """Of what stands on the blocks."""
+    if isinstance(network.__dict__.get(STANDING), ByLayer):
+        return BY_LAYER
+    return IN_FP8 if any(tensor.dtype is torch.float8_e4m3fn for tensor in network.parameters()) else STOOD_ON
 
 
 def _code(block: nn.Module) -> list[int]:

@@ -102,6 +102,13 @@ def test_memory(words: list[str], placement: str, no_half: bool, attention: str)
     assert (device.placement, device.no_half, device.attention) == (placement, no_half, attention)
 
 
+def test_medvram_for_sdxl_alone() -> None:
+    device = options("--medvram-sdxl").device
+    assert [device.placement_of(family) for family in ("sd1", "sdxl", "sdxl-refiner", "flux")] == ["auto", "medvram", "medvram", "auto"]
+    assert options("--medvram-sdxl", "--lowvram").device.placement_of("sdxl") == "lowvram"
+    assert options().device.placement_of("sdxl") == "auto"
+
+
 def test_folders(tmp_path: Path) -> None:
     paths = options("--data-dir", str(tmp_path), "--ckpt-dir", str(tmp_path / "a"), "--ckpt-dir", str(tmp_path / "b")).paths
     assert (paths.data, paths.models, paths.outputs) == (tmp_path, tmp_path / "models", tmp_path / "outputs")

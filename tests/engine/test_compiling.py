@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from modules.core.options import DeviceOptions
+from modules.core.options import DeviceOptions, Placement
 from modules.core.params import from_dict
 from modules.core.request import GenerationRequest
 from modules.core.result import Cancel, Result
@@ -91,6 +91,19 @@ def test_a_run_says_which_pictures_were_compiled_and_what_went_wrong(engine: Eng
         notes = " ".join((*first.notes, *second.notes))
         assert ("no C++ compiler was found" in notes) == (fact is None) and ("--compile" in notes) == (fact is None)
         torch._dynamo.reset()
+
+
+@pytest.mark.parametrize(("placement", "storage", "said"), [("group", "full", "layer by layer"), ("resident", "fp8", "fp8"), ("medvram", "full", "")])
+def test_what_cannot_be_compiled_is_said(engine: Engine, placement: Placement, storage: str, said: str) -> None:
+    torch._dynamo.reset()
+    compiling = Engine(engine.shelf, engine.outputs, engine.blobs, DeviceOptions(device="cpu", compile=True, placement=placement))
+    compiling.compilations = Compilations(counting)
+    tree = {"prompt": "a cat", "width": 64, "height": 64, "steps": 2, "seed": 1, "sampler": "Euler", "storage": storage, "count": 2}
+    result = compiling.run(from_dict(GenerationRequest, tree), lambda event: None, lambda: Cancel.NONE, False)
+    compiling.compilations.of(compiling.models.load(engine.shelf.hashed(engine.shelf.checkpoint("tiny")), "fp32", storage).model.parts["unet"]).wait()  # type: ignore[arg-type]
+    notes = [note for note in result.notes if "--compile" in note]
+    assert len(notes) == bool(said) and said in "".join(notes)
+    torch._dynamo.reset()
 
 
 def _facts(result: Result) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Compiling(Feature):
 
     def trouble(self) -> str:
         """A sentence to tell, each once; "" where all is well."""
-        said = self._acting.trouble if self._acting else ""
+        said = (self._acting.trouble or self._acting.hindrance) if self._acting else ""
         new = said if said not in self._told else ""
         self._told.add(said)
         return new
