@@ -7,6 +7,7 @@ No torch.
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -24,20 +25,26 @@ class Draw(NamedTuple):
 
 
 class Order:
-    """own: how many samples there are, 0 for endless data; prior: likewise, of other things, which take `share` of each step."""
+    """own: how many samples there are, 0 for endless data; prior: likewise, of other things, which take `share` of all samples. Where that is no whole number
+    of each step, some steps have one more of them than others, and a step of a single sample has nothing else now and then."""
 
     def __init__(self, seed: int, own: int, prior: int = 0, share: float = 0.0) -> None:
-        self.seed, self.own, self.prior, self.share = seed, own, prior, share
+        self.seed, self.own, self.prior = seed, own, prior
+        self.share = Fraction(repr(float(share))) if prior else Fraction(0)
         self._known: dict[tuple[int, bool], np.ndarray] = {}
 
     def step(self, step: int, size: int) -> list[Draw]:
         """The samples of step 0, 1, ..., `size` of them: each is seen once before any is seen again."""
-        others = min(size - 1, round(size * self.share)) if self.prior else 0
-        own = size - others
-        rows = [(self._entry(step * own + place, False), False) for place in range(own)]
-        rows += [(self._entry(step * others + place, True), True) for place in range(others)]
+        rows: list[tuple[int, bool]] = []
+        for prior, before, after in zip((False, True), self.before(step, size), self.before(step + 1, size), strict=True):
+            rows += [(self._entry(number, prior), prior) for number in range(before, after)]
         places = np.random.default_rng([self.seed % 2**63, step, 1]).permutation(size)  # which sample gets which part of the timesteps
         return [Draw(entry, seed_of(self.seed, step, number), int(places[number]), size, prior) for number, (entry, prior) in enumerate(rows)]
+
+    def before(self, step: int, size: int) -> tuple[int, int]:
+        """How many samples the steps before this one have: own ones, and other things."""
+        others = int(step * size * self.share)
+        return step * size - others, others
 
     def _entry(self, number: int, prior: bool) -> int:
         count = self.prior if prior else self.own

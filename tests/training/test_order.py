@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from modules.training import buckets
 from modules.training.order import Order
 
@@ -31,6 +33,20 @@ def test_other_things_take_their_share() -> None:
     assert Counter(draw.prior for draw in rows) == {False: 6, True: 2}
     assert not any(draw.prior for draw in Order(3, own=10, prior=0, share=0.25).step(0, 8))
     assert [draw.entry for draw in Order(3, own=0).step(2, 3)] == [6, 7, 8], "endless data goes on"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.3, 0.9])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
+def test_the_share_holds_on_the_average(size: int, share: float) -> None:
+    """Also where a step has one or two samples; other things are all seen as often as each other, and the own ones, too."""
+    order = Order(3, own=7, prior=3, share=share)
+    rows = [order.step(step, size) for step in range(200)]
+    counts = [sum(draw.prior for draw in row) for row in rows]
+    assert sum(counts) == round(200 * size * share) and max(counts) - min(counts) <= 1
+    assert Order(3, own=7, prior=3, share=share).step(150, size) == rows[150], "steps stand alone"
+    for prior in (False, True):
+        seen = Counter(draw.entry for row in rows for draw in row if draw.prior is prior)
+        assert len(seen) == (3 if prior else 7) and max(seen.values()) - min(seen.values()) <= 1
 
 
 def test_shapes_have_about_the_same_pixels() -> None:
