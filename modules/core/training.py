@@ -168,7 +168,7 @@ class TrainingRequest:
     @property
     def pictures(self) -> int:
         """The sheet of samples, before and after."""
-        return 1 if sample_prompts(self) else 0
+        return 1 if sample_prompts(self) or self.what == "autoencoder" and self.watching.sample_every else 0
 
     @property
     def title(self) -> str:
@@ -205,7 +205,7 @@ def worded(request: TrainingRequest) -> bool:
 
 
 def sample_prompts(request: TrainingRequest) -> tuple[str, ...]:
-    """What is drawn on the way; an autoencoder shows pictures of its own instead."""
+    """What is drawn on the way; an autoencoder shows pictures of its own above what it makes of them instead."""
     if request.what == "autoencoder" or not request.watching.sample_every:
         return ()
     return request.watching.prompts or ((called(request),) if called(request) else ())

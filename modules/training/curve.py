@@ -15,6 +15,8 @@ from typing import Any
 from modules.core.files import make_folder, replace, trouble
 
 NAME = "curve.jsonl"
+DRAWN = ("mse", "r2", "rmse", "mae")
+"""Of what was measured, in the order in which `thinned` has it."""
 TAIL = 4096
 """Bytes; a row has some hundred."""
 
@@ -90,11 +92,12 @@ class Followed:
 
 
 def thinned(found: Sequence[Mapping[str, Any]], most: int) -> dict[str, list[list[float | None]]]:
-    """What is drawn of a curve: `loss` and `rate` as [step, value], of many steps the mean of each run of neighbours; `measured` as [step, mse, r2], all of it."""
+    """What is drawn of a curve: `loss` and `rate` as [step, value], of many steps the mean of each run of neighbours; `measured` as
+    [step, mse, r2, rmse, mae], all of it."""
     steps = [row for row in found if "loss" in row]
     size = -(-len(steps) // most) or 1
     groups = [steps[first : first + size] for first in range(0, len(steps), size)]
-    measured: list[list[float | None]] = [[row["step"], row["measured"].get("mse"), row["measured"].get("r2")] for row in found if "measured" in row]
+    measured: list[list[float | None]] = [[row["step"], *(row["measured"].get(name) for name in DRAWN)] for row in found if "measured" in row]
     return {
         "loss": [[group[-1]["step"], _mean([row["loss"] for row in group])] for group in groups],
         "rate": [[group[-1]["step"], group[-1].get("rate")] for group in groups],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,21 +17,19 @@ from modules.core.errors import EaselError, InvalidRequest, NotFound, Unavailabl
 from modules.core.paths import Paths
 from modules.core.records.families import FAMILIES
 from modules.core.result import Cancel
-from modules.core.training import TrainingRequest, called, check, sample_prompts, worded
+from modules.core.training import TrainingRequest, called, check, worded
 from modules.training import checking, dataset, pinned, resuming, room, runs
 from modules.training.dataset import Entry, Finding
 from modules.training.places import target
 from modules.training.runs import Run
 from modules.training.sets import Sets
-from modules.training.views import Views, caption_of, sheet
+from modules.training.views import Views, prompted, sheet
 
 LOOKED_AT = 60
 """Pictures that are looked at before a training is queued; of more, the training itself does."""
 MULTIPLE = 8
 """Pixels that the sides of training pictures are multiples of."""
 SIDE = 512
-SAMPLES = 2
-"""Captions that become sample prompts where none are given."""
 PATIENCE = 120.0
 """Seconds in which a training that is discarded comes to its end."""
 
@@ -96,10 +94,7 @@ class Desk:
             raise InvalidRequest(f"There is a run {request.name} already.", "Go on with it, discard it, or choose another name.", "name")
         entries = self._entries(request)
         self._room(request, len(entries))
-        if not sample_prompts(request) or (not request.watching.prompts and any(entry.caption for entry in entries)):
-            said = dict.fromkeys(filter(None, (caption_of(entry, called(request)) for entry in entries)))
-            request = replace(request, watching=replace(request.watching, prompts=tuple(said)[:SAMPLES]))
-        return self.submit(request, owner).id
+        return self.submit(prompted(request, entries), owner).id
 
     def go_on(self, name: str, owner: str = "", steps: int = 0, keep: bool = False) -> str:
         """With a run that was paused or interrupted, as it was begun. steps, keep: as `resuming.resumed`. -> the job's id. Raises EaselError; there is no job then."""

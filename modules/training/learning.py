@@ -27,15 +27,17 @@ from modules.training.buckets import View
 from modules.training.cache import Cache
 from modules.training.dataset import Entry
 from modules.training.loop import Task
-from modules.training.lora_file import RECIPE, metadata, recipe
-from modules.training.material import pixels
+from modules.training.lora_file import RECIPE, Done, hashed, metadata, recipe
+from modules.training.material import Material, pixels, png
 from modules.training.objective import Objective
 from modules.training.opening import cut, image_of
 from modules.training.tasks.autoencoder import Autoencoding
 from modules.training.tasks.denoising import Denoising
 from modules.training.tasks.inversion import Word, begun
 from modules.training.texts import Texts
-from modules.training.views import caption_of
+
+SHOWN = 4
+"""Pictures that an autoencoder is shown with, each above what comes back of it."""
 
 
 class Borrowed(Protocol):
@@ -48,11 +50,13 @@ class Borrowed(Protocol):
 
 @dataclass(frozen=True)
 class Learnt:
-    """see: a view of a picture -> what the task is trained on. write: the file, told the steps that were done and the pictures. Raises OutputTrouble."""
+    """see: a view of a picture -> what the task is trained on. write: the file, told what was done. Raises OutputTrouble. shown: sample
+    pictures, as PNG files, of what is not drawn with."""
 
     task: Task
     see: Callable[[Entry, View], Tensor]
-    write: Callable[[Path, int, Sequence[Entry]], None]
+    write: Callable[[Path, Done], None]
+    shown: Callable[[Material], list[bytes]] | None = None
 
 
 def learnt(request: TrainingRequest, card: Card, borrowed: Borrowed, cache_folder: Path, standing: ExitStack) -> Learnt:
@@ -117,10 +121,10 @@ def _lora(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: Cache,
         rows.append({"params": texts, "rate": request.learning.text_rate or rate})
     task = _denoising(request, card, borrowed, kept, adapters, rows, bool(texts), {})
 
-    def write(path: Path, steps: int, entries: Sequence[Entry]) -> None:
-        native = card.native or model.record.native
-        captions = [caption_of(entry, called(request)) for entry in entries if not entry.prior]
-        results.write_tensors(path, adapters.tensors(), metadata(request, card, model.prediction, native, steps, captions, entries))
+    def write(path: Path, done: Done) -> None:
+        tensors = adapters.tensors()
+        told = metadata(request, card, model.prediction, card.native or model.record.native, done)
+        results.write_tensors(path, tensors, hashed(tensors, told))
 
     return Learnt(task, seen, write)
 
@@ -135,10 +139,10 @@ def _inversion(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: C
     standing.callback(setattr, borrowed, "family", own)
     borrowed.family = Knowing(own, vectors)
 
-    def write(path: Path, steps: int, entries: Sequence[Entry]) -> None:
+    def write(path: Path, done: Done) -> None:
         told = {"modelspec.title": request.name, "modelspec.architecture": f"{card.family}/textual-inversion", "modelspec.trigger_phrase": request.name}
         results.write_tensors(
-            path, inversion_tensors(model, word), {**told, "ss_steps": str(steps), "ss_sd_model_name": card.path.name, RECIPE: recipe(request)}
+            path, inversion_tensors(model, word), {**told, "ss_steps": str(done.steps), "ss_sd_model_name": card.path.name, RECIPE: recipe(request)}
         )
 
     return Learnt(task, seen, write)
@@ -175,7 +179,7 @@ def _unet(request: TrainingRequest, card: Card, borrowed: Borrowed, kept: Cache,
     unet.requires_grad_(True)
     _checkpointed(model, request, standing)
     task = _denoising(request, card, borrowed, kept, unet, [{"params": unet.parameters(), "rate": request.learning.rate}], False, {})
-    return Learnt(task, seen, lambda path, steps, entries: results.write_unet(path, card.path, unet))
+    return Learnt(task, seen, lambda path, done: results.write_unet(path, card.path, unet))
 
 
 def _autoencoder(request: TrainingRequest, card: Card, model: Model) -> Learnt:
@@ -183,11 +187,16 @@ def _autoencoder(request: TrainingRequest, card: Card, model: Model) -> Learnt:
     vae.requires_grad_(True)
     task = Autoencoding(vae, request.learning.rate, request.loss, model.device)
 
-    def write(path: Path, steps: int, entries: Sequence[Entry]) -> None:
+    def write(path: Path, done: Done) -> None:
         tensors = {name: tensor.half() for name, tensor in vae.state_dict().items()}
         results.write_tensors(path, tensors, {"modelspec.title": request.name, "ss_sd_model_name": card.path.name, RECIPE: recipe(request)})
 
-    return Learnt(task, lambda entry, seen: pixels(cut(image_of(entry.path), seen)), write)
+    def shown(material: Material) -> list[bytes]:
+        with torch.no_grad():
+            pairs = [task.compare(batch) for batch in material.samples(SHOWN)]
+        return [png(torch.cat([true[0], out[0]], 1)) for out, true in pairs]
+
+    return Learnt(task, lambda entry, seen: pixels(cut(image_of(entry.path), seen)), write, shown)
 
 
 def _checkpointed(model: Model, request: TrainingRequest, standing: ExitStack) -> None:

@@ -5,6 +5,7 @@ Knows no network: `see` turns a view of a picture into what is trained on, laten
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -88,6 +89,11 @@ class Material:
             for first in range(0, LEVELS, at_once):
                 yield self._batch([(entry, seen, draw) for draw in draws[first : first + at_once]])
 
+    def samples(self, most: int) -> Iterator[Batch]:
+        """The first pictures that are measured with, one in a batch."""
+        for number, entry in enumerate((self.held or self.entries)[:most]):
+            yield self._batch([(entry, self.views.of(entry, None), Draw(number, 0, 0, 1))])
+
     def _batch(self, rows: Sequence[tuple[Entry, View, Draw]]) -> Batch:
         x = torch.stack([self.see(entry, seen) for entry, seen, _ in rows])
         weights = torch.tensor([self.prior_weight if entry.prior else 1.0 for entry, _, _ in rows])
@@ -97,3 +103,11 @@ class Material:
 def pixels(image: Image.Image) -> Tensor:
     """-> [3, H, W] float32 in -1..1."""
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)
+
+
+def png(tensor: Tensor) -> bytes:
+    """[3, H, W] in -1..1 -> a picture's file. The way back of `pixels`."""
+    plain = (tensor.clamp(-1, 1).cpu().permute(1, 2, 0) * 127.5 + 127.5).round().to(torch.uint8)
+    data = io.BytesIO()
+    Image.fromarray(plain.numpy()).save(data, "PNG")
+    return data.getvalue()

@@ -30,3 +30,8 @@ def target(request: TrainingRequest, paths: Paths) -> Path:
 def leads() -> bool:
     """Of several processes that train together, whether this is the one that writes; it is where there is only one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def processes() -> int:
+    """How many train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -18,7 +18,7 @@ from modules.catalog import beside
 from modules.catalog.beside import Notes
 from modules.core.errors import EaselError, InvalidRequest, OutputTrouble
 from modules.core.files import piecewise, publish, replace, trouble, workplace
-from modules.core.training import TrainingRequest
+from modules.core.training import TrainingRequest, called
 
 NUMBER = re.compile(r"(?:os error |Errno )([0-9]+)")
 """Of the disk's own error, in what a library says of it."""
@@ -60,7 +60,7 @@ def write_beside(path: Path, request: TrainingRequest, description: str, picture
     name = path.stem if path.suffix == ".safetensors" else path.name
     try:
         with contextlib.suppress(InvalidRequest):
-            beside.write_notes(path, name, Notes(description=description, activation=request.trigger))
+            beside.write_notes(path, name, Notes(description=description, activation=called(request)))
         if picture:
             replace(path.with_name(f"{name}.preview.png"), picture)
     except (OutputTrouble, EaselError) as error:

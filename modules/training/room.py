@@ -96,4 +96,5 @@ def _beside(request: TrainingRequest, card: Card, pictures: int) -> int:
         frozen = request.what == "unet" or request.what == "lora" and not request.adapter.text_encoder
         kept += pictures * CAPTION * frozen
     times = request.steps // request.watching.sample_every + 2 if request.watching.sample_every else 0
-    return kept + (len(sample_prompts(request)) * times + len(request.prior.prompts)) * pixels * SAMPLE
+    shown = 8 if request.what == "autoencoder" else len(sample_prompts(request))
+    return kept + (shown * times + len(request.prior.prompts)) * pixels * SAMPLE

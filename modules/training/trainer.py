@@ -28,13 +28,14 @@ from modules.memory.device import Machine, is_out_of_memory
 from modules.training import advice, checking, loop, numbers, pinned, results, room, trainable
 from modules.training.dataset import Entry
 from modules.training.learning import Borrowed, Learnt, learnt
+from modules.training.lora_file import Done
 from modules.training.material import Material
 from modules.training.order import seed_of
-from modules.training.places import leads, target
+from modules.training.places import leads, processes, target
 from modules.training.resuming import resumed, write_recipe
-from modules.training.runs import CHECKPOINTS, fresh, listed
+from modules.training.runs import CHECKPOINTS, RECIPE, fresh, listed
 from modules.training.samples import Samples
-from modules.training.views import Views
+from modules.training.views import Views, prompted
 
 PRIOR_SEED = 1000
 
@@ -112,6 +113,7 @@ class Trainer:
         side = request.data.side or native
         checked = checking.check(Path(request.data.folder), side, worded(request), lambda share: report(Progress("checking pictures", 0, 1)))
         entries = checked.entries if request.keep else checked.usable("data.folder")
+        request = prompted(request, entries)
         notes = [str(finding) for finding in checked.findings]
         room.check(request, card, self.paths, len(entries))
         make_folder(folder)
@@ -126,10 +128,10 @@ class Trainer:
             trained_on, held = _split(entries, request.data.held_out, request.seed)
             material = Material(trained_on, priors, held, views, called(request), request.prior.weight, request.seed, one.see)
             short = "Memory was too short for sample pictures beside what learns, so no more were drawn."
-            samples = Samples(folder / "samples", lambda: self._drawn(request, card, borrowed, cancel))
+            samples = Samples(folder / "samples", lambda: one.shown(material) if one.shown else self._drawn(request, card, borrowed, cancel))
 
             def sampled(step: int) -> None:
-                if sample_prompts(request) and short not in notes:
+                if request.pictures and short not in notes:
                     report(Progress("drawing samples", 0, 1, step, request.steps))
                     try:
                         samples.take(step)
@@ -145,11 +147,11 @@ class Trainer:
                 report(Progress("saving", 0, 1, outcome.steps, request.steps))
                 if outcome.stopped is Cancel.SKIP:
                     sampled(outcome.steps)
-                one.write(path, outcome.steps, [*material.entries, *material.held, *priors])
+                one.write(path, Done(outcome.steps, material.entries, priors, views, (folder / RECIPE).stat().st_mtime, processes()))
                 sheet = samples.sheet()
                 pictures = [self._sheet(request, folder, sheet)] if sheet else []
                 last = samples.of(samples.steps()[-1])[0].read_bytes() if samples.steps() else b""
-                notes += results.write_beside(path, request, _described(request, card, outcome, len(entries)), last)
+                notes += results.write_beside(path, request, _described(request, card, outcome, len(entries)), sheet or last)
                 notes.append(f"Saved as {path.name} in models/{path.parent.name}.")
         self.shelf.refresh()
         for picture in pictures:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from modules.core.training import Pictures
+from modules.core.training import Pictures, TrainingRequest, called
 from modules.training import buckets
 from modules.training.buckets import View
 from modules.training.dataset import Entry
@@ -18,6 +18,8 @@ from modules.training.order import seed_of
 
 SHOWN = 24
 """Pictures on a sheet, at most."""
+SAMPLES = 2
+"""Captions that become sample prompts where none are given."""
 TILE = 160
 """Pixels of the longer side of one on it."""
 
@@ -37,14 +39,15 @@ class Views:
 
     def of(self, entry: Entry, seed: int | None) -> View:
         """What of a picture a sample of this seed sees; without one, what one would expect. Raises BadPicture."""
-        shape = buckets.nearest(self._size(entry), self.shapes)
+        shape = buckets.nearest(self.size(entry), self.shapes)
         if seed is None:
-            return buckets.view(self._size(entry), shape, "center")
+            return buckets.view(self.size(entry), shape, "center")
         mirrored = self.pictures.flip and bool(seed_of(seed, "mirrored") % 2)
         variant = seed_of(seed, "variant") % self.pictures.variants
-        return buckets.view(self._size(entry), shape, self.pictures.crop, f"{self.seed}/{entry.name}/{variant}", mirrored)
+        return buckets.view(self.size(entry), shape, self.pictures.crop, f"{self.seed}/{entry.name}/{variant}", mirrored)
 
-    def _size(self, entry: Entry) -> tuple[int, int]:
+    def size(self, entry: Entry) -> tuple[int, int]:
+        """(width, height) of the whole picture. Raises BadPicture."""
         if entry.path not in self._sizes:
             self._sizes[entry.path] = image_of(entry.path).size
         return self._sizes[entry.path]
@@ -55,6 +58,14 @@ def caption_of(entry: Entry, trigger: str) -> str:
     if entry.prior or not trigger or trigger.casefold() in entry.caption.casefold():
         return entry.caption
     return f"{trigger}, {entry.caption}" if entry.caption else trigger
+
+
+def prompted(request: TrainingRequest, entries: Sequence[Entry]) -> TrainingRequest:
+    """With the first captions for sample prompts, where none are given. An autoencoder draws none."""
+    if request.watching.prompts or request.what == "autoencoder":
+        return request
+    said = dict.fromkeys(filter(None, (caption_of(entry, called(request)) for entry in entries)))
+    return replace(request, watching=replace(request.watching, prompts=tuple(said)[:SAMPLES]))
 
 
 def sheet(entries: Sequence[Entry], views: Views, trigger: str) -> bytes:

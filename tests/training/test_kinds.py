@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_a_textual_inversion(train: Train, draw: Draw, home: Path) -> None:
     before = draw("a photo of wordling", sampler="DPM++ 2M", schedule="Karras", cfg_scale=7.5)
     values = {"inversion__vectors": 2, "inversion__start": "cat", "loss__dropout": 0.5, "learning__rate": 0.5, "learning__decay": 0.0}
     train(name="wordling", what="inversion", watching__sample_every=4, watching__prompts=["a photo of wordling"], **values)
+    assert json.loads((home / "models" / "embeddings" / "wordling.json").read_text())["activation text"] == "wordling", "its card puts it into the prompt"
     learnt = embeddings.load(home / "models" / "embeddings" / "wordling.safetensors")
     assert learnt.shape == (2, 64)
     first, last = (load_file(home / "training" / "wordling" / "checkpoints" / f"step-{step:08d}.safetensors")["module.vectors"] for step in (2, 4))
@@ -58,7 +60,11 @@ def test_a_whole_unet(train: Train, draw: Draw, home: Path) -> None:
 
 
 def test_an_autoencoder(train: Train, draw: Draw, home: Path) -> None:
-    train(name="sharper", what="autoencoder", model="spread", steps=8, learning__rate=0.003, learning__warmup=0.0)
+    train(name="sharper", what="autoencoder", model="spread", steps=8, learning__rate=0.003, learning__warmup=0.0, watching__sample_every=8)
+    shown = [pixels((home / "training" / "sharper" / "samples" / f"step-{step:08d}-01.png").read_bytes()) for step in (0, 8)]
+    assert (shown[0][:64] == shown[1][:64]).all() and (shown[0][:64] == pixels((home / "pictures" / "0.png").read_bytes())).all(), "the picture itself above"
+    assert [np.abs(one[64:] - one[:64]).mean() > 0 for one in shown] == [True, True] and np.abs(shown[0][64:] - shown[1][64:]).max() > 0
+    assert (home / "training" / "sharper" / "before-and-after.png").is_file()
     fallen = [row["measured"]["mae"] for row in rows(home / "training" / "sharper" / "curve.jsonl") if "measured" in row]
     assert fallen[-1] < 0.97 * fallen[0]
     plain, other = draw("a thing", model="spread"), draw("a thing", model="spread", vae="sharper")

@@ -99,7 +99,7 @@ def test_a_curve_has_nothing_but_numbers(tmp_path: Path) -> None:
         {"step": 1, "measured": {"mse": None, "r2": None, "mae": 0.5}, "held_out": True},
         {"step": 2, "measured": {"mse": None, "r2": None}, "held_out": True},
     ]
-    assert json.loads(json.dumps(curve.thinned(Followed(path).rows(), 100), allow_nan=False))["measured"] == [[1, None, None], [2, None, None]]
+    assert json.loads(json.dumps(curve.thinned(Followed(path).rows(), 100), allow_nan=False))["measured"] == [[1, *[None] * 4], [2, *[None] * 4]]
 
 
 def test_a_long_curve_is_thinned(tmp_path: Path) -> None:

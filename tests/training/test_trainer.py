@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from safetensors import safe_open
 
 from modules.core.errors import InvalidRequest, NotFound, Unsupported
 from modules.core.result import Cancel, Progress
+from modules.core.training import TrainingRequest
 from modules.engine.generate import Engine
 from modules.training.curve import rows
 from tests.training.conftest import Train
@@ -38,6 +40,10 @@ def test_a_lora(train: Train, draw: Draw, engine: Engine, home: Path) -> None:
     assert (metadata["ss_network_dim"], metadata["modelspec.trigger_phrase"], metadata["ss_steps"]) == ("8", "thing", "4")
     assert json.loads(metadata["easel.training"])["request"]["data"]["folder"] == "pictures", "no path of this machine"
 
+    assert metadata["sshs_model_hash"] == hashlib.sha256(path.read_bytes()[8 + int.from_bytes(path.read_bytes()[:8], "little") :]).hexdigest()
+    assert metadata["modelspec.hash_sha256"] == f"0x{metadata['sshs_model_hash']}" and len(metadata["sshs_legacy_hash"]) == 8
+    assert str(home) not in json.dumps(metadata) and "/" not in metadata["ss_dataset_dirs"], "nothing of this machine"
+
     assert draw("a thing") == before, "the model is as it was, to the bit"
     worn = draw("a thing <lora:thing:1>")
     assert np.abs(pixels(worn) - pixels(before)).max() > 8
@@ -47,6 +53,7 @@ def test_a_lora(train: Train, draw: Draw, engine: Engine, home: Path) -> None:
     assert [path.name for path in sorted((run / "samples").iterdir())] == [f"step-{step:08d}-01.png" for step in (0, 2, 4)]
     assert [row["step"] for row in rows(run / "curve.jsonl") if "measured" in row] == [0, 2, 4]
     assert result.pictures[0].path == run / "before-and-after.png" and Image.open(run / "before-and-after.png").size[1] > 128
+    assert (path.parent / "thing.preview.png").read_bytes() == (run / "before-and-after.png").read_bytes(), "the card shows both"
     card = next(card for card in engine.shelf.files("lora") if card.name == "thing")
     assert not card.trouble and (path.parent / "thing.preview.png").is_file()
     assert json.loads((path.parent / "thing.json").read_text())["activation text"] == "thing"
@@ -108,3 +115,10 @@ def test_what_is_refused_before_anything_is_written(train: Train, home: Path) ->
         with pytest.raises(error, match=match):
             train(**values)
     assert {path for path in home.rglob("*") if "hashes" not in path.name} == there
+
+
+def test_the_first_captions_are_drawn_where_nothing_else_is_asked_for(train: Train, home: Path) -> None:
+    """As the flag's hint says, whoever begins it."""
+    result = train(name="captioned", steps=1, watching__sample_every=1, watching__measure_every=0)
+    assert isinstance(result.request, TrainingRequest) and result.request.watching.prompts == ("a 0 thing", "a 1 thing")
+    assert len(list((home / "training" / "captioned" / "samples").iterdir())) == 4

@@ -37,7 +37,7 @@
         });
     };
 
-    // series: {loss: [[step, value]], measured: [[step, value, r2]]}; steps: of the whole run; names: of both. -> an <svg> with a name for those who cannot see it.
+    // series: {loss: [[step, value]], measured: [[step, value, r2, ...]]}; steps: of the whole run; names: of both. -> an <svg> with a name for those who cannot see it.
     easel.curve = ({ loss, measured, steps, names }) => {
         const known = loss.filter(([, value]) => value !== null);
         const points = measured.filter(([, value]) => value !== null && value !== undefined);

@@ -102,10 +102,11 @@
 
     const NOTHING = { stage: "queued", step: 0, steps: 0, trouble: "", curve: { loss: [], measured: [] }, samples: [], recipe: {} };
     const FACTS = { loss: "Loss", held: "Measured on held-out pictures", own: "Measured on the pictures themselves" };
+    const MEASURES = [["MSE", 1], ["RMSE", 3], ["MAE", 4], ["R²", 2]];
     const facts = (run) => {
         const found = { ...run.recipe };
         const final = run.curve.measured[run.curve.measured.length - 1];
-        if (final && final[2] !== null) found["R²"] = Number(final[2].toFixed(4));
+        for (const [name, at] of MEASURES) if (final && Number.isFinite(final[at])) found[name] = Number(final[at].toFixed(4));
         return Object.entries(found).flatMap(([name, value]) => [make("dt", {}, name), make("dd", { translate: "no" }, String(value))]);
     };
     const show = (run) => {
