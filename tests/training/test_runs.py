@@ -99,13 +99,16 @@ def test_a_curve_has_nothing_but_numbers(tmp_path: Path) -> None:
         {"step": 1, "measured": {"mse": None, "r2": None, "mae": 0.5}, "held_out": True},
         {"step": 2, "measured": {"mse": None, "r2": None}, "held_out": True},
     ]
-    assert json.loads(json.dumps(curve.thinned(Followed(path).rows(), 100), allow_nan=False))["measured"] == [[1, *[None] * 4], [2, *[None] * 4]]
+    assert json.loads(json.dumps(curve.thinned(Followed(path).rows(), 100), allow_nan=False))["measured"] == [
+        [1, None, None, None, 0.5],
+        [2, None, None, None, None],
+    ]
 
 
 def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"step": step, "loss": float(step % 2), "rate": 1.0} for step in range(1, 1001)]
-    rows += [{"step": 1001, "loss": None, "rate": 1.0}, {"step": 0, "measured": {"mse": 0.5, "r2": 0.1}, "held_out": True}]
+    rows += [{"step": 1001, "loss": None, "rate": 1.0}, {"step": 0, "measured": {"mse": 0.5, "rmse": 0.7, "mae": 0.6, "r2": 0.1}, "held_out": True}]
     found = curve.thinned(rows, 100)
-    assert len(found["loss"]) <= 100 and found["loss"][-1][0] == 1001 and found["measured"] == [[0, 0.5, 0.1]]
+    assert len(found["loss"]) <= 100 and found["loss"][-1][0] == 1001 and found["measured"] == [[0, 0.5, 0.1, 0.7, 0.6]]
     assert all(abs((value or 0) - 0.5) < 0.1 for _, value in found["loss"]), "each point is the mean of its neighbours"
     assert curve.thinned([], 100) == {"loss": [], "rate": [], "measured": []}
