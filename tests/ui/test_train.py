@@ -221,7 +221,7 @@ def test_runs_are_seen_gone_on_with_and_discarded(app: DrawnApp, client: TestCli
     assert {run["name"] for run in ask("runs")["runs"]} == {"my run", "hers"} and [run["name"] for run in ask("runs", user="bob")["runs"]] == ["my run"]
     ask("runs/hers", user="bob", status=404)
     told = ask("runs/my run")
-    assert told["stage"] == "begun" and told["curve"]["loss"] == [[1, 1.0], [2, 0.5]] and told["curve"]["measured"] == [[0, 0.5, 0.2]]
+    assert told["stage"] == "begun" and told["curve"]["loss"] == [[1, 1.0], [2, 0.5]] and told["curve"]["measured"] == [[0, 0.5, 0.2, None, None]]
     assert [one["step"] for one in told["samples"]] == [0, 2] and told["prompts"] == ["sks"] and told["recipe"]["Rank"] == 8
     assert client.get(f"/easel/{told['samples'][1]['pictures'][0]}").content == (place / "samples" / "step-00000002-01.png").read_bytes()
     with open(place / "curve.jsonl", "a") as file:
