@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from modules.catalog.card import Card
@@ -23,10 +24,12 @@ GB = 2**30
 
 @dataclass(frozen=True)
 class Room:
-    """free: bytes that weights and work may take together, those of models that would be let go of included. gpu: whether it is a GPU's."""
+    """free: bytes that weights and work may take together, those of models that would be let go of included. gpu: whether it is a GPU's.
+    here: checkpoints that are loaded."""
 
     free: int
     gpu: bool = False
+    here: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ def fit(request: GenerationRequest, card: Card, measures: Measures, options: Dev
     return fitted(need(request, card, measures, options, room.gpu), options.placement_of(card.family), room)
 
 
-def fitted(needed: Need | None, wanted: Placement, room: Room) -> Fit:
-    """The answer for what is needed; None where nothing is known of it."""
+def fitted(needed: Need | None, wanted: Placement, room: Room, here: bool = False) -> Fit:
+    """The answer for what is needed; None where nothing is known of it. here: the checkpoint is loaded already. Until it is, all of it passes through the machine's
+    memory at once, however it lies afterwards; beside a GPU that memory is not what is asked about."""
     if needed is None:
         return Fit("unknown", free=room.free)
     done = decided(wanted, needed.sizes, room.free, needed.work, needed.tiled)
+    loading = sum(needed.sizes.values())
+    if not room.gpu and not here and done.needed <= room.free < loading:
+        return Fit("too much", loading, done.weights, room.free, done.placement, done.tiled, (_numbers(loading, room), LOADING))
     verdict: Verdict = "too much" if done.needed > room.free else "fits"
     if verdict == "fits" and ((wanted == "auto" and done.placement != "resident") or (done.tiled and not needed.tiled)):
         verdict = "adapts"
@@ -64,6 +71,7 @@ def fitted(needed: Need | None, wanted: Placement, room: Room) -> Fit:
 
 
 WORSE: Mapping[Verdict, int] = {"unknown": 0, "fits": 1, "tight": 2, "adapts": 3, "too much": 4}
+LOADING = "While it is being loaded, all of the model is in memory at once, so it will probably not fit: choose a smaller checkpoint, or half precision."
 REFINER = "That is while the refiner works."
 WAYS: Mapping[Placement, str] = {
     "encoders": "To make it fit, text encoders will leave memory after each prompt.",
@@ -75,14 +83,18 @@ WAYS: Mapping[Placement, str] = {
 def _said(verdict: Verdict, needed: int, room: Room, placement: Placement, tiled: bool) -> tuple[str, ...]:
     if verdict not in ("tight", "adapts", "too much"):
         return ()
-    amount, free = f"{needed / GB:.1f}", f"{room.free / GB:.1f}"
-    numbers = f"Needs about {amount} GB of the GPU's memory; {free} GB are free." if room.gpu else f"Needs about {amount} GB of memory; {free} GB are free."
+    numbers = _numbers(needed, room)
     if verdict == "tight":
         return (numbers, "It should just fit.")
     if verdict == "too much":
         return (numbers, "It will probably not fit: make the picture smaller, or choose a smaller checkpoint.")
     ways = [WAYS[placement]] if placement in WAYS else []
     return (numbers, *ways, *(["The VAE will work in tiles."] if tiled else []))
+
+
+def _numbers(needed: int, room: Room) -> str:
+    amount, free = f"{needed / GB:.1f}", f"{room.free / GB:.1f}"
+    return f"Needs about {amount} GB of the GPU's memory; {free} GB are free." if room.gpu else f"Needs about {amount} GB of memory; {free} GB are free."
 
 
 class Fitting:
@@ -108,10 +120,10 @@ class Fitting:
     def _one(self, request: GenerationRequest, card: Card, room: Room) -> Fit:
         """Networks beside the checkpoint are named where they are why."""
         needed, wanted = self._needs.of(request, card, room.gpu), self._options.placement_of(card.family)
-        found = fitted(needed, wanted, room)
+        found = fitted(needed, wanted, room, card.path in room.here)
         if needed is None or not needed.work.beside or not found.sentences:
             return found
-        without = fitted(replace(needed, work=replace(needed.work, beside=0)), wanted, room)
+        without = fitted(replace(needed, work=replace(needed.work, beside=0)), wanted, room, card.path in room.here)
         if (without.verdict, without.placement, without.tiled) == (found.verdict, found.placement, found.tiled):
             return found
         numbers, *rest = found.sentences

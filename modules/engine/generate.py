@@ -128,7 +128,7 @@ class Engine:
 
     def room(self) -> Room:
         """What a run may take of memory: models that are loaded would be let go of for it. Any thread may ask."""
-        return Room(self.models.free(), self._gpu)
+        return Room(self.models.free(), self._gpu, self.models.here)
 
     def need(self, request: GenerationRequest, card: Card) -> Need | None:
         """What it needs of memory with a checkpoint; None where that is not known."""

@@ -129,6 +129,11 @@ class Models:
         """Bytes that weights and work of a run may take together where the work is: all that is loaded there would be let go of for it. Any thread may ask."""
         return self.machine.free() + sum(one.size for one in self.beside) + sum(_resting(one) for one in self._held.values)
 
+    @property
+    def here(self) -> tuple[Path, ...]:
+        """Checkpoints that are loaded. Any thread may ask."""
+        return tuple(loaded.model.card.path for loaded in self._held.values)
+
     def left(self, placed: Placed) -> int:
         """Of them, bytes that its weights leave."""
         return self.free() - held(placed.where, placed.sizes)

@@ -17,8 +17,8 @@ from modules.catalog.scan import STARTER
 from modules.core.groups.passes import Hires
 from modules.core.options import DeviceOptions
 from modules.core.request import GenerationRequest
-from modules.engine.fitting import GB, Fitting, Room, fit
-from modules.engine.needs import drawing
+from modules.engine.fitting import GB, Fitting, Room, fit, fitted
+from modules.engine.needs import drawing, need
 from tests.memory.live import Live
 from tests.networks import tiny
 
@@ -93,7 +93,7 @@ def test_a_real_checkpoint_needs_what_people_know() -> None:
         (9.0, 2048, "adapts", "resident", True, "tiles"),
         (4.3, 512, "adapts", "encoders", False, "after each prompt"),
         (4.0, 512, "adapts", "medvram", False, "part by part"),
-        (1.6, 512, "adapts", "group", False, "layer by layer"),
+        (1.6, 512, "too much", "group", False, "being loaded"),
         (0.5, 512, "too much", "group", False, "smaller"),
     ],
 )
@@ -105,6 +105,25 @@ def test_what_is_said_and_done(free: float, side: int, verdict: str, placement: 
     assert (found.verdict, found.placement, found.tiled) == (verdict, placement, tiled)
     assert words in " ".join(found.sentences)
     assert found.needed <= found.free or verdict == "too much"
+
+
+def test_what_is_loaded_already_need_not_pass_through_memory_again() -> None:
+    request, free = GenerationRequest(width=512, height=512), int(1.6 * GB)
+    needed = need(request, CARD, SD15, OPTIONS, False)
+    assert needed is not None
+    cold, warm = fitted(needed, "auto", Room(free)), fitted(needed, "auto", Room(free), here=True)
+    assert (cold.verdict, warm.verdict, warm.placement) == ("too much", "adapts", "group") and cold.needed == sum(needed.sizes.values())
+    assert "layer by layer" in " ".join(warm.sentences) and "being loaded" in " ".join(cold.sentences)
+    half = need(request, CARD, SD15, OPTIONS, True)
+    assert half is not None and fitted(half, "auto", Room(free, gpu=True)).verdict == "adapts", "beside a GPU the machine's memory takes it"
+
+
+def test_a_loaded_checkpoint_is_known_by_its_file() -> None:
+    request, card = GenerationRequest(), Card(path=STARTER, name="starter", family="sd1")
+    whole = Fitting(OPTIONS, lambda: Room(2**40)).of(request, card).weights
+    told = [Fitting(OPTIONS, lambda here=here: Room(whole - 1, here=here)).of(request, card) for here in ((), (STARTER,))]  # type: ignore[misc]
+    assert all(one.verdict == "too much" or one.needed <= whole - 1 for one in told)
+    assert told[0].verdict == "too much"
 
 
 def test_more_is_needed_for_more() -> None:
