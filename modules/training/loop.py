@@ -254,6 +254,12 @@ class _Loop:
             return 0
         if kept.told["recipe"] != fingerprint(self.recipe):
             raise InvalidRequest("The run of this name was made with another recipe.", "Go on with its own values, or choose another name.", "resume")
+        processes, before = self.accelerator.num_processes, int(kept.told.get("processes", self.accelerator.num_processes))
+        if processes != before and not self.recipe.keep:
+            what = f"The run was trained by {before} process{'es' if before > 1 else ''}, and now there {'are' if processes > 1 else 'is'} {processes}."
+            raise InvalidRequest(
+                f"{what} Each step would have another number of pictures.", f"Go on with {before}, or train anew under another name.", "resume"
+            )
         if not all(bool(torch.isfinite(tensor).all()) for tensor in kept.tensors.values()):
             alone = len(state.listed(self.place.folder / CHECKPOINTS)) == 1
             remedy = "It is the only one: discard the run, and train anew." if alone else f"Delete it from {CHECKPOINTS}; the one before it then serves."

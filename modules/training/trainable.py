@@ -19,8 +19,8 @@ def refuse(request: TrainingRequest, card: Card, device: str) -> None:
         raise Unsupported(f"{card.name} runs by its own pipeline, and cannot be trained here.", OTHERS, "model")
     if card.family not in LAYOUTS:
         raise Unsupported(f"{card.name} has no UNet; only models that have one can be trained.", OTHERS, "model")
-    if card.variant:
-        raise Unsupported(f"{card.name} takes more than a text ({card.variant}); it cannot be trained.", "Choose the plain model of its kind.", "model")
+    if card.variant not in ("", "vpred"):
+        raise Unsupported(f"{card.name} is a variant ({card.variant}) that cannot be trained here.", "Choose the plain model of its kind.", "model")
     if request.what == "unet" and not card.path.is_dir():
         what = f"{card.name} is a single file; a whole UNet is trained in a folder."
         raise Unsupported(what, f"python launch.py convert {card.path.name} makes a folder of it.", "model")

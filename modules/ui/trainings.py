@@ -186,8 +186,16 @@ class Desk:
 
     async def go_on(self, request: Request) -> Response:
         """keep: to no further step; what the last checkpoint has learnt becomes the result."""
-        keep = (await told(request)).get("keep") is True
-        return JSONResponse({"job": await run_in_threadpool(self.trainings.go_on, request.path_params["run"], user_of(request), 0, keep)})
+        keep, name, user = (await told(request)).get("keep") is True, request.path_params["run"], user_of(request)
+
+        def act() -> str:
+            if keep and self.trainings.job_of(name) is not None:  # it goes on since the button was drawn
+                job = self._job(name, user)
+                self.app.queue.cancel(job.id, Cancel.SKIP)
+                return str(job.id)
+            return self.trainings.go_on(name, user, keep=keep)
+
+        return JSONResponse({"job": await run_in_threadpool(act)})
 
     async def discard(self, request: Request) -> Response:
         await told(request)

@@ -148,6 +148,17 @@ def test_a_checkpoint_of_weights_that_are_no_numbers_is_named(tmp_path: Path) ->
         loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path))
 
 
+def test_another_number_of_processes_does_not_go_on(tmp_path: Path) -> None:
+    """Each has a batch of its own, so a step would be another one; what was learnt can be kept by any number."""
+    loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(), loop.Run(tmp_path, cancel=stopping(4)))
+    kept = state.latest(tmp_path / "checkpoints")
+    assert kept
+    state.save(tmp_path / "checkpoints", State(5, kept.tensors, {**kept.told, "processes": 2}))
+    with pytest.raises(InvalidRequest, match="by 2 processes, and now there is 1"):
+        loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True), loop.Run(tmp_path))
+    assert loop.run(toy.Mapping(), toy.Numbers(), toy.recipe(resume=True, keep=True), loop.Run(tmp_path)).steps == 5
+
+
 class Blind(toy.Mapping):
     """Measured as not-a-number from the second time on, though it learns."""
 
