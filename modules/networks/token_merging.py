@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 CELL = 2
 """Side of the squares of tokens with one target each."""
+Where = tuple[int, int, torch.device]
+"""(height, width, device) of tokens."""
 
 
 class Matching(NamedTuple):
@@ -40,13 +42,18 @@ class Matching(NamedTuple):
         return found.scatter_(1, _wide(self.joined, y), _taken(targets, self.into))
 
 
-def matching(x: Tensor, height: int, width: int, ratio: float) -> Matching:
-    """x: [B, height * width, C]. ratio: the share of tokens that join another, as far as there are enough beside the targets."""
-    tokens = height * width
-    places = torch.arange(tokens, device=x.device).view(height, width)
-    inside = torch.zeros(height, width, dtype=torch.bool, device=x.device)
+def split(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """-> the places of the targets, and those of all other tokens, found by the host."""
+    places = torch.arange(height * width).view(height, width)
+    inside = torch.zeros(height, width, dtype=torch.bool)
     inside[: height // CELL * CELL : CELL, : width // CELL * CELL : CELL] = True
-    targets, others = places[inside], places[~inside]
+    return places[inside].to(device), places[~inside].to(device)
+
+
+def matching(x: Tensor, places: tuple[Tensor, Tensor], ratio: float) -> Matching:
+    """x: [B, tokens, C]. places: from `split`. ratio: the share of tokens that join another, as far as there are enough beside the targets."""
+    targets, others = places
+    tokens = x.shape[1]
     count = min(int(tokens * ratio), len(others))
     unit = x / x.norm(dim=-1, keepdim=True)
     alike, nearest = (unit[:, others] @ unit[:, targets].transpose(1, 2)).max(-1)
@@ -58,7 +65,7 @@ def matching(x: Tensor, height: int, width: int, ratio: float) -> Matching:
 @contextmanager
 def merging(unet: nn.Module, ratio: float) -> Iterator[None]:
     """Inside, the UNet's self-attentions at full size see merged tokens. Blocks and attention code are not touched: hooks hand over fewer tokens and spread the answer."""
-    size = [0, 0]
+    size, places = [0, 0], dict[Where, tuple[Tensor, Tensor]]()
 
     def sized(module: nn.Module, given: tuple[Any, ...]) -> None:
         size[:] = given[0].shape[-2:]
@@ -67,16 +74,21 @@ def merging(unet: nn.Module, ratio: float) -> Iterator[None]:
         standing.callback(unet.register_forward_pre_hook(sized).remove)
         for block in unet.modules():
             if isinstance(block, BasicTransformerBlock) and isinstance(block.attn1, nn.Module):
-                _stand(block, ratio, size, standing)
+                _stand(block, ratio, size, places, standing)
         yield
 
 
-def _stand(block: Any, ratio: float, size: list[int], standing: ExitStack) -> None:
+def _stand(block: Any, ratio: float, size: list[int], places: dict[Where, tuple[Tensor, Tensor]], standing: ExitStack) -> None:
     found: list[Matching] = []
 
     def matched(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         x = given[0] if given else named["hidden_states"]
-        found[:] = [matching(x, size[0], size[1], ratio)] if x.shape[1] == size[0] * size[1] else []
+        found[:] = []
+        if x.shape[1] == size[0] * size[1]:
+            where = size[0], size[1], x.device
+            if where not in places:
+                places[where] = split(*where)
+            found.append(matching(x, places[where], ratio))
 
     def fewer(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
         return (found[0].merged(given[0]), *given[1:]) if found else given

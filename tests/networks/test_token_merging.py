@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from modules.networks.token_merging import matching, merging
+from modules.networks.token_merging import matching, merging, split
 from tests.networks import tiny
 
 
@@ -28,7 +28,7 @@ def by_hand(x: Tensor, height: int, width: int, ratio: float) -> tuple[Tensor, T
 def test_the_papers_rule(height: int, width: int, ratio: float) -> None:
     torch.manual_seed(height)
     x = torch.randn(2, height * width, 16)
-    found = matching(x, height, width, ratio)
+    found = matching(x, split(height, width, x.device), ratio)
     merged = found.merged(x)
     assert merged.shape[1] == height * width - found.joined.shape[1]
     for picture, means, back in zip(x, merged, found.spread(merged), strict=True):

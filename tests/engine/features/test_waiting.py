@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,7 @@ from modules.engine.features.edit_model import EditChannels
 from modules.engine.features.inpaint import InpaintMask
 from modules.engine.features.inpaint_model import InpaintChannels
 from modules.engine.features.joint_control import JointControl
+from modules.engine.features.shortcuts import Reuse, TokenMerging
 from modules.engine.features.watch import Pace, Watch
 from modules.engine.generate import Engine
 from modules.engine.levels import levels_of
@@ -78,6 +80,19 @@ def test_no_feature_lets_a_step_wait_for_the_device(engine: Engine, what: str) -
     between = walked(engine, sampler, "meta", 4, worn, channels).between
     assert between and not any(step["waits"] for step in between)
     assert max(step["sent"] for step in between) <= (sampler not in QUIET)
+
+
+@pytest.mark.usefixtures("card")
+@pytest.mark.parametrize("shortcut", [TokenMerging(0.5), Reuse(deep_steps=2)], ids=["token merging", "DeepCache"])
+def test_no_shortcut_lets_a_step_wait_for_the_device(engine: Engine, shortcut: Feature) -> None:
+    with ExitStack() as standing:
+
+        def attached(model: Model, request: GenerationRequest) -> Feature:
+            standing.enter_context(shortcut.attach(model))
+            return shortcut
+
+        between = walked(engine, "Euler", "meta", 5, [attached]).between
+    assert between and not any(step["waits"] for step in between)
 
 
 @pytest.mark.usefixtures("card")
