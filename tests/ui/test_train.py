@@ -228,7 +228,9 @@ def test_runs_are_seen_gone_on_with_and_discarded(app: DrawnApp, client: TestCli
         file.write('{"step": 3, "loss": null, "rate": 0.1}\n')
     assert ask("runs/my run")["curve"]["loss"][-1] == [3, None]
 
+    assert "nothing to keep" in ask("runs/my run/go-on", {"keep": True}, status=400)["detail"]
     job = ask("runs/my run/go-on", {})["job"]
+    assert ask("runs/my run/go-on", {"keep": True})["job"] == job, "it goes on since the button was drawn: that job is told, and no other one made"
     request = app.queue.get(job).request
     assert isinstance(request, TrainingRequest) and request.resume and request.data.folder == str(app.paths.datasets / things)
     assert (ask("runs/my run")["stage"], ask("runs/my run")["step"]) == ("queued", 3)
