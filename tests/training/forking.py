@@ -22,7 +22,14 @@ from tests.training import toy
 from tests.training.conftest import engine_in, training
 
 RECIPE = replace(toy.recipe(steps=210), learning=Learning(rate=0.01, ema=0.9), watching=Watching(measure_every=50, save_every=3, sample_every=0))
-WISH: dict[str, Any] = {"trigger": "thing", "steps": 6, "watching__save_every": 1, "watching__sample_every": 3, "watching__steps": 1}
+WISH: dict[str, Any] = {
+    "trigger": "thing",
+    "steps": 6,
+    "watching__save_every": 1,
+    "watching__sample_every": 3,
+    "watching__steps": 1,
+    "watching__prompts": ["thing"],
+}
 
 
 def go_on(what: str, place: Path, name: str) -> None:
