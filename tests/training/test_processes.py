@@ -41,4 +41,6 @@ def test_two_processes_take_the_way_of_one(train: Train, home: Path, tmp_path: P
     assert len(curves[0]) == 4 and curves[1] == pytest.approx(curves[0], abs=1e-4)
     one, two = load_file(result.with_stem("one")), load_file(result)
     assert set(one) == set(two) and all(torch.allclose(one[name], two[name], atol=0.01) for name in one)
-    assert sorted(path.name for path in (home / "training" / "two" / "samples").iterdir()) == [f"step-{step:08d}-01.png" for step in (0, 4)]
+    assert sorted(path.name for path in (home / "training" / "two" / "samples").iterdir()) == [
+        f"step-{step:08d}-{number:02d}.png" for step in (0, 4) for number in (1, 2)
+    ]
