@@ -19,7 +19,7 @@ QUIET = {
     "DIFFUSERS_VERBOSITY": "error",
     "PYTORCH_ENABLE_MPS_FALLBACK": "1",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait sleep; spinning ones collapse twenty-fold beside any other load
-    "GOMP_SPINCOUNT": "10000",  # but they look for some microseconds first: to be woken at each operation took 40 % of a picture (benchmarks/threads.py)
+    "GOMP_SPINCOUNT": "1000",  # but they look for a few microseconds first: to be woken at each operation took 40 % of a picture (benchmarks/threads.py)
 }
 OURSELVES = ("localhost", "127.0.0.1", "::1")
 
