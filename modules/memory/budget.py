@@ -94,7 +94,7 @@ def held(placement: Placement, sizes: Mapping[str, int]) -> int:
         return whole - sum(size for name, size in sizes.items() if name.startswith(ENCODERS))
     if placement == "medvram":
         return largest
-    return min(largest, 2**28 if placement == "group" else 2**26)
+    return min(largest, AHEAD[placement])
 
 
 def resting(placement: Placement, sizes: Mapping[str, int]) -> int:
